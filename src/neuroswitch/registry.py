@@ -1,0 +1,82 @@
+"""Name -> function: how rankings, detectors, methods and exports are found by name.
+
+Built-ins and strangers use the same door: a package that declares an entry point in the
+group `neuroswitch` is imported before the first look-up, and registers by decorator like
+any module here. `NEUROSWITCH_PLUGINS=""` turns that off.
+"""
+
+import os
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar
+
+from neuroswitch.errors import Prerequisite
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """A table of named things of one kind.
+
+    Args:
+        kind: What the things are, for messages: "ranking", "method", ...
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._table: dict[str, T] = {}
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Return a decorator that files its argument under `name`.
+
+        Raises:
+            ValueError: The name is taken.
+        """
+
+        def decorator(thing: T) -> T:
+            if name in self._table:
+                raise ValueError(f"{self.kind} {name!r} is registered already")
+            self._table[name] = thing
+            return thing
+
+        return decorator
+
+    def get(self, name: str) -> T:
+        """Look up `name`.
+
+        Raises:
+            Prerequisite: No such name; the message lists those there are.
+        """
+        load_plugins()
+        if name not in self._table:
+            raise Prerequisite(
+                f"there is no {self.kind} called {name!r}",
+                expected="one of " + ", ".join(self.names()),
+            )
+        return self._table[name]
+
+    def names(self) -> list[str]:
+        """List the names in the order of registration."""
+        load_plugins()
+        return list(self._table)
+
+
+@cache
+def load_plugins() -> None:
+    """Import every package that declares an entry point in the group `neuroswitch`, once.
+
+    Raises:
+        Prerequisite: A plug-in fails to import; the message names it.
+    """
+    if os.environ.get("NEUROSWITCH_PLUGINS") == "":
+        return
+    for entry in entry_points(group="neuroswitch"):
+        try:
+            entry.load()
+        except Exception as error:
+            raise Prerequisite(
+                f"the plug-in {entry.name!r} ({entry.value}) could not be loaded",
+                found=f"{type(error).__name__}: {error}",
+                do='repair or uninstall it, or set NEUROSWITCH_PLUGINS=""',
+            ) from error
