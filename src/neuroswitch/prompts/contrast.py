@@ -1,0 +1,206 @@
+"""The contrast set: prompts that show a behaviour, prompts that do not, and what is kept for the test.
+
+Discovery reads the first two splits at most; the test split is for the numbers in a report.
+Every set is checked when it is made: two-sided splits, no prompt twice, no pair torn apart.
+Does not know models, templates or tokens.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from neuroswitch.errors import BadPrompts
+from neuroswitch.prompts.builtin import builtin_rows
+from neuroswitch.prompts.hub import hub_rows
+from neuroswitch.prompts.leaks import overlap, refuse_duplicates, repeats
+from neuroswitch.prompts.prompt import Prompt
+from neuroswitch.prompts.rows import Row, prompt_of, read_rows
+from neuroswitch.prompts.splits import LABELS, SPLITS, Labelled, with_splits
+from neuroswitch.storage import digest
+
+
+class Piles(NamedTuple):
+    """The two sides of one split, in the order of the file."""
+
+    positive: tuple[Prompt, ...]
+    negative: tuple[Prompt, ...]
+
+
+@dataclass(frozen=True)
+class ContrastSet:
+    """Positive and negative prompts in three splits.
+
+    Args:
+        name: What the set is called in reports.
+        discovery: Prompts from which neurons are found.
+        validation: Prompts by which settings are chosen.
+        test: Held-out prompts, for the reported numbers only.
+
+    Raises:
+        BadPrompts: A split lacks a side, a prompt or an id occurs twice, a group is in two splits.
+
+    Example:
+        >>> contrast = ContrastSet.builtin("french")
+        >>> len(contrast.discovery.positive) == len(contrast.discovery.negative)
+        True
+    """
+
+    name: str
+    discovery: Piles
+    validation: Piles
+    test: Piles
+
+    def __post_init__(self) -> None:
+        self._check_sides()
+        prompts = [prompt for _, prompt in self._members()]
+        refuse_duplicates(
+            repeats(prompts),
+            f"contrast set {self.name!r}: the same prompt twice",
+            do="keep one of each: in two splits it would leak, with two labels it would cancel out",
+        )
+        self._check_names()
+
+    @classmethod
+    def builtin(cls, name: str) -> "ContrastSet":
+        """Return a set that comes with the library; `builtin_names` lists them.
+
+        Raises:
+            Prerequisite: There is no such set; the message lists those there are.
+        """
+        return cls.from_rows(name, builtin_rows(name))
+
+    @classmethod
+    def read(cls, path: str | Path) -> "ContrastSet":
+        """Read a set from a `.jsonl` or `.csv` file.
+
+        Columns: `prompt` (or `messages`, chat messages as JSON) and `label` (positive or negative);
+        if wanted, `split` (discovery, validation or test, on every row or on none), `group`
+        (the name of a matched pair) and `id`. Without `split` half of the groups go to discovery,
+        a fifth to validation and the rest to the test, by a hash of their content.
+
+        Raises:
+            Prerequisite: The file cannot be read.
+            BadPrompts: A row is malformed, or the set breaks a rule of `ContrastSet`.
+        """
+        return cls.from_rows(Path(path).stem, read_rows(path))
+
+    @classmethod
+    def from_hub(
+        cls,
+        repository: str,
+        *,
+        subset: str | None = None,
+        revision: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> "ContrastSet":
+        """Read a set from a dataset of the Hugging Face Hub, with the columns of `read`.
+
+        Args:
+            repository: Such as "owner/name"; a folder with dataset files is read as well.
+            subset: Configuration of the dataset, if it has several.
+            revision: Commit, tag or branch; a commit makes the run repeatable.
+            labels: Label of all rows in a split of the dataset, such as
+                `{"harmful": "positive", "benign": "negative"}`, where rows do not carry their own.
+
+        Raises:
+            Prerequisite: The `datasets` library is missing, or the dataset cannot be reached.
+            BadPrompts: A row is malformed, or the set breaks a rule of `ContrastSet`.
+        """
+        return cls.from_rows(repository, hub_rows(repository, subset, revision, labels))
+
+    @classmethod
+    def from_rows(cls, name: str, rows: Iterable[Row]) -> "ContrastSet":
+        """Make a set of rows that carry labels.
+
+        Raises:
+            BadPrompts: As for `read`.
+        """
+        piles: dict[tuple[str, str], list[Prompt]] = defaultdict(list)
+        for split, labelled in with_splits([_labelled(row) for row in rows]):
+            piles[split, labelled.label].append(labelled.prompt)
+        discovery, validation, test = (
+            Piles(*(tuple(piles[split, label]) for label in LABELS)) for split in SPLITS
+        )
+        return cls(name, discovery=discovery, validation=validation, test=test)
+
+    @property
+    def sha256(self) -> str:
+        """Digest of all prompts with their ids, groups, labels and splits, in order; not of the name."""
+        return digest(
+            [[place, prompt.messages, prompt.id, prompt.group] for place, prompt in self._members()]
+        )
+
+    def splits(self) -> dict[str, Piles]:
+        """Return the three splits by name."""
+        return {split: getattr(self, split) for split in SPLITS}
+
+    def _members(self) -> Iterator[tuple[str, Prompt]]:
+        for split, piles in self.splits().items():
+            for label, pile in zip(LABELS, piles, strict=True):
+                for prompt in pile:
+                    yield f"{split}/{label}", prompt
+
+    def _check_sides(self) -> None:
+        for split, piles in self.splits().items():
+            counts = [len(pile) for pile in piles]
+            if not all(counts):
+                flaw = "one-sided" if any(counts) else "empty"
+                raise BadPrompts(
+                    f"contrast set {self.name!r}: the {split} split is {flaw}",
+                    found=f"{counts[0]} positive and {counts[1]} negative prompts",
+                    expected="at least one of each in discovery, validation and test",
+                    do="add prompts, or leave out the split column and have them divided",
+                )
+
+    def _check_names(self) -> None:
+        ids: dict[str, Prompt] = {}
+        homes: dict[str, str] = {}
+        for place, prompt in self._members():
+            if ids.setdefault(prompt.id, prompt) is not prompt:
+                raise BadPrompts(
+                    f"contrast set {self.name!r}: the id {prompt.id!r} is used twice",
+                    found=f"{ids[prompt.id].place} and {prompt.place}",
+                    do="give every prompt its own id, or leave the ids out",
+                )
+            split = place.split("/")[0]
+            if prompt.group is not None and homes.setdefault(prompt.group, split) != split:
+                raise BadPrompts(
+                    f"contrast set {self.name!r}: the group {prompt.group!r} is torn apart",
+                    found=f"{prompt.place} is in {split}, another member in {homes[prompt.group]}",
+                    do="put the whole group in one split",
+                )
+
+
+def check_held_out(prompts: Sequence[Prompt], contrast: ContrastSet) -> None:
+    """Refuse test prompts that discovery or validation has seen.
+
+    Raises:
+        BadPrompts: Some have; the message names the first five with their places.
+    """
+    seen = (*contrast.discovery, *contrast.validation)
+    refuse_duplicates(
+        overlap((prompt for pile in seen for prompt in pile), prompts),
+        f"test prompts leak: they are in the discovery or validation split of {contrast.name!r}",
+        do="remove them from the test prompts: a number measured on them proves nothing",
+    )
+
+
+def _labelled(row: Row) -> Labelled:
+    return Labelled(
+        prompt_of(row),
+        label=_choice(row, "label", LABELS),
+        split=_choice(row, "split", SPLITS) if "split" in row.fields else None,
+    )
+
+
+def _choice(row: Row, column: str, choices: Sequence[str]) -> str:
+    value: Any = row.fields.get(column)
+    if value not in choices:
+        raise BadPrompts(
+            f"{row.source}: {'no' if value is None else 'unknown'} {column}",
+            found="columns " + ", ".join(row.fields) if value is None else repr(value)[:80],
+            expected=f"{column} is one of " + ", ".join(choices),
+        )
+    return str(value)

@@ -1,0 +1,176 @@
+"""Rows of a prompt file, JSONL or CSV, each with the line it came from.
+
+Knows the two formats, and the columns that make a prompt. Does not know labels or splits.
+Column names ignore case; an empty cell is an absent one; columns that nobody asks for are metadata.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from neuroswitch.errors import BadPrompts, Prerequisite
+from neuroswitch.prompts.prompt import Prompt
+
+# JailbreakBench and AdvBench call the prompt their goal.
+ALIASES = {"goal": "prompt"}
+
+
+class Row(NamedTuple):
+    """One row: where it stands ("pairs.csv, line 7") and its filled columns, names in lower case."""
+
+    source: str
+    fields: Mapping[str, Any]
+
+
+def read_rows(path: str | Path) -> list[Row]:
+    """Read a `.jsonl` or `.csv` file, UTF-8.
+
+    Raises:
+        Prerequisite: The file cannot be read.
+        BadPrompts: It is no UTF-8 text, of another format, empty, or has a malformed row.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise Prerequisite(
+            f"could not read {path}", found=error.strerror or str(error), do="check the path"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise BadPrompts(
+            f"{path}: not UTF-8 text",
+            found=f"byte {error.object[error.start]:#04x} at offset {error.start}",
+            do="save the file as UTF-8",
+        ) from error
+    return parse_rows(text, path.name)
+
+
+def parse_rows(text: str, name: str) -> list[Row]:
+    """Parse the text of the file `name`, whose suffix says the format.
+
+    Raises:
+        BadPrompts: As for `read_rows`.
+    """
+    suffix = Path(name).suffix.lower()
+    if suffix not in _PARSERS:
+        raise BadPrompts(
+            f"{name}: unknown format", found=suffix or "no suffix", expected="a .jsonl or .csv file"
+        )
+    rows = list(_PARSERS[suffix](text, name))
+    if not rows:
+        raise BadPrompts(f"{name}: no rows", expected="one prompt per row")
+    return rows
+
+
+def make_row(source: str, cells: Mapping[str, Any]) -> Row:
+    """Build a row from raw cells: names in lower case, aliases resolved, empty cells left out."""
+    lowered = {key.strip().lower(): cell for key, cell in cells.items()}
+    filled = {key: cell for key, cell in lowered.items() if cell is not None and cell != ""}
+    return Row(source, {ALIASES.get(key, key): cell for key, cell in filled.items()})
+
+
+def prompt_of(row: Row) -> Prompt:
+    """Make the prompt of a row from its columns `prompt` or `messages`, `id` and `group`.
+
+    Raises:
+        BadPrompts: Neither or both columns are there, or their content is malformed.
+    """
+    given = [key for key in ("prompt", "messages") if key in row.fields]
+    if len(given) != 1:
+        raise BadPrompts(
+            f"{row.source}: " + ("both a prompt and messages" if given else "no prompt"),
+            found="columns " + (", ".join(row.fields) or "(all empty)"),
+            expected="either prompt (also called Goal), a text, or messages, a list of chat messages",
+        )
+    content = row.fields[given[0]]
+    if given == ["messages"] and isinstance(content, str):
+        content = _json(content, row.source)
+    if not isinstance(content, str if given == ["prompt"] else list):
+        raise BadPrompts(
+            f"{row.source}: malformed {given[0]}",
+            found=repr(content)[:80],
+            expected="a text" if given == ["prompt"] else 'a list of {"role": ..., "content": ...}',
+        )
+    group = row.fields.get("group")
+    return Prompt.of(
+        content,
+        id=str(row.fields.get("id", "")),
+        group=None if group is None else str(group),
+        source=row.source,
+    )
+
+
+def read_prompts(path: str | Path, limit: int | None = None) -> tuple[Prompt, ...]:
+    """Read prompts without labels: CSV with a column Goal or prompt, or JSONL with prompt or messages.
+
+    Args:
+        path: A `.csv` or `.jsonl` file, such as the goals of JailbreakBench.
+        limit: Read only the first so many prompts.
+
+    Returns:
+        The prompts in the order of the file.
+
+    Raises:
+        Prerequisite: The file cannot be read.
+        BadPrompts: It is malformed, empty, or names two prompts alike.
+    """
+    if limit is not None and limit < 1:
+        raise BadPrompts(f"limit must be at least 1 to read prompts from {path}", found=str(limit))
+    prompts = tuple(prompt_of(row) for row in read_rows(path)[:limit])
+    first: dict[str, Prompt] = {}
+    for prompt in prompts:
+        if first.setdefault(prompt.id, prompt) is not prompt:
+            raise BadPrompts(
+                f"{prompt.place}: the same prompt, or the same id, twice",
+                found=f"{prompt.id!r}, first at {first[prompt.id].place}",
+                do="remove one of the two: a prompt that is counted twice makes intervals too narrow",
+            )
+    return prompts
+
+
+def _jsonl(text: str, name: str) -> Iterator[Row]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        source = f"{name}, line {number}"
+        cells = _json(line, source)
+        if not isinstance(cells, dict):
+            raise BadPrompts(
+                f"{source}: not a JSON object", found=repr(cells)[:80], expected='{"prompt": "..."}'
+            )
+        yield make_row(source, cells)
+
+
+def _csv(text: str, name: str) -> Iterator[Row]:
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    # A quoted cell may span lines: the row starts one line after the end of the row before.
+    start = 2
+    try:
+        for cells in reader:
+            source = f"{name}, line {start}"
+            start = reader.line_num + 1
+            if None in cells:
+                raise BadPrompts(
+                    f"{source}: more cells than columns",
+                    found=repr(cells[None])[:80],
+                    expected="columns " + ", ".join(reader.fieldnames or ()),
+                    do="put quotes around a text that contains commas",
+                )
+            yield make_row(source, cells)
+    except csv.Error as error:
+        raise BadPrompts(f"{name}, line {reader.line_num}: not CSV", found=str(error)) from error
+
+
+def _json(text: str, source: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise BadPrompts(
+            f"{source}: not JSON", found=f"{text[:80]!r} ({error})", expected="one JSON object on each line"
+        ) from error
+
+
+_PARSERS = {".jsonl": _jsonl, ".csv": _csv}
