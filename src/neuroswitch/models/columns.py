@@ -1,0 +1,71 @@
+"""What a neuron writes: its column of the output projection.
+
+Knows weights that are plain, quantised or offloaded; does not know scores or circuits.
+"""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from neuroswitch.errors import Prerequisite
+from neuroswitch.models.experts import experts_of
+from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.linear import plain_weight, sizes
+
+
+@torch.no_grad()
+def columns(model: LanguageModel, ids: Int64[Tensor, " k"]) -> Float[Tensor, "k hidden"]:
+    """Return what each neuron adds to its block's output when its activation is 1.
+
+    Args:
+        model: The model.
+        ids: Flat neuron ids, shape (k,).
+
+    Returns:
+        Columns of the output projections in the order of `ids`, shape (k, hidden), float32, CPU.
+
+    Raises:
+        BadCircuit: An id is not a neuron of the model.
+    """
+    found: Tensor | None = None
+    for path, local in model.layout.by_site(ids).items():
+        position = torch.isin(ids.cpu(), local + model.layout.offsets[model.layout.paths.index(path)])
+        written = _columns_at(model.module.get_submodule(path), local).float().cpu()  # (n, H)
+        found = written.new_zeros(len(ids), written.shape[-1]) if found is None else found
+        found[position] = written
+    return torch.zeros(0, 0) if found is None else found
+
+
+def resident(module: nn.Module) -> AbstractContextManager[None]:
+    """Hold a module's weights in memory while the block is open, if accelerate has offloaded them.
+
+    Raises:
+        Prerequisite: They are on the meta device and nobody knows where the numbers are.
+    """
+    if not any(weight.is_meta for weight in module.parameters()):
+        return nullcontext()
+    if not hasattr(module, "_hf_hook"):
+        raise Prerequisite(
+            f"the weights of {type(module).__name__} are on the meta device",
+            expected="weights in memory, or offloaded by accelerate",
+        )
+    from accelerate.utils import align_module_device
+
+    return align_module_device(module)  # type: ignore[no-any-return]
+
+
+def _columns_at(module: nn.Module, local: Int64[Tensor, " n"]) -> Tensor:
+    with resident(module):
+        experts = experts_of(module)
+        if experts is not None:
+            width = experts.outgoing.shape[1]
+            return experts.outgoing[local // width, local % width]
+        weight = plain_weight(module)
+        if weight is not None:
+            return weight.T[local]
+        # a quantised map has no columns to index, but it maps unit vectors to them; its forward is
+        # called past the hooks, so that an intervention that is open does not count
+        unit = nn.functional.one_hot(local, sizes(module)[0]).to(torch.get_default_dtype())
+        return module.forward(unit) - module.forward(torch.zeros_like(unit))  # type: ignore[no-any-return]

@@ -1,0 +1,110 @@
+"""The handle on a loaded model: the module, its tokenizer, its neurons and who it is.
+
+The only value of the library that holds a module. Knows how to reach the parts that reading
+and ranking need; does not know how a model is loaded, read or scaled.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from neuroswitch.errors import UnsupportedModel
+from neuroswitch.models.layout import NeuronLayout
+from neuroswitch.models.names import FINAL_NORMS
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """What must be equal for a circuit to belong to a model.
+
+    Attributes:
+        name: What the user loads: Hub id, folder or file.
+        revision: Commit of the Hub repository, where there is one.
+        model_type: The configuration's `model_type`.
+        config_sha256: Digest of the configuration.
+        template_sha256: Digest of the chat template.
+        weights_sha256: Digest of the weights, or None where it was not computed.
+        dtype: Name of the parameters' type, such as "float32".
+        source: Where it came from: "hub", "folder", "gguf", "demo" or "wrapped".
+    """
+
+    name: str
+    revision: str | None
+    model_type: str
+    config_sha256: str
+    template_sha256: str
+    weights_sha256: str | None
+    dtype: str
+    source: str
+
+
+@dataclass(frozen=True, eq=False)
+class LanguageModel:
+    """A causal language model whose neurons have been found.
+
+    Attributes:
+        module: The transformers model, LM head included.
+        tokenizer: Its tokenizer.
+        layout: All its neurons.
+        layers_path: Module path of the decoder layer list, such as `model.layers`.
+        identity: Who the model is.
+    """
+
+    module: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    layout: NeuronLayout
+    layers_path: str
+    identity: ModelIdentity
+
+    @property
+    def device(self) -> torch.device:
+        """Return the device that token ids must be on."""
+        weight = next(self.module.get_input_embeddings().parameters())
+        # the inputs of an offloaded embedding are moved by accelerate
+        return torch.device("cpu") if weight.is_meta else weight.device
+
+    @property
+    def decoder(self) -> nn.Module:
+        """Return the module that owns the layer list: the model without its LM head."""
+        return self.module.get_submodule(self.layers_path.rpartition(".")[0])
+
+    @property
+    def final_norm(self) -> nn.Module | None:
+        """Return the norm between the last layer and the output, or None where there is none.
+
+        Raises:
+            UnsupportedModel: Several norms of the decoder could be it.
+        """
+        norms = {name: child for name, child in self.decoder.named_children() if _is_norm(name, child)}
+        known = [norms[name] for name in FINAL_NORMS if name in norms]
+        if known or not norms:
+            return known[0] if known else None
+        raise UnsupportedModel(
+            "the final norm of the model is not known",
+            found=f"norms called {sorted(norms)}",
+            expected=f"one called {', '.join(FINAL_NORMS)}",
+            do="use a ranking that does not read the output weights, such as 'delta'",
+        )
+
+    @property
+    def unembedding(self) -> Float[Tensor, "vocabulary hidden"]:
+        """Return the output embedding's weight, shape (V, H).
+
+        Raises:
+            UnsupportedModel: The model has no LM head.
+        """
+        head = self.module.get_output_embeddings()  # type: ignore[no-untyped-call]
+        if head is None:
+            raise UnsupportedModel(
+                f"{type(self.module).__name__} has no output embedding",
+                expected="a causal language model with an LM head",
+            )
+        weight: Tensor = head.weight
+        return weight
+
+
+def _is_norm(name: str, child: nn.Module) -> bool:
+    return "norm" in type(child).__name__.lower() or name in FINAL_NORMS

@@ -1,0 +1,165 @@
+"""The flat neuron axis: every neuron of a model has one number, and this file owns the arithmetic.
+
+Knows sites and numbers; does not know modules, tensors of weights or how a site was found.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import Any, Literal, NamedTuple
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from neuroswitch.errors import BadCircuit
+
+
+@dataclass(frozen=True)
+class Site:
+    """One feed-forward output projection, or one container of expert output projections.
+
+    Attributes:
+        layer: Index of the decoder layer, from 0.
+        path: Module path from the model's root, such as `model.layers.3.mlp.down_proj`.
+        kind: "dense" for a projection of its own, "experts" for a mixture of experts.
+        width: Neurons of the projection, or of each expert.
+        experts: Number of experts; 1 for a dense site.
+    """
+
+    layer: int
+    path: str
+    kind: Literal["dense", "experts"]
+    width: int
+    experts: int = 1
+
+    @property
+    def neurons(self) -> int:
+        """Return the number of neurons of this site, all experts together."""
+        return self.width * self.experts
+
+
+class Neuron(NamedTuple):
+    """One neuron, named as a person would name it: layer, site path, expert or None, index."""
+
+    layer: int
+    path: str
+    expert: int | None
+    index: int  # type: ignore[assignment]  # hides tuple.index, which a neuron has no use for
+
+
+@dataclass(frozen=True)
+class NeuronLayout:
+    """All sites of a model in order, and the flat axis that they form.
+
+    The flat id of a neuron is the offset of its site + expert * width + index.
+
+    Attributes:
+        sites: Sites in the order of the flat axis, layer by layer.
+    """
+
+    sites: tuple[Site, ...]
+
+    @cached_property
+    def offsets(self) -> tuple[int, ...]:
+        """Return where each site starts on the flat axis, and the total: (number of sites + 1,)."""
+        return tuple(accumulate((site.neurons for site in self.sites), initial=0))
+
+    @property
+    def size(self) -> int:
+        """Return the number of neurons of the model."""
+        return self.offsets[-1]
+
+    def span(self, site: int) -> slice:
+        """Return the flat ids of the site with this position in `sites`."""
+        return slice(self.offsets[site], self.offsets[site + 1])
+
+    def locate(self, ids: Sequence[int] | Int64[Tensor, " k"]) -> list[Neuron]:
+        """Name the neurons with these flat ids.
+
+        Raises:
+            BadCircuit: An id is not on this axis.
+        """
+        return [self._locate(flat) for flat in _checked(ids, self.size).tolist()]
+
+    def flat(self, neuron: Neuron) -> int:
+        """Return the flat id of a neuron; the inverse of `locate`.
+
+        Raises:
+            BadCircuit: The model has no such neuron.
+        """
+        for site, offset in zip(self.sites, self.offsets, strict=False):
+            if site.path == neuron.path and site.layer == neuron.layer:
+                expert = neuron.expert or 0
+                named = (neuron.expert is None) == (site.kind == "dense")
+                if named and 0 <= expert < site.experts and 0 <= neuron.index < site.width:
+                    return offset + expert * site.width + neuron.index
+                raise BadCircuit(f"no neuron {tuple(neuron)}", expected=f"a neuron of {site}")
+        raise BadCircuit(f"no site {neuron.path} in layer {neuron.layer}", expected=f"one of {self.paths}")
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Return the module path of every site, in order."""
+        return tuple(site.path for site in self.sites)
+
+    def layers(self, ids: Sequence[int] | Int64[Tensor, " k"]) -> Int64[Tensor, " k"]:
+        """Return the layer of each flat id.
+
+        Raises:
+            BadCircuit: An id is not on this axis.
+        """
+        layer = torch.tensor([site.layer for site in self.sites])
+        return layer[self._sites_of(_checked(ids, self.size))]
+
+    def by_site(self, ids: Sequence[int] | Int64[Tensor, " k"]) -> dict[str, Int64[Tensor, " n"]]:
+        """Group flat ids by site path; values are ids within the site (expert * width + index).
+
+        The order within a site is that of `ids`; sites without a neuron are left out.
+
+        Raises:
+            BadCircuit: An id is not on this axis.
+        """
+        flat = _checked(ids, self.size)
+        owner = self._sites_of(flat)
+        return {
+            self.sites[site].path: flat[owner == site] - self.offsets[site]
+            for site in sorted(set(owner.tolist()))
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object from which `from_json` builds an equal layout."""
+        return {"sites": [asdict(site) for site in self.sites]}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> "NeuronLayout":
+        """Read what `to_json` wrote.
+
+        Raises:
+            BadCircuit: A site lacks a field or has one that is not known.
+        """
+        try:
+            return NeuronLayout(tuple(Site(**site) for site in data["sites"]))
+        except (KeyError, TypeError) as error:
+            raise BadCircuit("the neuron layout cannot be read", found=str(error)) from error
+
+    def _locate(self, flat: int) -> Neuron:
+        position = bisect_right(self.offsets, flat) - 1
+        site = self.sites[position]
+        expert, index = divmod(flat - self.offsets[position], site.width)
+        return Neuron(site.layer, site.path, expert if site.kind == "experts" else None, index)
+
+    def _sites_of(self, ids: Int64[Tensor, " k"]) -> Int64[Tensor, " k"]:
+        return torch.bucketize(ids, torch.tensor(self.offsets[1:]), right=True)
+
+
+def _checked(ids: Sequence[int] | Int64[Tensor, " k"], size: int) -> Int64[Tensor, " k"]:
+    flat = torch.as_tensor(ids, dtype=torch.int64).cpu()
+    if len(flat) and not 0 <= int(flat.min()) <= int(flat.max()) < size:
+        raise BadCircuit(
+            "a neuron id is outside the model",
+            found=f"ids from {int(flat.min())} to {int(flat.max())}",
+            expected=f"0 to {size - 1}",
+        )
+    return flat

@@ -1,0 +1,63 @@
+"""The names by which transformers calls the parts that matter here: data, one line an architecture.
+
+A name that is missing here is no silent loss: sites are then found by shape, proven by a probe,
+or refused with an error that shows the option to pass. Verified with transformers 5.23.
+"""
+
+import re
+
+# the last components of the path of a feed-forward output projection
+OUTPUT_PROJECTIONS = (
+    "down_proj",  # Llama, Qwen, Gemma, Mistral and most others
+    "c_proj",  # GPT-2, GPT-Neo, GPT-BigCode, StarCoder2
+    "fc2",  # OPT, Phi, XGLM, BioGPT, NanoChat
+    "fc_out",  # GPT-J, CodeGen
+    "dense_4h_to_h",  # GPT-NeoX, Bloom, Falcon, Persimmon
+    "w2",  # LFM2
+    "output_linear",  # Granite MoE's shared expert
+    "linear_2",
+    "wo",
+    "Wo",  # ModernBERT decoder
+    "w_out",
+    "proj_down",
+    "proj_out",
+    "feed_forward.value",  # RWKV
+)
+
+# a component of a path inside a decoder layer below which there is no feed-forward network
+NOT_FEED_FORWARD = re.compile(
+    r"(self_attn|self_attention|attn|attention|linear_attn|cross_attn|crossattention|encoder_attn"
+    r"|mamba|conv|temporal_block|router|gate|laurel|altup|indexer|compressor|shortconv|norm_attn_norm"
+    r"|.*norm|.*layernorm|.*attention.*)"
+)
+
+# settings of a configuration that say how wide a feed-forward network is
+WIDTH_SETTINGS = (
+    "intermediate_size",
+    "ffn_dim",
+    "n_inner",
+    "ffn_hidden_size",
+    "moe_intermediate_size",
+    "shared_expert_intermediate_size",
+    "shared_intermediate_size",
+    "intermediate_size_mlp",
+    "expert_ffn_hidden_size",
+    "moe_shared_expert_intermediate_size",
+    "d_ff",
+    "d_inner",
+    "dff",
+)
+
+# norms between the last layer and the LM head, as attributes of the module that owns the layers
+FINAL_NORMS = (
+    "norm",
+    "final_norm",
+    "ln_f",
+    "final_layer_norm",
+    "final_layernorm",
+    "norm_f",
+    "ln_out",
+    "layer_norm",
+    "embedding_norm",  # LFM2
+    "out_norm",
+)

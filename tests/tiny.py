@@ -1,0 +1,101 @@
+"""Tiny random models and a tiny tokenizer, built from configurations without a network.
+
+Every model has 128 tokens, a hidden size of 32 and 3 to 8 layers, and is the same for the same seed.
+"""
+
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import (
+    CONFIG_MAPPING,
+    AutoModelForCausalLM,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+)
+
+from architectures import ARCHITECTURES, COMMON
+from neuroswitch.models.language_model import LanguageModel, ModelIdentity
+from neuroswitch.models.sites import find_sites
+
+SPECIAL = ["<pad>", "<bos>", "<eos>", "<unk>", "<|system|>", "<|user|>", "<|assistant|>"]
+WORDS = """. , ? ! ' a an the and or not of to in on for with from is are was be it this that i you we they
+he she my your what how why who when where which can could will would please tell me write make explain give
+list name do does say sing short long big small good bad new old red green blue one two three day night sun
+moon sea sky tree river house garden bread water tea cake cat dog bird horse book song poem letter word story
+city road train boat color number morning evening sorry help yes no""".split()
+TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}<|{{ message.role }}|> {{ message.content }} {{ eos_token }}"
+    "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+
+def tiny_tokenizer(*, template: str | None = TEMPLATE) -> PreTrainedTokenizerBase:
+    """Build a word-level tokenizer of at most 128 tokens, with a chat template and a pad token."""
+    vocabulary = {word: number for number, word in enumerate([*SPECIAL, *WORDS])}
+    backend = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        pad_token="<pad>",
+        bos_token="<bos>",
+        eos_token="<eos>",
+        unk_token="<unk>",
+        additional_special_tokens=SPECIAL[4:],
+    )
+    tokenizer.chat_template = template
+    return tokenizer
+
+
+def tiny_config(name: str, **settings: object) -> PreTrainedConfig:
+    """Build the tiny configuration of an entry of `ARCHITECTURES`."""
+    kind = CONFIG_MAPPING[name.partition("/")[0]]
+    known = kind().to_dict()
+    alias = getattr(kind, "attribute_map", {})
+    common = {key: value for key, value in COMMON.items() if key in known and key not in alias}
+    # None switches a feature off: COMMON must not switch it on
+    off = {
+        key for key in ("sliding_window", "q_lora_rank", "num_experts", "n_inner") if known.get(key) is None
+    }
+    common = {key: value for key, value in common.items() if key not in off}
+    return kind(**{**common, **ARCHITECTURES[name], **settings})
+
+
+def tiny_module(name: str, *, seed: int = 0, **settings: object) -> PreTrainedModel:
+    """Build a random model whose norms and biases are not trivial, in evaluation mode."""
+    torch.manual_seed(seed)
+    module = AutoModelForCausalLM.from_config(tiny_config(name, **settings), dtype=torch.float32).eval()
+    generator = torch.Generator().manual_seed(seed + 1)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            if not parameter.isfinite().all():
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.2)
+            elif parameter.numel() == 1 or parameter.std() == 0:
+                parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.05)
+    return module
+
+
+def wrapped(module: PreTrainedModel, *, sites: str | None = None) -> LanguageModel:
+    """Make a `LanguageModel` of a module without loading anything."""
+    found = find_sites(module, sites)
+    identity = ModelIdentity(
+        name="tiny",
+        revision=None,
+        model_type=module.config.model_type,
+        config_sha256="0" * 64,
+        template_sha256="0" * 64,
+        weights_sha256=None,
+        dtype=str(module.dtype).removeprefix("torch."),
+        source="wrapped",
+    )
+    return LanguageModel(module, tiny_tokenizer(), found.layout, found.layers_path, identity)
+
+
+def tiny_model(name: str, *, seed: int = 0, **settings: object) -> LanguageModel:
+    """Build a tiny random model of an entry of `ARCHITECTURES`."""
+    return wrapped(tiny_module(name, seed=seed, **settings))
+
+
+def tiny_llama(*, seed: int = 0, **settings: object) -> LanguageModel:
+    """Build the plainest of them: a Llama of 3 layers x 64 neurons."""
+    return tiny_model("llama", seed=seed, **settings)
