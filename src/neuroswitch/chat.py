@@ -197,13 +197,10 @@ def _apply(
     *,
     tokenize: bool,
 ) -> Any:
-    return tokenizer.apply_chat_template(
-        [message._asdict() for message in messages],
-        tokenize=tokenize,
-        add_generation_prompt=True,
-        return_dict=False,
-        **switch,
-    )
+    # Without return_dict=False transformers 5 wraps the ids in a BatchEncoding.
+    options: dict[str, Any] = {"add_generation_prompt": True, "return_dict": False, **switch}
+    turns = [message._asdict() for message in messages]
+    return tokenizer.apply_chat_template(turns, tokenize=tokenize, **options)
 
 
 def _with_one_bos(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> list[int]:

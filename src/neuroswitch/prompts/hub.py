@@ -30,7 +30,7 @@ def hub_rows(
     except ImportError as error:
         raise Prerequisite(
             f"cannot read {repository}: the datasets library is not installed",
-            do="pip install datasets, or save the set as a .jsonl file and name that",
+            do="pip install 'neuroswitch[datasets]', or save the set as a .jsonl file and name that",
         ) from error
     try:
         dataset = load_dataset(repository, subset, revision=revision)
