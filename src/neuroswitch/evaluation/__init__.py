@@ -1,0 +1,1 @@
+"""What changed, and what it cost: verdicts on completions, rates, damage, intervals."""
