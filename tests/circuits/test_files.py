@@ -1,0 +1,284 @@
+"""Circuit folders: what is saved comes back, PEFT reads it unaided, and nothing damaged is accepted."""
+
+import errno
+import hashlib
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from steered import MULTIPLIERS, circuit_of, hooked_logits, logits, saved_model, spread_circuit
+from transformers import AutoModelForCausalLM
+
+import neuroswitch.storage
+from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.circuits.files import load, save
+from neuroswitch.errors import BadCircuit, Prerequisite, WrongModel
+from tiny import tiny_llama, tiny_model
+
+FILES = {"circuit.json", "circuit.safetensors", "adapter_config.json", "adapter_model.safetensors"}
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_llama()
+
+
+@pytest.fixture
+def folder(model, tmp_path):
+    return save(spread_circuit(model), tmp_path / "circuit")
+
+
+def same(a: Circuit, b: Circuit) -> bool:
+    columns = ("ids", "scores", "positive_mean", "negative_mean")
+    equal = all(torch.equal(getattr(a, name), getattr(b, name)) for name in columns)
+    return equal and a.layout == b.layout and a.provenance == b.provenance
+
+
+def rewrite(folder, **changes):
+    """Change entries of circuit.json, and keep the digests right, as an attacker would."""
+    path = folder / "circuit.json"
+    description = {**json.loads(path.read_text()), **changes}
+    for name in description["files"] if isinstance(description["files"], dict) else ():
+        description["files"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    path.write_text(json.dumps(description))
+
+
+def test_a_saved_circuit_comes_back_equal(model, tmp_path):
+    circuit = spread_circuit(model)
+    folder = save(circuit, tmp_path / "new" / "circuit")
+    assert {path.name for path in folder.iterdir()} == FILES
+    assert same(load(folder, model), circuit)
+    assert [path.name for path in folder.parent.iterdir()] == ["circuit"]
+
+
+def test_saving_again_replaces_our_files_and_leaves_others(model, folder):
+    (folder / "README.md").write_text("card")
+    save(circuit_of(model, []), folder)
+    assert {path.name for path in folder.iterdir()} == {"circuit.json", "circuit.safetensors", "README.md"}
+    assert len(load(folder)) == 0
+    assert json.loads((folder / "circuit.json").read_text())["adapter"]["reason"] == "the circuit is empty"
+
+
+@pytest.mark.parametrize("architecture", ["llama", "qwen2", "gpt2", "phi3"])
+@pytest.mark.parametrize("multiplier", MULTIPLIERS)
+def test_transformers_loads_the_folder_as_the_steered_model(architecture, multiplier, tmp_path):
+    model = saved_model(architecture, tmp_path / "base")
+    circuit = spread_circuit(model)
+    folder = save(circuit, tmp_path / "circuit", multiplier=multiplier)
+    steered = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    assert torch.equal(logits(steered), hooked_logits(model, circuit, multiplier))
+    assert not torch.equal(logits(steered), logits(model.module))
+
+
+def test_a_circuit_in_experts_has_a_native_form_only_and_says_so(tmp_path):
+    model = tiny_model("mixtral")
+    folder = save(circuit_of(model, [3, 70, 200]), tmp_path / "circuit")
+    note = json.loads((folder / "circuit.json").read_text())["adapter"]
+    assert {path.name for path in folder.iterdir()} == {"circuit.json", "circuit.safetensors"}
+    assert note["form"] is None
+    assert "experts" in note["reason"]
+    assert load(folder, model).ids.tolist() == [3, 70, 200]
+
+
+def test_an_adapter_of_the_previous_circuit_does_not_survive_one_that_has_none(tmp_path):
+    folder = save(spread_circuit(tiny_llama()), tmp_path / "circuit")
+    save(circuit_of(tiny_model("mixtral"), [3]), folder)
+    assert not (folder / "adapter_config.json").exists()
+
+
+def test_another_model_is_refused_with_both_fingerprints(model, folder):
+    other = replace(model, identity=replace(model.identity, name="other", config_sha256="f" * 64))
+    with pytest.raises(WrongModel, match=f"other.*{'f' * 64}(.|\n)*tiny.*{'0' * 64}"):
+        load(folder, other)
+    with pytest.raises(WrongModel, match="256 neurons(.|\n)*192 neurons"):
+        load(folder, tiny_llama(num_hidden_layers=4))
+
+
+def test_weights_count_where_both_digests_are_known(model, tmp_path):
+    known = replace(model, identity=replace(model.identity, weights_sha256="a" * 64))
+    folder = save(spread_circuit(known), tmp_path / "circuit")
+    load(folder, model)
+    with pytest.raises(WrongModel, match="a" * 64):
+        load(folder, replace(model, identity=replace(model.identity, weights_sha256="b" * 64)))
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+@pytest.mark.parametrize("damage", ["missing", "truncated", "empty", "changed"])
+def test_damaged_files_are_refused(folder, name, damage):
+    path = folder / name
+    content = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(
+            {"truncated": content[:-9], "empty": b"", "changed": bytes([content[0] ^ 1]) + content[1:]}[
+                damage
+            ]
+        )
+    with pytest.raises(BadCircuit):
+        load(folder)
+
+
+@pytest.mark.parametrize("schema", [0, 2, None, "1", [1]])
+def test_an_unknown_schema_is_refused(folder, schema):
+    rewrite(folder, schema=schema)
+    with pytest.raises(BadCircuit, match="unknown schema"):
+        load(folder)
+
+
+def site(**changes):
+    return {"layer": 0, "path": "a", "kind": "dense", "width": 192, "experts": 1, **changes}
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {},
+        {"sites": 3},
+        {"sites": ["x"]},
+        {"sites": [{"layer": 0}]},
+        {"sites": [site(width=10**30)]},
+        {"sites": [site(width=2**35, path=f"m.{i}") for i in range(40)]},
+        {"sites": [site(kind="experts", experts=10**18)]},
+        {"sites": [site(width=-192)]},
+        {"sites": [site(width=0)]},
+        {"sites": [site(width=True)]},
+        {"sites": [site(width=192.0)]},
+        {"sites": [site(width="192")]},
+        {"sites": [site(kind="other")]},
+        {"sites": [site(experts=2)]},
+        {"sites": [site(path=["a"])]},
+        {"sites": [site(), site()]},
+        {"sites": [site(extra=1)]},
+        {"sites": [site(width=4)]},  # the ids are outside
+        {"sites": []},
+    ],
+)
+def test_a_hostile_layout_is_refused_before_anything_is_allocated(folder, layout):
+    rewrite(folder, layout=layout)
+    with pytest.raises(BadCircuit):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"provenance": {}},
+        {"provenance": [1]},
+        {"provenance": {"model": 3, "prompts_sha256": "", "contrast": "", "ranking": ""}},
+        {"files": []},
+        {"files": {}},
+        {"layout": None},
+    ],
+)
+def test_malformed_entries_are_refused(folder, changes):
+    rewrite(folder, **changes)
+    with pytest.raises(BadCircuit):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"schema": 1, "x": NaN}', "[" * 100_000, "\x00", "3", '{"schema": 1}', "{"]
+)
+def test_hostile_json_is_refused(folder, text):
+    (folder / "circuit.json").write_text(text)
+    with pytest.raises(BadCircuit):
+        load(folder)
+
+
+def test_a_description_too_large_to_be_one_is_not_read(folder):
+    with (folder / "circuit.json").open("r+b") as file:
+        file.truncate(2**40)  # sparse
+    with pytest.raises(BadCircuit, match="too large"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ids": torch.tensor([5, 4])},
+        {"ids": torch.tensor([4, 192])},
+        {"ids": torch.tensor([-1, 4])},
+        {"ids": torch.tensor([4, 5], dtype=torch.int32)},
+        {"ids": torch.tensor([[4, 5]])},
+        {"scores": torch.tensor([1.0, float("nan")])},
+        {"scores": torch.tensor([1.0])},
+        {"positive_mean": torch.tensor([1.0, float("inf")])},
+        {"extra": torch.tensor([1.0, 2.0])},
+    ],
+)
+def test_tensors_that_are_no_circuit_are_refused_even_with_the_right_digest(model, tmp_path, changes):
+    folder = save(circuit_of(model, [4, 5]), tmp_path / "circuit")
+    save_file({**load_file(folder / "circuit.safetensors"), **changes}, folder / "circuit.safetensors")
+    rewrite(folder)
+    with pytest.raises(BadCircuit):
+        load(folder)
+
+
+def test_bytes_that_are_no_tensors_are_refused_even_with_the_right_digest(folder):
+    (folder / "circuit.safetensors").write_bytes(b"\xff" * 64)
+    rewrite(folder)
+    with pytest.raises(BadCircuit, match="damaged"):
+        load(folder)
+
+
+def full_disk_after(calls):
+    real = neuroswitch.storage.replace_atomic
+    left = iter(range(calls))
+
+    def write(path, fill):
+        if next(left, None) is None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(path, fill)
+
+    return write
+
+
+@pytest.mark.parametrize("calls", range(len(FILES)))
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_full_disk_leaves_the_old_circuit_or_none(model, tmp_path, monkeypatch, calls, exists):
+    folder = tmp_path / "circuit"
+    old = circuit_of(model, [7])
+    if exists:
+        save(old, folder)
+    monkeypatch.setattr(neuroswitch.storage, "replace_atomic", full_disk_after(calls))
+    with pytest.raises(Prerequisite, match="No space left on device"):
+        save(spread_circuit(model), folder)
+    assert [path.name for path in tmp_path.iterdir()] == (["circuit"] if exists else [])
+    if exists:
+        assert same(load(folder), old)
+
+
+@pytest.mark.parametrize("moves", range(2 * len(FILES)))
+def test_a_crash_while_files_are_exchanged_leaves_nothing_that_looks_whole(model, folder, monkeypatch, moves):
+    before = load(folder)
+    left = iter(range(moves))
+
+    def crashing(real):
+        def operate(self, *arguments, **named):
+            if self.name in FILES and next(left, None) is None:
+                raise KeyboardInterrupt
+            return real(self, *arguments, **named)
+
+        return operate
+
+    kind = type(folder)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(kind, "unlink", crashing(kind.unlink))
+        patched.setattr(kind, "replace", crashing(kind.replace))
+        save(circuit_of(model, [7]), folder)
+    if (folder / "circuit.json").exists():
+        assert same(load(folder), before)
+    else:
+        with pytest.raises(BadCircuit, match="not a circuit folder"):
+            load(folder)
+    if (folder / "adapter_config.json").exists():
+        assert (folder / "adapter_model.safetensors").exists()
+
+
+@pytest.mark.parametrize("multiplier", [float("nan"), float("inf")])
+def test_a_multiplier_must_be_finite(model, tmp_path, multiplier):
+    with pytest.raises(ValueError, match="finite"):
+        save(spread_circuit(model), tmp_path / "circuit", multiplier=multiplier)
