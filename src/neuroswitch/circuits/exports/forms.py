@@ -1,0 +1,76 @@
+"""What an export form is, and what every form asks of a circuit.
+
+Knows circuits; does not know files of any engine.
+"""
+
+from pathlib import Path
+from typing import Protocol
+
+from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.errors import BadCircuit, UnsupportedModel
+from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.registry import Registry
+
+
+class Exporter(Protocol):
+    """Write a circuit in one form."""
+
+    def __call__(
+        self, circuit: Circuit, base: LanguageModel | Path, destination: Path, multiplier: float
+    ) -> Path:
+        """Write the circuit, whole or not at all, and return what was written.
+
+        Args:
+            circuit: Which neurons; never empty.
+            base: The model it was made for: in memory, without weights (on the meta device, so that
+                its checkpoint is read instead), or a `.gguf` file.
+            destination: File or folder to write; must not exist, or be an empty folder.
+            multiplier: Finite; 0 ablates.
+        """
+        ...
+
+
+exporters: Registry[Exporter] = Registry("export form")
+
+
+def require_dense(circuit: Circuit, form: str) -> None:
+    """Refuse a circuit with neurons of fused experts.
+
+    Raises:
+        UnsupportedModel: There are some; the message names the forms that can hold them.
+    """
+    kinds = {site.path: site.kind for site in circuit.layout.sites}
+    fused = [path for path in circuit.layout.by_site(circuit.ids) if kinds[path] == "experts"]
+    if fused:
+        raise UnsupportedModel(
+            f"the form {form!r} cannot hold neurons of fused experts",
+            found=f"a circuit with neurons in {fused[0]}",
+            expected="neurons that are the input of a module of their own",
+            do="export the form 'weights', or 'gguf' for llama.cpp: both change the experts' own weights",
+        )
+
+
+def require_neurons(circuit: Circuit) -> None:
+    """Refuse an empty circuit.
+
+    Raises:
+        BadCircuit: It is empty.
+    """
+    if not len(circuit):
+        raise BadCircuit("the circuit is empty", do="the base model is its export already")
+
+
+def require_model(base: LanguageModel | Path, form: str) -> LanguageModel:
+    """Return the base as a model.
+
+    Raises:
+        UnsupportedModel: It is a `.gguf` file.
+    """
+    if isinstance(base, LanguageModel):
+        return base
+    raise UnsupportedModel(
+        f"the form {form!r} is not made from a GGUF file",
+        found=str(base),
+        expected="a folder with config.json and safetensors, or a loaded model",
+        do="name the checkpoint that the GGUF file was converted from, or load the GGUF file as a model",
+    )

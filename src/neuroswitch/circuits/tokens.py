@@ -1,0 +1,35 @@
+"""Which tokens a neuron promotes: what it writes, read through the final norm's gain and the unembedding.
+
+Source: "logit lens" on the output weights of MLP neurons (Geva et al. 2022, arXiv:2203.14680).
+"""
+
+import torch
+
+from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.models.columns import columns
+from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.output import norm_gain
+
+
+def promoted_tokens(model: LanguageModel, circuit: Circuit, *, count: int = 8) -> list[list[str]]:
+    """Return the tokens that each neuron of a circuit pushes up most where the behaviour shows.
+
+    A neuron whose mean activation over the positive prompts is negative writes the opposite of
+    its column there, so the sign of that mean is taken into account.
+
+    Args:
+        model: The circuit's model.
+        circuit: Whose neurons.
+        count: Tokens per neuron.
+
+    Returns:
+        One list of token texts per neuron, in the order of `circuit.ids`, strongest first.
+    """
+    unembedding = model.unembedding
+    sign = torch.where(circuit.positive_mean < 0, -1.0, 1.0)[:, None]
+    written = columns(model, circuit.ids) * norm_gain(model) * sign  # (k, H)
+    with torch.inference_mode():
+        logits = written.to(unembedding.device, unembedding.dtype) @ unembedding.T  # (k, V)
+        logits[:, len(model.tokenizer) :] = -torch.inf  # padded vocabulary: rows that no token has
+        best = logits.float().topk(count, dim=1).indices.tolist()
+    return [[str(model.tokenizer.decode([token])) for token in row] for row in best]
