@@ -14,8 +14,9 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from architectures import ARCHITECTURES, COMMON
+from architectures import ARCHITECTURES, COMMON, REFUSED
 from neuroswitch.models.language_model import LanguageModel, ModelIdentity
+from neuroswitch.models.probe import probe
 from neuroswitch.models.sites import find_sites
 
 SPECIAL = ["<pad>", "<bos>", "<eos>", "<unk>", "<|system|>", "<|user|>", "<|assistant|>"]
@@ -58,7 +59,9 @@ def tiny_config(name: str, **settings: object) -> PreTrainedConfig:
         key for key in ("sliding_window", "q_lora_rank", "num_experts", "n_inner") if known.get(key) is None
     }
     common = {key: value for key, value in common.items() if key not in off}
-    return kind(**{**common, **ARCHITECTURES[name], **settings})
+    own = ARCHITECTURES[name] if name in ARCHITECTURES else REFUSED[name][0]
+    chosen = {**common, **own, **settings}
+    return kind(**{key: value for key, value in chosen.items() if value is not None})
 
 
 def tiny_module(name: str, *, seed: int = 0, **settings: object) -> PreTrainedModel:
@@ -78,6 +81,7 @@ def tiny_module(name: str, *, seed: int = 0, **settings: object) -> PreTrainedMo
 def wrapped(module: PreTrainedModel, *, sites: str | None = None) -> LanguageModel:
     """Make a `LanguageModel` of a module without loading anything."""
     found = find_sites(module, sites)
+    probe(module, found)
     identity = ModelIdentity(
         name="tiny",
         revision=None,

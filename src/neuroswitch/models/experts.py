@@ -7,6 +7,7 @@ layout is one class and one entry in `LAYOUTS`. Does not know hooks or layers.
 
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,17 +60,40 @@ class Experts(ABC):
     ) -> tuple[Routing, Float[Tensor, "tokens chosen hidden"]]:
         """Read from the container's arguments where some rows were sent, and the experts' inputs."""
 
+    def output(
+        self, routing: Routing, inputs: Float[Tensor, "tokens chosen hidden"]
+    ) -> Float[Tensor, "tokens hidden"]:
+        """Compute the container's output from the neurons, as the model's own forward should."""
+        written = torch.zeros_like(inputs)
+        values, outgoing = self.activations(routing, inputs), self.outgoing
+        for expert, token, choice in self._dispatched(routing):
+            written[token, choice] = self.finished(values[token, choice] @ outgoing[expert], expert)
+        identity = (routing.experts >= len(outgoing))[..., None]
+        written = torch.where(identity, inputs, written)
+        return (written * routing.weights[..., None]).sum(1).to(inputs.dtype)
+
+    def finished(self, written: Float[Tensor, "n hidden"], expert: int) -> Float[Tensor, "n hidden"]:
+        """Return an expert's output after what follows its weights: a bias, a norm."""
+        return written
+
+    def of_rows(self, output: Tensor, rows: Int64[Tensor, " tokens"]) -> Float[Tensor, "tokens hidden"]:
+        """Return some tokens of the container's own output."""
+        return output.reshape(-1, output.shape[-1])[rows.to(output.device)]
+
     def activations(
         self, routing: Routing, inputs: Float[Tensor, "tokens chosen hidden"]
     ) -> Float[Tensor, "tokens chosen width"]:
         """Compute the neurons of the chosen experts; zero for experts without neurons."""
-        count, width, _ = self.outgoing.shape
-        values = inputs.new_zeros(*routing.experts.shape, width)
-        for expert in sorted(set(routing.experts.flatten().tolist())):
-            if expert < count:
-                token, choice = torch.where(routing.experts == expert)
-                values[token, choice] = self.neurons(inputs[token, choice], expert)
+        values = inputs.new_zeros(*routing.experts.shape, self.outgoing.shape[1])
+        for expert, token, choice in self._dispatched(routing):
+            values[token, choice] = self.neurons(inputs[token, choice], expert)
         return values
+
+    def _dispatched(self, routing: Routing) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Walk through the experts that were chosen and have neurons, with the places that chose them."""
+        for expert in sorted(set(routing.experts.flatten().tolist())):
+            if expert < len(self.outgoing):
+                yield expert, *torch.where(routing.experts == expert)
 
 
 class FusedExperts(Experts):
@@ -99,6 +123,13 @@ class FusedExperts(Experts):
             return self.module._apply_gate(up)  # type: ignore[no-any-return]
         gate, up = up.chunk(2, dim=-1)
         return self.module.act_fn(gate) * up  # type: ignore[no-any-return]
+
+    def finished(self, written: Float[Tensor, "n hidden"], expert: int) -> Float[Tensor, "n hidden"]:
+        """Add the bias of GPT-OSS and apply a norm behind the expert where there is one."""
+        bias = getattr(self.module, "down_proj_bias", None)
+        written = written if bias is None else written + bias[expert]
+        norm = getattr(self.module, "post_expert_norm", None)
+        return written if norm is None else norm(written)
 
     def routed(
         self, arguments: tuple[Tensor, ...], rows: Int64[Tensor, " tokens"]
@@ -137,6 +168,10 @@ class ScoredInputExperts(FusedExperts):
         experts = chosen.topk(most, dim=-1).indices
         inputs = by_expert.gather(1, experts[..., None].expand(-1, -1, hidden.shape[-1]))
         return Routing(experts, torch.ones_like(inputs[..., 0])), inputs
+
+    def of_rows(self, output: Tensor, rows: Int64[Tensor, " tokens"]) -> Float[Tensor, "tokens hidden"]:
+        """Add up the experts, which the container returns one below the other."""
+        return output.view(len(self.outgoing), -1, output.shape[-1]).sum(0)[rows.to(output.device)]
 
 
 class FlatExperts(Experts):
@@ -185,6 +220,12 @@ class ParallelExperts(Experts):
         """Compute one expert's gated neurons."""
         gate, up = functional.linear(inputs, self.module.input_linear.weight[expert]).chunk(2, dim=-1)
         return self.module.activation(gate) * up  # type: ignore[no-any-return]
+
+    def output(
+        self, routing: Routing, inputs: Float[Tensor, "tokens chosen hidden"]
+    ) -> Float[Tensor, "tokens hidden"]:
+        """Add the block's own bias to the sum of the experts."""
+        return super().output(routing, inputs) + self.module.bias
 
     def routed(
         self, arguments: tuple[Tensor, ...], rows: Int64[Tensor, " tokens"]

@@ -13,7 +13,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models.layout import NeuronLayout
-from neuroswitch.models.names import FINAL_NORMS
+from neuroswitch.models.names import FINAL_NORMS, OTHER_NORMS
+from neuroswitch.models.sites import decoder_of
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ class LanguageModel:
 
     @property
     def decoder(self) -> nn.Module:
-        """Return the module that owns the layer list: the model without its LM head."""
-        return self.module.get_submodule(self.layers_path.rpartition(".")[0])
+        """Return the model without its LM head."""
+        return decoder_of(self.module, self.layers_path)
 
     @property
     def final_norm(self) -> nn.Module | None:
@@ -78,10 +79,11 @@ class LanguageModel:
         Raises:
             UnsupportedModel: Several norms of the decoder could be it.
         """
-        norms = {name: child for name, child in self.decoder.named_children() if _is_norm(name, child)}
-        known = [norms[name] for name in FINAL_NORMS if name in norms]
-        if known or not norms:
-            return known[0] if known else None
+        owner = self.module.get_submodule(self.layers_path.rpartition(".")[0])
+        norms = {name: child for name, child in owner.named_children() if _is_norm(name, child)}
+        known = [name for name in FINAL_NORMS if name in norms] or list(norms)
+        if len(norms) <= 1 or known[0] in FINAL_NORMS:
+            return norms[known[0]] if known else None
         raise UnsupportedModel(
             "the final norm of the model is not known",
             found=f"norms called {sorted(norms)}",
@@ -107,4 +109,4 @@ class LanguageModel:
 
 
 def _is_norm(name: str, child: nn.Module) -> bool:
-    return "norm" in type(child).__name__.lower() or name in FINAL_NORMS
+    return ("norm" in type(child).__name__.lower() or name in FINAL_NORMS) and name not in OTHER_NORMS

@@ -61,3 +61,10 @@ FINAL_NORMS = (
     "embedding_norm",  # LFM2
     "out_norm",
 )
+
+# norms of the same module that come before the layers
+OTHER_NORMS = (
+    "layernorm_embedding",  # BART
+    "word_embeddings_layernorm",  # Bloom
+    "per_layer_projection_norm",  # Gemma 3n
+)

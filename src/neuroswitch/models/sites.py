@@ -8,6 +8,7 @@ Knows modules; does not know values of activations.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from torch import nn
@@ -49,8 +50,9 @@ def find_sites(module: nn.Module, pattern: str | None = None) -> SiteMap:
     layers_path, layers = _layer_list(module)
     found = [list(_named(layer)) for layer in layers]
     if not any(found):
-        hidden, widths = module.get_input_embeddings().embedding_dim, _widths(module)  # type: ignore[operator]
-        found = [list(_shaped(layer, hidden, widths)) for layer in layers]
+        config: Any = module.config
+        config = config.get_text_config(decoder=True)
+        found = [list(_shaped(layer, config.hidden_size, _widths(config))) for layer in layers]
     if not any(found):
         raise _nothing_found(module, layers_path, layers)
     return _site_map(
@@ -60,6 +62,17 @@ def find_sites(module: nn.Module, pattern: str | None = None) -> SiteMap:
             for index, projections in enumerate(found)
             for path, projection in projections
         ),
+    )
+
+
+def decoder_of(module: nn.Module, layers_path: str) -> nn.Module:
+    """Return the smallest module with both the token embedding and the layers: no LM head.
+
+    `get_decoder()` is not asked: for Llama 4 it returns the LM itself, for ModernBERT a linear map.
+    """
+    common = zip(_embedding_path(module).split("."), layers_path.split("."), strict=False)
+    return module.get_submodule(
+        ".".join(part for part, _ in takewhile(lambda pair: pair[0] == pair[1], common))
     )
 
 
@@ -97,12 +110,8 @@ def _sites_at(module: nn.Module, pattern: str) -> SiteMap:
 
 
 def _layer_list(module: nn.Module) -> tuple[str, nn.ModuleList]:
-    """Return the list of layers nearest to the token embedding.
-
-    `get_decoder()` is not asked: for some models it returns the LM itself, for others a linear map.
-    """
-    embedding = module.get_input_embeddings()  # type: ignore[operator]
-    owner = next(path for path, child in module.named_modules() if child is embedding)
+    """Return the list of layers nearest to the token embedding."""
+    owner = _embedding_path(module)
     stacks: list[tuple[str, nn.ModuleList]] = []
     while not stacks and owner:
         owner = owner.rpartition(".")[0]
@@ -122,6 +131,11 @@ def _layer_list(module: nn.Module) -> tuple[str, nn.ModuleList]:
         expected="one stack, so that no layer is left out silently",
         do=_advice(f"{stacks[0][0]}.{{layer}}.mlp.down_proj"),
     )
+
+
+def _embedding_path(module: nn.Module) -> str:
+    embedding = module.get_input_embeddings()  # type: ignore[operator]
+    return next(path for path, child in module.named_modules() if child is embedding)
 
 
 def _stacks(module: nn.Module, path: str) -> Iterator[tuple[str, nn.ModuleList]]:
@@ -161,23 +175,24 @@ def _shaped(layer: nn.Module, hidden: int, widths: set[int]) -> Iterator[tuple[s
             yield path, module
 
 
-def _widths(module: nn.Module) -> set[int]:
-    config: Any = module.config
-    values = [getattr(config.get_text_config(decoder=True), name, None) for name in WIDTH_SETTINGS]
+def _widths(config: Any) -> set[int]:
+    values = [getattr(config, name, None) for name in WIDTH_SETTINGS]
     flat = [item for value in values for item in (value if isinstance(value, (list, tuple)) else [value])]
     return {item for item in flat if isinstance(item, int)}
 
 
 def _nothing_found(module: nn.Module, layers_path: str, layers: nn.ModuleList) -> UnsupportedModel:
     present = {
-        re.sub(r"\d+(?=\.|$)", "*", path): "{} -> {}".format(*sizes(child))
+        re.sub(r"\d+(?=\.|$)", "*", path): sizes(child)
         for path, child in layers.named_modules()
         if is_linear(child)
     }
-    guess = next(iter(present), "*.mlp.down_proj")
+    # most likely the map that narrows most
+    guess = max(present, key=lambda path: present[path][0] / present[path][1], default="*.mlp.down_proj")
     return UnsupportedModel(
         f"no feed-forward output projection was found in {type(module).__name__}",
-        found=", ".join(f"{path} ({shape})" for path, shape in present.items()) or "no linear module",
+        found=", ".join(f"{path} ({wide} -> {out})" for path, (wide, out) in present.items())
+        or "no linear module",
         expected=f"below {layers_path} a module called {', '.join(OUTPUT_PROJECTIONS)}, or one as wide as "
         f"the configuration says",
         do=_advice(f"{layers_path}.{guess.replace('*', '{layer}', 1)}"),
