@@ -1,0 +1,19 @@
+"""`neuroswitch report`: build the page of a finished run again."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neuroswitch.cli.console import console
+from neuroswitch.reporting import rebuild
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run or comparison.")],
+    show_completions: Annotated[
+        bool, typer.Option(help="Put answers to harmful prompts into the page; do not share it then.")
+    ] = False,
+) -> None:
+    """Rebuild report.html from summary.json and results.jsonl."""
+    console.print(f"Report: {rebuild(folder, show_completions=show_completions).resolve()}", soft_wrap=True)

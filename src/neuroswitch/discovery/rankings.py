@@ -1,0 +1,173 @@
+"""Statistics in, one score per neuron out: a registry of small functions.
+
+A positive score says that the neuron promotes the behaviour, a negative one that it suppresses
+it; rankings that throw the sign away say so. `needs` names what a ranking asks of the statistics
+beyond means and variances, so that nothing is collected in vain.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neuroswitch.discovery.statistics import NeuronStatistics
+from neuroswitch.errors import Prerequisite, WrongModel
+from neuroswitch.models.columns import columns
+from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.output import norm_gain
+from neuroswitch.registry import Registry
+
+Score = Callable[[NeuronStatistics, LanguageModel], Tensor]
+
+DEFAULT = "readout"
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """One way to score neurons.
+
+    Attributes:
+        name: How it is asked for.
+        score: Returns one score per neuron, shape (neurons,), float32.
+        needs: What statistics must hold: `next_token`, `contribution`, or neither.
+    """
+
+    name: str
+    score: Score
+    needs: frozenset[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """One score per neuron, and where it comes from.
+
+    Attributes:
+        value: Shape (neurons,), float32; larger is more of the behaviour.
+        ranking: Name of the ranking.
+        statistics: What was ranked.
+    """
+
+    value: Float[Tensor, " neurons"]
+    ranking: str
+    statistics: NeuronStatistics
+
+
+RANKINGS: Registry[Ranking] = Registry("ranking")
+
+
+def ranking(name: str, *needs: str) -> Callable[[Score], Score]:
+    """Register a ranking under `name`."""
+
+    def decorator(score: Score) -> Score:
+        RANKINGS.register(name)(Ranking(name, score, frozenset(needs)))
+        return score
+
+    return decorator
+
+
+def rank(statistics: NeuronStatistics, name: str, model: LanguageModel) -> Scores:
+    """Score every neuron.
+
+    Args:
+        statistics: What `collect` returned.
+        name: One of `RANKINGS.names()`.
+        model: The model the statistics were read off; rankings read its output weights.
+
+    Raises:
+        Prerequisite: No such ranking, or the statistics lack what it needs.
+        WrongModel: The statistics come from another model.
+    """
+    chosen = RANKINGS.get(name)
+    held = {
+        "next_token": statistics.positive.next_token is not None,
+        "contribution": statistics.contribution is not None,
+    }
+    if missing := [need for need in chosen.needs if not held[need]]:
+        raise Prerequisite(
+            f"the ranking {name!r} needs {missing[0]} statistics, which were not collected",
+            do="collect again with `collect(model, contrast, needs=RANKINGS.get(name).needs, shows=...)`",
+        )
+    if statistics.layout != model.layout:
+        raise WrongModel("the statistics were read off a model of another shape", found=model.identity.name)
+    return Scores(chosen.score(statistics, model).float(), name, statistics)
+
+
+@ranking("readout", "contribution")
+def readout(statistics: NeuronStatistics, model: LanguageModel) -> Float[Tensor, " neurons"]:
+    """Score what a neuron writes toward the behaviour's own responses, nats per token.
+
+    The mean direct contribution to the log-probability of responses that show the behaviour,
+    minus that to the answers to negative prompts. Every response token counts, and responses are
+    gathered in rounds, so the score covers the behaviour and not one way to open it.
+
+    Source: `discovery.contribution` and `discovery.responses`; docs/method.md compares it.
+    """
+    if statistics.contribution is None:
+        raise ValueError("`rank` checks what a ranking needs")
+    return statistics.contribution.difference
+
+
+@ranking("delta")
+def delta(statistics: NeuronStatistics, model: LanguageModel) -> Float[Tensor, " neurons"]:
+    """Score by |difference of class means|, activation units: the paper's ranking, sign thrown away.
+
+    Source: arXiv:2605.12290, step 4.
+    """
+    return statistics.delta.abs()
+
+
+@ranking("effect_size")
+def effect_size(statistics: NeuronStatistics, model: LanguageModel) -> Float[Tensor, " neurons"]:
+    """Score by the difference of class means in units of the pooled standard deviation.
+
+    Source: Cohen (1988), eq. 2.5.2. A deviation below 1e-6 counts as 1e-6.
+    """
+    positive, negative = statistics.positive.neurons, statistics.negative.neurons
+    freedom = positive.count + negative.count - 2
+    pooled = ((positive.count - 1) * positive.variance() + (negative.count - 1) * negative.variance()) / freedom
+    return statistics.delta / pooled.sqrt().clamp(min=1e-6).float()
+
+
+@ranking("delta_effect")
+def delta_effect(statistics: NeuronStatistics, model: LanguageModel) -> Float[Tensor, " neurons"]:
+    """Score by delta times |effect size|: large and reliable at once."""
+    return statistics.delta * effect_size(statistics, model).abs()
+
+
+@ranking("write_norm")
+def write_norm(statistics: NeuronStatistics, model: LanguageModel) -> Float[Tensor, " neurons"]:
+    """Score by delta times the norm of what the neuron writes: the change it makes to the residual stream."""
+    return statistics.delta * _per_site(model, lambda written: written.norm(dim=1))
+
+
+@ranking("next_token", "next_token")
+def next_token(statistics: NeuronStatistics, model: LanguageModel) -> Float[Tensor, " neurons"]:
+    """Score by delta times what the neuron writes toward the first token of the answer.
+
+    u is the difference of the classes' mean next-token probabilities, carried back through the
+    unembedding and the final norm's gain. It covers one opening only: see docs/method.md.
+    """
+    positive, negative = statistics.positive.next_token, statistics.negative.next_token
+    if positive is None or negative is None:
+        raise ValueError("`rank` checks what a ranking needs")
+    direction = (positive.mean - negative.mean).float() @ model.unembedding.float().cpu()  # (H,)
+    direction = direction * norm_gain(model)
+    return statistics.delta * _per_site(model, lambda written: written @ direction)
+
+
+@ranking("residual")
+def residual(statistics: NeuronStatistics, model: LanguageModel) -> Float[Tensor, " neurons"]:
+    """Score by delta times what the neuron writes along the classes' mean difference behind the final norm."""
+    direction = (statistics.positive.normed.mean - statistics.negative.normed.mean).float()
+    direction = direction * norm_gain(model)
+    return statistics.delta * _per_site(model, lambda written: written @ direction)
+
+
+def _per_site(
+    model: LanguageModel, measure: Callable[[Float[Tensor, "n hidden"]], Float[Tensor, " n"]]
+) -> Float[Tensor, " neurons"]:
+    """Apply `measure` to what the neurons of each site write, site by site to save memory."""
+    spans = [model.layout.span(site) for site in range(len(model.layout.sites))]
+    return torch.cat([measure(columns(model, torch.arange(span.start, span.stop))) for span in spans])

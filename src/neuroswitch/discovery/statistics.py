@@ -1,0 +1,162 @@
+"""Streaming mean and variance of every neuron, per class: memory grows with the model, not the prompts.
+
+Moments are kept in float64 whatever the model's dtype and merge exactly up to rounding of
+that type, so batches, orders and processes give the same numbers.
+
+Source of the update: Chan, Golub & LeVeque (1983), eq. 1.5.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from neuroswitch.errors import BadPrompts, WrongModel
+from neuroswitch.models.language_model import ModelIdentity
+from neuroswitch.models.layout import NeuronLayout
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Count, mean and sum of squared deviations of a vector.
+
+    Attributes:
+        count: How many vectors were added.
+        mean: Their mean, shape (width,), float64.
+        m2: Sum of squared deviations from the mean, shape (width,), float64.
+    """
+
+    count: int
+    mean: Float[Tensor, " width"]
+    m2: Float[Tensor, " width"]
+
+    @staticmethod
+    def of(values: Float[Tensor, "rows width"]) -> "Moments":
+        """Summarise the rows of a matrix."""
+        wide = values.double()
+        mean = wide.mean(0)
+        return Moments(len(wide), mean, (wide - mean).square_().sum(0))
+
+    def merge(self, other: "Moments") -> "Moments":
+        """Return the moments of both collections together; associative and commutative."""
+        count = self.count + other.count
+        step = other.mean - self.mean
+        mean = self.mean + step * (other.count / count)
+        m2 = self.m2 + other.m2 + step.square() * (self.count * other.count / count)
+        return Moments(count, mean, m2)
+
+    def variance(self) -> Float[Tensor, " width"]:
+        """Return the unbiased variance, shape (width,).
+
+        Raises:
+            BadPrompts: Fewer than two prompts were read.
+        """
+        if self.count < 2:
+            raise BadPrompts(
+                "a spread needs at least two prompts in each class",
+                found=f"{self.count}",
+                do="add prompts, or choose the ranking 'delta', which uses means only",
+            )
+        return self.m2 / (self.count - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class ClassStatistics:
+    """What one class of prompts did at the token that was read.
+
+    Attributes:
+        neurons: Every neuron, width = `layout.size`, activation units.
+        normed: The final residual stream after the final norm, which the LM head reads, width = hidden.
+        next_token: Probability of every token to come next, width = vocabulary; None if it was not asked for.
+    """
+
+    neurons: Moments
+    normed: Moments
+    next_token: Moments | None
+
+    def merge(self, other: "ClassStatistics") -> "ClassStatistics":
+        """Return the statistics of both collections together."""
+        theirs = other.next_token
+        return ClassStatistics(
+            self.neurons.merge(other.neurons),
+            self.normed.merge(other.normed),
+            self.next_token.merge(theirs) if self.next_token and theirs else None,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Contribution:
+    """What neurons contribute to responses, nats per token, width = `layout.size`.
+
+    Attributes:
+        positive: To responses that show the behaviour.
+        negative: To the answers to negative prompts.
+    """
+
+    positive: Moments
+    negative: Moments
+
+    @property
+    def difference(self) -> Float[Tensor, " neurons"]:
+        """Return the difference of the means, float32."""
+        return (self.positive.mean - self.negative.mean).float()
+
+    def merge(self, other: "Contribution") -> "Contribution":
+        """Return the contributions to both collections together."""
+        return Contribution(self.positive.merge(other.positive), self.negative.merge(other.negative))
+
+
+@dataclass(frozen=True, eq=False)
+class NeuronStatistics:
+    """What a contrast set did to the neurons of a model; all a ranking needs but the weights.
+
+    Attributes:
+        layout: The flat neuron axis.
+        positive: The prompts that show the behaviour.
+        negative: The prompts that do not.
+        contribution: What neurons contribute to responses; None if it was not asked for.
+        universal: Neurons active whatever the prompt, shape (neurons,).
+        model: Who the model is.
+        contrast: Name of the contrast set.
+        prompts_sha256: Its content hash.
+        read: The tokens that were read, as text, with how often each occurred.
+    """
+
+    layout: NeuronLayout
+    positive: ClassStatistics
+    negative: ClassStatistics
+    contribution: Contribution | None
+    universal: Bool[Tensor, " neurons"]
+    model: ModelIdentity
+    contrast: str
+    prompts_sha256: str
+    read: Mapping[str, int]
+
+    @property
+    def delta(self) -> Float[Tensor, " neurons"]:
+        """Return the mean over positives minus the mean over negatives, float32 (paper, step 3)."""
+        return (self.positive.neurons.mean - self.negative.neurons.mean).float()
+
+    def merge(self, other: "NeuronStatistics") -> "NeuronStatistics":
+        """Join two shares of one contrast set, as processes that split the prompts produce them.
+
+        Raises:
+            WrongModel: They were read off different models.
+        """
+        if (self.model, self.layout) != (other.model, other.layout):
+            raise WrongModel(
+                "statistics of different models cannot be merged",
+                found=f"{self.model.name} and {other.model.name}",
+                do="collect all shares with the same checkpoint, dtype and options",
+            )
+        theirs = other.contribution
+        read = {text: self.read.get(text, 0) + other.read.get(text, 0) for text in {**self.read, **other.read}}
+        return replace(
+            self,
+            positive=self.positive.merge(other.positive),
+            negative=self.negative.merge(other.negative),
+            contribution=self.contribution.merge(theirs) if self.contribution and theirs else None,
+            read=read,
+        )

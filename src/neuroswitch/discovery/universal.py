@@ -1,0 +1,48 @@
+"""Universal neurons: strongly active whatever the prompt, so no part of any behaviour.
+
+Source: Herring, Naviasky & Malhotra (arXiv:2605.12290), step 5: a neuron is universal if it
+is among the top 0.1 % by activation for at least 80 % of a set of diverse prompts. We take
+activation as magnitude, as the authors' code does.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from neuroswitch.errors import BadPrompts
+
+TOP_FRACTION = 0.001
+SHARE_OF_PROMPTS = 0.8
+
+
+def universal_neurons(
+    batches: Iterable[Float[Tensor, "prompts neurons"]],
+    *,
+    fraction: float = TOP_FRACTION,
+    share: float = SHARE_OF_PROMPTS,
+) -> Bool[Tensor, " neurons"]:
+    """Mark the neurons that are among the most active for most of the prompts.
+
+    Args:
+        batches: Neurons of diverse prompts at the last token, activation units, batch by batch.
+        fraction: Size of each prompt's top set, as a fraction of all neurons.
+        share: Share of the prompts whose top set must hold the neuron.
+
+    Returns:
+        One flag per neuron, shape (neurons,).
+
+    Raises:
+        BadPrompts: There were no prompts.
+    """
+    hits: Tensor | None = None
+    prompts = 0
+    for batch in batches:
+        count = max(1, int(fraction * batch.shape[1]))
+        hits = torch.zeros(batch.shape[1], dtype=torch.int64) if hits is None else hits
+        hits += torch.bincount(batch.abs().topk(count).indices.flatten(), minlength=batch.shape[1])
+        prompts += len(batch)
+    if hits is None:
+        raise BadPrompts("universal neurons need diverse prompts", found="none", do="name a file with some")
+    return hits >= share * prompts

@@ -1,0 +1,96 @@
+"""One condition of an experiment: prompts answered in one state of the model, labelled, on disk."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from neuroswitch.chat import ChatFormat
+from neuroswitch.completions import Journal
+from neuroswitch.evaluation.detectors import Detector
+from neuroswitch.evaluation.intervals import mcnemar
+from neuroswitch.generation import Decoding, generate
+from neuroswitch.methods.base import Intervention
+from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.progress import Progress, silent
+from neuroswitch.prompts import Prompt
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all conditions of an experiment share.
+
+    Attributes:
+        model: The model; each condition leaves it as it was.
+        detector: Labels the answers.
+        results: The file in which every answer is kept.
+        decoding: Length and batch size.
+        chat: System prompt and thinking mode.
+        progress: Told after each batch.
+    """
+
+    model: LanguageModel
+    detector: Detector
+    results: Path
+    decoding: Decoding
+    chat: ChatFormat
+    progress: Progress = silent
+
+    def answers(
+        self,
+        condition: str,
+        pile: str,
+        prompts: Sequence[Prompt],
+        intervention: Intervention | None = None,
+    ) -> list[Row]:
+        """Answer prompts under an intervention, or take the answers from disk where they are there.
+
+        Args:
+            condition: Name of the condition in the results file.
+            pile: `positive` or `negative`.
+            prompts: What is asked.
+            intervention: What changes the model; None leaves it untouched.
+
+        Returns:
+            One row per prompt, in the order of `prompts`.
+        """
+        key = {"condition": condition, "pile": pile}
+        journal = Journal(self.results, key, self.detector.annotate)
+        rows = {row["prompt_id"]: row for row in journal.rows()}
+        if any(prompt.id not in rows for prompt in prompts):
+            state = intervention.applied(self.model) if intervention else nullcontext()
+            with state:
+                generate(
+                    self.model,
+                    prompts,
+                    decoding=self.decoding,
+                    chat=self.chat,
+                    journal=journal,
+                    progress=lambda _, done, total: self.progress(f"answer, {condition}, {pile}", done, total),
+                )
+            rows = {row["prompt_id"]: row for row in journal.rows()}
+        return [rows[prompt.id] for prompt in prompts]
+
+
+def paired_test(before: Sequence[Row], after: Sequence[Row], detector: Detector) -> dict[str, Any]:
+    """Test whether two conditions show the behaviour equally often on the same prompts.
+
+    Returns:
+        McNemar's exact test with the number of prompts that changed either way; prompts without a
+        verdict in either condition are left out.
+    """
+    pairs = [
+        (detector.shown(one["label"]), detector.shown(other["label"]))
+        for one, other in zip(before, after, strict=True)
+    ]
+    stopped = pairs.count((True, False))
+    started = pairs.count((False, True))
+    return {
+        "test": "McNemar, exact",
+        "p": mcnemar(stopped, started),
+        "stopped": stopped,
+        "started": started,
+    }

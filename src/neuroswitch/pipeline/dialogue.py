@@ -1,0 +1,50 @@
+"""Talking to a model untouched and steered side by side, each with its own memory of the talk."""
+
+from dataclasses import dataclass
+
+from neuroswitch.chat import ChatFormat
+from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.generation import Decoding, generate
+from neuroswitch.methods.cna import Scaling
+from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.prompts import Message, Prompt
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """Two conversations about the same questions.
+
+    Attributes:
+        untouched: What was said by and to the untouched model.
+        steered: What was said by and to the steered one.
+    """
+
+    untouched: tuple[Message, ...] = ()
+    steered: tuple[Message, ...] = ()
+
+
+def ask(
+    model: LanguageModel,
+    circuit: Circuit,
+    dialogue: Dialogue,
+    question: str,
+    *,
+    multiplier: float,
+    decoding: Decoding = Decoding(),
+    chat: ChatFormat = ChatFormat(),
+) -> Dialogue:
+    """Put a question to both; the answers are the last messages of the dialogue that is returned.
+
+    Raises:
+        WrongModel: The circuit was made for another model.
+    """
+
+    def answer(history: tuple[Message, ...]) -> tuple[Message, ...]:
+        said = (*history, Message("user", question))
+        (completion,) = generate(model, [Prompt(said)], decoding=decoding, chat=chat)
+        return (*said, Message("assistant", completion.text))
+
+    untouched = answer(dialogue.untouched)
+    with Scaling(circuit, multiplier).applied(model):
+        steered = answer(dialogue.steered)
+    return Dialogue(untouched, steered)

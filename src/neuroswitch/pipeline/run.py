@@ -1,0 +1,164 @@
+"""The main job: preflight, discover, ablate, evaluate on held-out prompts, save, report.
+
+Every answer is on disk when it has been given, and the folder can be continued: run the same
+settings again and only what is missing is computed.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.circuits.files import DESCRIPTION, check_model, load, save
+from neuroswitch.discovery.collect import Reading, collect
+from neuroswitch.discovery.rankings import RANKINGS, rank
+from neuroswitch.discovery.selection import select
+from neuroswitch.evaluation.preflight import check_baseline
+from neuroswitch.evaluation.summary import rate
+from neuroswitch.methods.cna import Scaling
+from neuroswitch.methods.random import RandomControl
+from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.loading import load as load_model
+from neuroswitch.pipeline.behaviour import Behaviour, find_behaviour
+from neuroswitch.pipeline.conditions import Bench, Row
+from neuroswitch.pipeline.settings import RunSettings, claim_folder
+from neuroswitch.pipeline.summary import Conditions, summarise
+from neuroswitch.progress import Progress, silent
+from neuroswitch.prompts import Piles, check_held_out, read_prompts
+from neuroswitch.reporting import rebuild
+from neuroswitch.storage import write_json
+
+RESULTS = "results.jsonl"
+SUMMARY = "summary.json"
+CIRCUIT = "circuit"
+
+
+def run(settings: RunSettings, output: Path, *, progress: Progress = silent) -> dict[str, Any]:
+    """Find the circuit of a behaviour and show what scaling it does.
+
+    Args:
+        settings: What to do.
+        output: Folder of the run; an interrupted run in it is continued.
+        progress: Told after each batch of each stage.
+
+    Returns:
+        The summary, as in `summary.json`. The folder also holds the circuit, `results.jsonl` and
+        `report.html`.
+
+    Raises:
+        WeakBehaviour: The model hardly shows the behaviour, so there is nothing to find.
+        BadRun: The folder holds a run with other settings.
+        BadPrompts: Prompts are malformed, or test prompts are among the discovery prompts.
+    """
+    job = _start(settings, output, settings.to_json(), progress)
+    folder = output / CIRCUIT
+    circuit = find_circuit(job.bench.model, job.behaviour, settings, folder, progress=progress)
+    return _finish(job, circuit, settings, output)
+
+
+def evaluate(
+    circuit: str | Path, settings: RunSettings, output: Path, *, progress: Progress = silent
+) -> dict[str, Any]:
+    """Show what scaling a saved circuit does, on prompts it was not found with.
+
+    Args:
+        circuit: Folder of the circuit.
+        settings: As for `run`; ranking and size are the circuit's own.
+        output: Folder for the results; an interrupted evaluation in it is continued.
+        progress: Told after each batch of each stage.
+
+    Raises:
+        BadCircuit: The circuit cannot be read.
+        WrongModel: It was made for another model.
+    """
+    asked = {**settings.to_json(), "circuit": str(Path(circuit).resolve())}
+    found = load(circuit)
+    job = _start(settings, output, asked, progress)
+    check_model(found, job.bench.model)
+    return _finish(job, found, settings, output)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A run whose model is loaded and whose behaviour is known to occur."""
+
+    bench: Bench
+    behaviour: Behaviour
+    tests: Piles
+    baseline: list[Row]
+    warnings: tuple[str, ...]
+
+
+def _start(settings: RunSettings, output: Path, asked: dict[str, Any], progress: Progress) -> _Job:
+    behaviour = find_behaviour(settings.behaviour, settings.detector)
+    tests = held_out(behaviour, settings)
+    claim_folder(output, asked)
+    model = load_model(settings.model, options=settings.loading, progress=progress)
+    bench = Bench(model, behaviour.detector, output / RESULTS, settings.decoding, settings.chat, progress)
+    baseline = bench.answers("baseline", "positive", tests.positive)
+    warnings = check_baseline(rate(baseline, behaviour.detector), behaviour=behaviour.name)
+    return _Job(bench, behaviour, tests, baseline, warnings)
+
+
+def _finish(job: _Job, circuit: Circuit, settings: RunSettings, output: Path) -> dict[str, Any]:
+    bench, tests = job.bench, job.tests
+    scaling = Scaling(circuit, settings.multiplier)
+    conditions = Conditions(
+        baseline=job.baseline,
+        steered=bench.answers("steered", "positive", tests.positive, scaling),
+        random=_controls(bench, circuit, settings, tests),
+        benign_baseline=bench.answers("baseline", "negative", tests.negative),
+        benign_steered=bench.answers("steered", "negative", tests.negative, scaling),
+    )
+    summary = summarise(bench.model, job.behaviour, settings, circuit, conditions, warnings=job.warnings)
+    write_json(output / SUMMARY, summary)
+    rebuild(output)
+    return summary
+
+
+def held_out(behaviour: Behaviour, settings: RunSettings) -> Piles:
+    """Return the test prompts: the contrast set's own, or the user's positives, checked for leaks.
+
+    Raises:
+        BadPrompts: A test prompt is among those that discovery or validation sees.
+    """
+    positive, negative = behaviour.contrast.test
+    if settings.test_prompts:
+        positive = read_prompts(settings.test_prompts)
+        check_held_out(positive, behaviour.contrast)
+    return Piles(positive[: settings.limit], negative[: settings.limit])
+
+
+def find_circuit(
+    model: LanguageModel,
+    behaviour: Behaviour,
+    settings: RunSettings,
+    folder: Path,
+    *,
+    progress: Progress = silent,
+) -> Circuit:
+    """Discover the circuit and save it, or load it where an earlier run has saved it."""
+    if (folder / DESCRIPTION).exists():
+        return load(folder, model)
+    reading = Reading(
+        chat=settings.chat,
+        needs=RANKINGS.get(settings.ranking).needs,
+        shows=behaviour.detector.judges,
+    )
+    statistics = collect(model, behaviour.contrast, reading, progress=progress)
+    circuit = select(rank(statistics, settings.ranking, model), settings.size)
+    save(circuit, folder, multiplier=settings.multiplier)
+    return circuit
+
+
+def _controls(bench: Bench, circuit: Circuit, settings: RunSettings, tests: Piles) -> list[list[Row]]:
+    """Answer the positive prompts under random circuits, one list of rows per seed."""
+    return [
+        bench.answers(
+            f"random:{seed}",
+            "positive",
+            tests.positive,
+            RandomControl(circuit, settings.multiplier, seed),
+        )
+        for seed in range(settings.seed, settings.seed + settings.controls)
+    ]

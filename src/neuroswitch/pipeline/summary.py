@@ -1,0 +1,126 @@
+"""The rows of a run's conditions -> `summary.json`, as `reporting.schema.RunSummary` describes it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from neuroswitch.chat import read_token, encode
+from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.circuits.tokens import promoted_tokens
+from neuroswitch.evaluation.summary import rate
+from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.pipeline.behaviour import Behaviour
+from neuroswitch.pipeline.conditions import Row, paired_test
+from neuroswitch.pipeline.settings import RunSettings
+from neuroswitch.provenance import command_line, now, versions
+from neuroswitch.reporting.schema import SCHEMA
+from neuroswitch.storage import digest
+
+TOP = 24
+"""Neurons shown in the report."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The rows of every condition, each in the order of the prompts.
+
+    Attributes:
+        baseline: Untouched, positive prompts.
+        steered: Scaled circuit, positive prompts.
+        random: Random circuits, positive prompts, one list per seed.
+        benign_baseline: Untouched, negative prompts.
+        benign_steered: Scaled circuit, negative prompts.
+    """
+
+    baseline: Sequence[Row]
+    steered: Sequence[Row]
+    random: Sequence[Sequence[Row]]
+    benign_baseline: Sequence[Row]
+    benign_steered: Sequence[Row]
+
+
+def summarise(
+    model: LanguageModel,
+    behaviour: Behaviour,
+    settings: RunSettings,
+    circuit: Circuit,
+    conditions: Conditions,
+    *,
+    warnings: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Turn rows into the numbers of the report, with intervals and paired tests."""
+    detector = behaviour.detector
+    pooled = [row for rows in conditions.random for row in rows]
+    before = list(conditions.baseline) * len(conditions.random)
+    return {
+        "schema": SCHEMA,
+        "kind": "run",
+        "behaviour": behaviour.name,
+        "sensitive": behaviour.sensitive,
+        "model": asdict(model.identity),
+        "baseline": rate(conditions.baseline, detector),
+        "steered": rate(conditions.steered, detector),
+        "random": rate(pooled, detector),
+        "benign": {
+            "baseline": rate(conditions.benign_baseline, detector),
+            "steered": rate(conditions.benign_steered, detector),
+        },
+        "circuit": circuit_facts(model, circuit, settings.multiplier),
+        "tests": {
+            "steered": paired_test(conditions.baseline, conditions.steered, detector),
+            "random": paired_test(before, pooled, detector),
+        },
+        "settings": settings.to_json(),
+        "prompts": _prompts(model, behaviour, settings, conditions),
+        "provenance": {
+            "versions": versions(),
+            "date": now(),
+            "command": command_line(),
+            "detector": detector.how,
+            "circuit": circuit.provenance.to_json(),
+        },
+        "warnings": list(warnings),
+    }
+
+
+def circuit_facts(model: LanguageModel, circuit: Circuit, multiplier: float) -> dict[str, Any]:
+    """Describe a circuit: its size, its layers, its strongest neurons with the tokens they promote."""
+    strongest = circuit.strongest(TOP)
+    tokens = promoted_tokens(model, strongest)
+    layers = range(max(site.layer for site in circuit.layout.sites) + 1)
+    by_layer = circuit.by_layer()
+    top = [
+        {
+            **neuron._asdict(),
+            "score": float(strongest.scores[i]),
+            "positive_mean": float(strongest.positive_mean[i]),
+            "negative_mean": float(strongest.negative_mean[i]),
+            "tokens": tokens[i],
+        }
+        for i, neuron in enumerate(strongest.neurons())
+    ]
+    return {
+        "neurons": len(circuit),
+        "fraction": circuit.fraction,
+        "by_layer": {str(layer): by_layer.get(layer, 0) for layer in layers},
+        "ranking": circuit.provenance.ranking,
+        "multiplier": multiplier,
+        "top": sorted(top, key=lambda neuron: -abs(neuron["score"])),
+    }
+
+
+def _prompts(
+    model: LanguageModel, behaviour: Behaviour, settings: RunSettings, conditions: Conditions
+) -> dict[str, Any]:
+    contrast = behaviour.contrast
+    first = contrast.discovery.positive[0]
+    token = read_token(model.tokenizer, encode(model.tokenizer, first, settings.chat))
+    return {
+        "contrast": contrast.name,
+        "sha256": contrast.sha256,
+        "discovery": [len(pile) for pile in contrast.discovery],
+        "test": [len(conditions.baseline), len(conditions.benign_baseline)],
+        "test_prompts": settings.test_prompts or "the contrast set's own",
+        "test_sha256": digest([row["prompt"] for row in conditions.baseline]),
+        "token_read": f"{token.text!r}, the last of the prompt",
+    }

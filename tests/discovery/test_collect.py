@@ -1,0 +1,75 @@
+"""One streaming pass gives what reading one prompt at a time gives."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from naive import naive_circuit, naive_neurons
+from neuroswitch.discovery.collect import Reading, collect
+from neuroswitch.discovery.rankings import rank
+from neuroswitch.discovery.selection import select
+from neuroswitch.errors import WeakBehaviour
+from neuroswitch.prompts import Piles
+from sets import tiny_contrast
+from tiny import tiny_model
+
+PLAIN = Reading(needs=frozenset(), batch_size=5)
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2", "phi3", "opt"])
+def test_statistics_equal_those_of_single_prompts(name: str) -> None:
+    model, contrast = tiny_model(name), tiny_contrast()
+    statistics = collect(model, contrast, PLAIN)
+    for found, pile in zip((statistics.positive, statistics.negative), contrast.discovery, strict=True):
+        rows = torch.stack([naive_neurons(model, prompt) for prompt in pile]).double()
+        torch.testing.assert_close(found.neurons.mean, rows.mean(0), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(found.neurons.variance(), rows.var(0), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 32])
+def test_batch_size_and_order_change_nothing(batch_size: int) -> None:
+    model, contrast = tiny_model("llama"), tiny_contrast()
+    shuffled = replace(contrast, discovery=Piles(*(pile[::-1] for pile in contrast.discovery)))
+    one = collect(model, contrast, PLAIN)
+    other = collect(model, shuffled, replace(PLAIN, batch_size=batch_size))
+    torch.testing.assert_close(one.delta, other.delta, rtol=1e-4, atol=1e-6)
+
+
+def test_the_circuit_is_that_of_the_paper_read_literally() -> None:
+    model, contrast = tiny_model("llama"), tiny_contrast()
+    statistics = collect(model, contrast, PLAIN)
+    statistics = replace(statistics, universal=torch.zeros(model.layout.size, dtype=torch.bool))
+    circuit = select(rank(statistics, "delta", model), 9)
+    assert circuit.ids.tolist() == naive_circuit(model, *map(list, contrast.discovery), 9)
+
+
+def test_two_shares_of_the_prompts_merge_to_the_whole() -> None:
+    model, contrast = tiny_model("llama"), tiny_contrast()
+    shares = [
+        replace(contrast, discovery=Piles(*(pile[part] for pile in contrast.discovery)))
+        for part in (slice(0, 7), slice(7, None))
+    ]
+    parts = [collect(model, share, PLAIN) for share in shares]
+    whole = collect(model, contrast, PLAIN)
+    torch.testing.assert_close(parts[0].merge(parts[1]).delta, whole.delta, rtol=1e-4, atol=1e-6)
+    assert parts[0].merge(parts[1]).read == whole.read
+
+
+def test_the_lm_head_does_not_run_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_model("llama")
+    monkeypatch.setattr(model.module.lm_head, "forward", None)
+    collect(model, tiny_contrast(), PLAIN)
+    with pytest.raises(TypeError):
+        collect(model, tiny_contrast(), replace(PLAIN, needs=frozenset({"next_token"})))
+
+
+def test_a_behaviour_that_never_shows_is_an_error() -> None:
+    reading = Reading(shows=lambda response, prompt: False)
+    with pytest.raises(WeakBehaviour, match="never shows"):
+        collect(tiny_model("llama"), tiny_contrast(), reading)
+
+
+def test_the_tokens_that_were_read_are_recorded() -> None:
+    statistics = collect(tiny_model("llama"), tiny_contrast(), PLAIN)
+    assert statistics.read == {"<|assistant|>": 24}

@@ -1,0 +1,88 @@
+"""A circuit is the best of a ranking within a budget; universal neurons are never in it."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from neuroswitch.discovery.collect import Reading, collect
+from neuroswitch.discovery.rankings import RANKINGS, Scores, rank
+from neuroswitch.discovery.selection import budget, select
+from neuroswitch.discovery.statistics import NeuronStatistics
+from neuroswitch.errors import BadPrompts, Prerequisite, WrongModel
+from neuroswitch.models.language_model import LanguageModel
+from sets import tiny_contrast
+from tiny import tiny_llama, tiny_model
+
+
+@pytest.fixture(scope="module")
+def model() -> LanguageModel:
+    return tiny_llama()
+
+
+@pytest.fixture(scope="module")
+def statistics(model: LanguageModel) -> NeuronStatistics:
+    return collect(model, tiny_contrast(), Reading())
+
+
+@pytest.mark.parametrize("name", RANKINGS.names())
+def test_every_ranking_scores_every_neuron(name: str, model: LanguageModel, statistics: NeuronStatistics) -> None:
+    scores = rank(statistics, name, model)
+    assert scores.value.shape == (model.layout.size,)
+    assert scores.value.dtype == torch.float32
+    assert bool(scores.value.isfinite().all())
+    assert len(select(scores, 10)) == 10
+
+
+def test_swapping_the_piles_turns_promoters_into_suppressors(model: LanguageModel, statistics: NeuronStatistics) -> None:
+    swapped = replace(statistics, positive=statistics.negative, negative=statistics.positive)
+    for name in ("effect_size", "delta_effect", "write_norm", "residual", "next_token"):
+        one, other = rank(statistics, name, model), rank(swapped, name, model)
+        if name in ("residual", "next_token"):  # both factors change sign: the product keeps it
+            torch.testing.assert_close(one.value, other.value)
+        else:
+            assert select(one, 7).ids.tolist() == select(other, 7, side="suppressors").ids.tolist()
+
+
+def test_universal_neurons_are_left_out(model: LanguageModel, statistics: NeuronStatistics) -> None:
+    scores = rank(statistics, "delta", model)
+    best = select(scores, 5)
+    universal = torch.zeros(model.layout.size, dtype=torch.bool)
+    universal[best.ids[:2]] = True
+    without = select(Scores(scores.value, "delta", replace(statistics, universal=universal)), 5)
+    assert not set(best.ids[:2].tolist()) & set(without.ids.tolist())
+    assert set(best.ids[2:].tolist()) <= set(without.ids.tolist())
+
+
+def test_class_means_and_scores_belong_to_the_neurons(model: LanguageModel, statistics: NeuronStatistics) -> None:
+    circuit = select(rank(statistics, "delta", model), 6)
+    difference = circuit.positive_mean - circuit.negative_mean
+    torch.testing.assert_close(difference.abs(), circuit.scores, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("size", "count"), [(0.001, 116), (116, 116), (1, 1), (0.5, 58368)])
+def test_a_size_is_a_fraction_or_a_count(size: float, count: int) -> None:
+    assert budget(size, 116_736) == count
+
+
+@pytest.mark.parametrize("size", [0, -1, 0.0000001, 200_000])
+def test_a_size_without_neurons_is_an_error(size: float) -> None:
+    with pytest.raises(BadPrompts, match="at least one neuron"):
+        budget(size, 116_736)
+
+
+def test_more_neurons_than_qualify_is_an_error(model: LanguageModel, statistics: NeuronStatistics) -> None:
+    scores = Scores(-torch.ones(model.layout.size), "delta", statistics)
+    with pytest.raises(BadPrompts, match="not enough promoters"):
+        select(scores, 3)
+
+
+def test_a_ranking_that_lacks_what_it_needs_says_so(model: LanguageModel) -> None:
+    bare = collect(model, tiny_contrast(), Reading(needs=frozenset()))
+    with pytest.raises(Prerequisite, match="needs contribution"):
+        rank(bare, "readout", model)
+
+
+def test_statistics_of_another_model_are_refused(statistics: NeuronStatistics) -> None:
+    with pytest.raises(WrongModel):
+        rank(statistics, "delta", tiny_model("llama", intermediate_size=48))

@@ -1,0 +1,104 @@
+"""Batched greedy decoding gives what decoding one prompt at a time without a cache gives."""
+
+from pathlib import Path
+
+import pytest
+
+from naive import naive_answer
+from neuroswitch import generation
+from neuroswitch.chat import encode
+from neuroswitch.completions import Completion, Journal
+from neuroswitch.generation import Decoding, end_tokens, generate, generate_tokens
+from neuroswitch.storage import read_jsonl
+from sets import prompts
+from tiny import tiny_llama, tiny_model
+
+ASKED = prompts("tell me")
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2", "opt", "gemma2", "bloom", "mixtral", "bamba"])
+@pytest.mark.parametrize("batch_size", [1, 3, 8])
+def test_batches_prefixes_and_stages_change_nothing(
+    name: str, batch_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation, "STAGE", 4)
+    model = tiny_model(name)
+    ids = [encode(model.tokenizer, prompt) for prompt in ASKED]
+    found = generate_tokens(model, ids, Decoding(max_new_tokens=11, batch_size=batch_size))
+    assert found == [naive_answer(model, row, 11, end_tokens(model)) for row in ids]
+
+
+def test_finished_sequences_leave_the_batch_and_end_with_their_end_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generation, "STAGE", 2)
+    model = tiny_llama()
+    ids = [encode(model.tokenizer, prompt) for prompt in ASKED]
+    free = generate_tokens(model, ids, Decoding(max_new_tokens=9))
+    stop = free[2][3]  # make a token that some answers reach early an end-of-turn token
+    model.module.generation_config.eos_token_id = stop
+    ends = end_tokens(model)
+    found = generate_tokens(model, ids, Decoding(max_new_tokens=9))
+    assert found == [naive_answer(model, row, 9, ends) for row in ids]
+    assert any(len(row) < 9 for row in found)
+    completions = generate(model, ASKED, decoding=Decoding(max_new_tokens=9))
+    assert [one.finish for one in completions] == ["stop" if row[-1] in ends else "length" for row in found]
+
+
+def test_results_come_in_the_given_order() -> None:
+    model = tiny_llama()
+    completions = generate(model, ASKED, decoding=Decoding(max_new_tokens=3, batch_size=2))
+    assert [one.prompt_id for one in completions] == [prompt.id for prompt in ASKED]
+
+
+def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, decoding = tiny_llama(), Decoding(max_new_tokens=5, batch_size=3)
+
+    def journal(name: str) -> Journal:
+        return Journal(tmp_path / name, {"condition": "baseline"}, lambda completion: {"label": None})
+
+    whole = generate(model, ASKED, decoding=decoding, journal=journal("whole"))
+    batches: list[int] = []
+
+    def interrupt(stage: str, done: int, total: int) -> None:
+        batches.append(done)
+        if len(batches) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generate(model, ASKED, decoding=decoding, journal=journal("cut"), progress=interrupt)
+    kept = list(read_jsonl(tmp_path / "cut"))
+    assert len(kept) == 6
+    with (tmp_path / "cut").open("ab") as file:
+        file.write(b'{"condition": "base')  # what a kill in the middle of a write leaves
+    decoded: list[int] = []
+    original = generation._decode
+    monkeypatch.setattr(
+        generation, "_decode", lambda *arguments: decoded.append(len(arguments[1])) or original(*arguments)
+    )
+    again = generate(model, ASKED, decoding=decoding, journal=journal("cut"))
+    assert again == whole
+    assert decoded == [2]  # finished batches are not computed again
+    assert (tmp_path / "cut").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def test_conditions_in_one_file_are_kept_apart(tmp_path: Path) -> None:
+    one, other = (Journal(tmp_path / "r", {"condition": name}, lambda c: {}) for name in ("a", "b"))
+    one.append([Completion("p", "prompt", "text", 1, "stop")])
+    assert list(one.completions()) == ["p"]
+    assert other.completions() == {}
+
+
+def test_memory_errors_halve_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_llama()
+    ids = [encode(model.tokenizer, prompt) for prompt in ASKED]
+    expected = generate_tokens(model, ids, Decoding(max_new_tokens=3))
+    original = generation._decode
+
+    def small(model_, rows, prefix, limit):  # type: ignore[no-untyped-def]
+        if len(rows) > 2:
+            raise RuntimeError("DefaultCPUAllocator: not enough memory")
+        return original(model_, rows, prefix, limit)
+
+    monkeypatch.setattr(generation, "_decode", small)
+    assert generate_tokens(model, ids, Decoding(max_new_tokens=3)) == expected
