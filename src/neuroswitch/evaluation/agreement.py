@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroswitch.evaluation.summary import proportion
+from neuroswitch.evaluation.measures import proportion
 from neuroswitch.evaluation.types import Measurement
 
 RESAMPLES = 9_999
@@ -71,5 +71,5 @@ def _kappas(tables: NDArray[np.int64]) -> NDArray[np.float64]:
     shares = tables / tables.sum(axis=(1, 2), keepdims=True)
     observed = np.trace(shares, axis1=1, axis2=2)
     chance = (shares.sum(axis=1) * shares.sum(axis=2)).sum(axis=1)
-    room = 1 - chance
-    return np.divide(observed - chance, room, out=np.full_like(room, np.nan), where=room > 1e-12)
+    kappas: NDArray[np.float64] = (observed - chance) / np.where(chance < 1, 1 - chance, np.nan)
+    return kappas

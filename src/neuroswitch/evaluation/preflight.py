@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from neuroswitch.completions import Completion
 from neuroswitch.errors import WeakBehaviour
 from neuroswitch.evaluation.detectors import Detector
-from neuroswitch.evaluation.summary import Rate, proportion
+from neuroswitch.evaluation.measures import proportion
+from neuroswitch.evaluation.summary import Rate
 from neuroswitch.evaluation.types import Measurement
 
 TOO_RARE = 0.1

@@ -11,8 +11,7 @@ from statistics import fmean
 from typing import Any, TypedDict
 
 from neuroswitch.evaluation.detectors import Detector
-from neuroswitch.evaluation.intervals import bootstrap, wilson
-from neuroswitch.evaluation.types import Measurement
+from neuroswitch.evaluation.measures import proportion
 
 UNJUDGED = "unjudged"
 
@@ -54,36 +53,3 @@ def rate(rows: Sequence[Mapping[str, Any]], detector: Detector) -> Rate:
         quality=fmean(row["quality"] for row in rows) if rows else None,
         labels=dict(Counter(UNJUDGED if row["label"] is None else row["label"] for row in rows)),
     )
-
-
-def proportion(name: str, k: int, n: int, *, how: str) -> Measurement:
-    """Measure a fraction `k / n` with its 95 % Wilson interval; None of nothing.
-
-    Args:
-        name: What was counted.
-        k: How many of them.
-        n: Of how many.
-        how: How they were told apart; the interval's name is added.
-    """
-    interval = wilson(k, n)
-    if interval is None:
-        return Measurement(name, None, 0, None, None, "fraction", f"{how}; nothing to count")
-    return Measurement(name, k / n, n, interval.low, interval.high, "fraction", f"{how}; Wilson 95 %")
-
-
-def mean(name: str, values: Sequence[float], *, unit: str, how: str, seed: int = 0) -> Measurement:
-    """Measure a mean over items with its 95 % bootstrap interval; None of nothing.
-
-    Args:
-        name: What was measured.
-        values: One finite number per item.
-        unit: Their unit.
-        how: How each came about; the interval's name is added.
-        seed: Of the resampling.
-    """
-    estimate = bootstrap(values, seed=seed)
-    if estimate is None:
-        return Measurement(name, None, 0, None, None, unit, f"{how}; nothing to average")
-    low, high = estimate.interval or (None, None)
-    how = f"{how}; bootstrap 95 %, seed {seed}"
-    return Measurement(name, estimate.value, estimate.n, low, high, unit, how)

@@ -1,0 +1,79 @@
+"""Perplexity where it is known: a model without preferences, and answers that a model chose itself."""
+
+import math
+
+import pytest
+import torch
+from answers import PROMPTS, answers
+
+from neuroswitch.evaluation import forcing
+from neuroswitch.evaluation.forcing import force
+from neuroswitch.evaluation.perplexity import nats_per_token, perplexity
+from neuroswitch.generation import Decoding, generate
+from tiny import tiny_llama
+
+
+def test_without_preferences_it_is_the_size_of_the_vocabulary() -> None:
+    model = tiny_llama()
+    with torch.no_grad():
+        model.unembedding.zero_()
+    found = perplexity(model, force(model, PROMPTS, completions=answers(["the sun", "a big red tree"])))
+    assert found.value == found.low == found.high == pytest.approx(model.unembedding.shape[0])
+    assert found.n == 2
+
+
+def test_the_models_own_answers_are_less_unexpected_than_others() -> None:
+    model = tiny_llama()
+    own = generate(model, PROMPTS, decoding=Decoding(max_new_tokens=6))
+    other = answers(
+        ["the sun and the moon .", "sea sky tree river house garden", "no no no yes yes", "a a a a"]
+    )
+    scores = [perplexity(model, force(model, PROMPTS, completions=given)).value for given in (own, other)]
+    assert scores[0] < scores[1]
+
+
+def test_it_is_the_exponential_of_the_mean_over_answers() -> None:
+    model = tiny_llama()
+    samples = force(model, PROMPTS, completions=answers(["the sun", "yes", "a big red tree in the garden"]))
+    nats = nats_per_token(model, samples)
+    found = perplexity(model, samples)
+    assert found.value == pytest.approx(math.exp(sum(nats) / 3))
+    assert found.low < found.value < found.high
+
+
+def test_empty_answers_are_none_and_said_to_be_left_out() -> None:
+    model = tiny_llama()
+    samples = force(model, PROMPTS, completions=answers(["the sun", ""]))
+    assert nats_per_token(model, samples)[1] is None
+    found = perplexity(model, samples)
+    assert found.n == 1 and "1 empty answer" in found.how
+    assert perplexity(model, samples[1:]).value is None
+
+
+def test_the_size_of_batches_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_llama()
+    samples = force(model, PROMPTS, completions=answers(["the sun", "yes", "no no", "tea with cake"]))
+    together = nats_per_token(model, samples)
+    monkeypatch.setattr(forcing, "LOGITS_BYTES", 1)
+    assert nats_per_token(model, samples) == pytest.approx(together, rel=1e-5)
+
+
+def test_half_precision_models_are_scored_in_float32() -> None:
+    model = tiny_llama()
+    samples = force(model, PROMPTS, completions=answers(["the sun and the moon"]))
+    expected = nats_per_token(model, samples)[0]
+    model.module.to(torch.bfloat16)
+    logits = forcing.answer_logits(model, samples)[0]
+    log_p = logits.double().log_softmax(-1)
+    exact = -log_p[range(len(log_p)), list(samples[0].answer)].mean().item()
+    assert logits.dtype == torch.bfloat16
+    assert nats_per_token(model, samples)[0] == pytest.approx(exact, rel=1e-5)
+    assert exact == pytest.approx(expected, rel=0.05)
+
+
+def test_progress_ends_with_all_answers() -> None:
+    model = tiny_llama()
+    seen: list[tuple[str, int, int]] = []
+    samples = force(model, PROMPTS, completions=answers(["the sun", ""]))
+    nats_per_token(model, samples, progress=lambda *where: seen.append(where))
+    assert seen == [("perplexity", 2, 2)]
