@@ -1,6 +1,6 @@
 """Circuits of tiny models for tests, and the logits that every form of a circuit must reproduce."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor
 
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.loading import load
 from neuroswitch.models.scaling import scaled_neurons
 from neuroswitch.provenance import Provenance
 from tiny import tiny_model
@@ -17,11 +18,11 @@ PROMPTS = torch.tensor([[1, 20, 30, 40, 50, 60], [1, 21, 31, 41, 51, 61]])
 
 
 def saved_model(name: str, folder: Path, **settings: object) -> LanguageModel:
-    """Write a tiny model and its tokenizer to `folder`, and return it under that name."""
+    """Write a tiny model and its tokenizer to `folder`, and load it from there."""
     model = tiny_model(name, **settings)
-    model.module.save_pretrained(folder)
+    model.module.save_pretrained(folder, max_shard_size=40_000)
     model.tokenizer.save_pretrained(folder)
-    return replace(model, identity=replace(model.identity, name=str(folder), source="folder"))
+    return load(folder)
 
 
 def circuit_of(model: LanguageModel, ids: list[int]) -> Circuit:

@@ -60,4 +60,6 @@ def export(
 def _named(base: str | Path) -> LanguageModel | Path:
     """Find a base model by name, without its weights; a GGUF file stays a path."""
     path = Path(base)
-    return path if path.suffix == ".gguf" and path.is_file() else load(base, options=LoadOptions(device="meta"))
+    return (
+        path if path.suffix == ".gguf" and path.is_file() else load(base, options=LoadOptions(device="meta"))
+    )

@@ -24,15 +24,24 @@ def new_folder(destination: Path) -> Iterator[Path]:
     Raises:
         Prerequisite: The destination holds something, the disk is full, or it cannot be written.
     """
-    if destination.exists() and not (destination.is_dir() and not any(destination.iterdir())):
-        raise Prerequisite(
-            f"{destination} exists already",
-            expected="a new or empty folder, so that nothing of two exports is mixed",
-            do="name another destination, or remove this one",
-        )
+    require_new(destination)
     with _staging(destination) as staging:
         yield staging
         staging.replace(destination)
+
+
+def require_new(destination: Path) -> None:
+    """Refuse a destination that would be overwritten, or mixed with what is there.
+
+    Raises:
+        Prerequisite: It is a file, or a folder that is not empty.
+    """
+    if destination.exists() and not (destination.is_dir() and not any(destination.iterdir())):
+        raise Prerequisite(
+            f"{destination} exists already",
+            expected="a new name, or an empty folder",
+            do="name another destination, or remove this one",
+        )
 
 
 @contextmanager

@@ -119,7 +119,9 @@ def checkpoint_of(model: LanguageModel) -> Checkpoint:
     if location and not Path(location).is_dir():
         try:
             location = snapshot_download(
-                location, revision=model.identity.revision, allow_patterns=["*.json", "*.safetensors", "*.jinja"]
+                location,
+                revision=model.identity.revision,
+                allow_patterns=["*.json", "*.safetensors", "*.jinja"],
             )
         except (OSError, ValueError, HfHubHTTPError) as error:
             raise Prerequisite(
@@ -162,7 +164,12 @@ def _header(file: Path) -> dict[str, Place]:
             entries = json.loads(stream.read(length))
         entries.pop("__metadata__", None)
         places = {
-            name: Place(file, entry["dtype"], tuple(entry["shape"]), *(8 + length + at for at in entry["data_offsets"]))
+            name: Place(
+                file,
+                entry["dtype"],
+                tuple(entry["shape"]),
+                *(8 + length + at for at in entry["data_offsets"]),
+            )
             for name, entry in entries.items()
         }
         end = max((place.stop for place in places.values()), default=8 + length)

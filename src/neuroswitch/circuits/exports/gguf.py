@@ -16,6 +16,7 @@ from torch import Tensor
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.exports.forms import exporters, require_model
 from neuroswitch.circuits.exports.lora import factors
+from neuroswitch.circuits.folders import require_new
 from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.storage import replace_atomic
@@ -59,6 +60,7 @@ def gguf_lora(circuit: Circuit, base: LanguageModel | Path, destination: Path, m
         writer.write_tensors_to_file()
         writer.close()
 
+    require_new(destination)
     return replace_atomic(destination, write)
 
 
@@ -73,7 +75,7 @@ def baked(circuit: Circuit, base: LanguageModel | Path, destination: Path, multi
             "the form 'gguf' changes a GGUF file, and a model was given",
             found=base.identity.name,
             expected="a path that ends in .gguf",
-            do="name the file llama.cpp loads, or export 'gguf-lora' from this model and load it beside the file",
+            do="name the file that llama.cpp loads, or export 'gguf-lora' from this model",
         )
 
     def write(path: Path) -> None:
@@ -87,11 +89,12 @@ def baked(circuit: Circuit, base: LanguageModel | Path, destination: Path, multi
                 raise UnsupportedModel(f"{base} has no tensor {name}", expected=f"the projection of {site}")
             _scale(tensors[name], _width(circuit, site), local, multiplier)
 
+    require_new(destination)
     return replace_atomic(destination, write)
 
 
 def _scale(tensor: gguf.ReaderTensor, width: int, local: Tensor, multiplier: float) -> None:
-    """Scale what some neurons write: the last axis of the tensor is the neuron, the first the expert, if any."""
+    """Scale what some neurons write; the innermost axis is the neuron, the outermost the expert, if any."""
     if int(tensor.shape[0]) != width:  # gguf lists axes from the innermost
         raise UnsupportedModel(
             f"the tensor {tensor.name} has another width than the model's",
@@ -100,7 +103,9 @@ def _scale(tensor: gguf.ReaderTensor, width: int, local: Tensor, multiplier: flo
             do="name the GGUF file of the circuit's model",
         )
     block, size = gguf.GGML_QUANT_SIZES[tensor.tensor_type]
-    data = tensor.data.view(np.uint8).reshape(-1, int(tensor.shape[1]), width // block, size)  # (E, H, blocks, bytes)
+    data = tensor.data.view(np.uint8).reshape(
+        -1, int(tensor.shape[1]), width // block, size
+    )  # (E, H, blocks, bytes)
     for expert, index in ((int(flat) // width, int(flat) % width) for flat in local):
         column = data[expert, :, index // block]  # (H, bytes)
         values = gguf.dequantize(column.copy(), tensor.tensor_type)  # (H, block)
@@ -137,7 +142,9 @@ def _architecture(model_type: str) -> str:
 def _said_architecture(reader: gguf.GGUFReader, path: Path) -> str:
     field = reader.get_field(gguf.Keys.General.ARCHITECTURE)
     if field is None:
-        raise Prerequisite(f"{path} does not say which architecture it holds", do="name a complete GGUF model")
+        raise Prerequisite(
+            f"{path} does not say which architecture it holds", do="name a complete GGUF model"
+        )
     return str(field.contents())
 
 

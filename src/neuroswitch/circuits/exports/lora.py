@@ -111,7 +111,11 @@ def mlx(circuit: Circuit, base: LanguageModel | Path, destination: Path, multipl
         # relative to a layer: mlx-lm adapts these in all of them, and what the file lacks changes nothing
         "keys": sorted({path.removeprefix(f"{model.layers_path}.").partition(".")[2] for path in found}),
     }
-    config = {"fine_tune_type": "lora", "num_layers": len(list(layers.children())), "lora_parameters": parameters}
+    config = {
+        "fine_tune_type": "lora",
+        "num_layers": len(list(layers.children())),
+        "lora_parameters": parameters,
+    }
     return _write(destination, "adapters.safetensors", tensors, config)
 
 

@@ -5,8 +5,6 @@ checkpoint is read instead, one tensor at a time. transformers' own conversion s
 names the checkpoint holds a parameter: fused experts stand there one by one.
 """
 
-from pathlib import Path
-
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn

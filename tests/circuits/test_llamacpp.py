@@ -1,0 +1,136 @@
+"""Circuits in llama.cpp: the GGUF forms against the hook, at the engine's own unsteered distance from it."""
+
+import json
+
+import gguf
+import pytest
+import torch
+from steered import circuit_of, hooked_logits, log_probability_gap, logits, spread_circuit
+from tiny_gguf import SETTINGS, write_gguf
+
+from neuroswitch.circuits.export import export
+from neuroswitch.errors import Prerequisite, UnsupportedModel
+from tiny import tiny_model
+
+PROMPT = [1, 270, 280, 290]
+TYPE = gguf.GGMLQuantizationType
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_model("llama", **SETTINGS)
+
+
+@pytest.fixture
+def base(model, tmp_path):
+    return write_gguf(model, tmp_path / "base.gguf")
+
+
+def engine_log_probabilities(path, *, adapter=None, scales=(None,)):
+    """Ask llama.cpp for the next token's log-probabilities, once for each scale of the adapter."""
+    engine = pytest.importorskip("xllamacpp")
+    parameters = engine.CommonParams()
+    parameters.model.path = str(path)
+    parameters.n_ctx, parameters.n_parallel, parameters.warmup = 512, 1, False
+    parameters.cpuparams.n_threads = 1
+    if adapter is not None:
+        parameters.lora_adapters = [engine.CommonAdapterLoraInfo(str(adapter), 1.0)]
+    server = engine.Server(parameters)
+    size = SETTINGS["vocab_size"]
+    request = {
+        "prompt": PROMPT,
+        "n_predict": 1,
+        "temperature": 0,
+        "logprobs": size,
+        "logit_bias": [[300, 1000.0]],
+    }
+    answers = []
+    for scale in scales:
+        chosen = {} if scale is None else {"lora": [{"id": 0, "scale": scale}]}
+        answer = server.handle_completions({**request, **chosen})
+        answer = json.loads(answer) if isinstance(answer, str) else answer
+        row = torch.full((size,), float("nan"))
+        for token in answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]:
+            row[token["id"]] = token["logprob"]
+        assert not row.isnan().any()
+        answers.append(row)
+    return answers
+
+
+def reference(model, circuit=None, multiplier=1.0, *, monkeypatch):
+    monkeypatch.setattr("steered.PROMPTS", torch.tensor([PROMPT]))
+    found = logits(model.module) if circuit is None else hooked_logits(model, circuit, multiplier)
+    return found[0, -1]
+
+
+@pytest.mark.parametrize("multiplier", [0.0, 2.0, 1.7])
+@pytest.mark.parametrize("form", ["gguf", "gguf-lora"])
+def test_llamacpp_gives_the_hooks_log_probabilities(form, multiplier, model, base, tmp_path, monkeypatch):
+    circuit = spread_circuit(model, 30)
+    written = export(
+        circuit, base if form == "gguf" else model, form, tmp_path / "out.gguf", multiplier=multiplier
+    )
+    unsteered = reference(model, monkeypatch=monkeypatch)
+    floor = log_probability_gap(engine_log_probabilities(base)[0], unsteered)
+    lora = form == "gguf-lora"
+    (answer,) = engine_log_probabilities(base if lora else written, adapter=written if lora else None)
+    expected = reference(model, circuit, multiplier, monkeypatch=monkeypatch)
+    assert log_probability_gap(answer, expected) < 3 * floor
+    assert log_probability_gap(expected, unsteered) > 10 * floor
+
+
+def test_one_adapter_is_a_dial(model, base, tmp_path, monkeypatch):
+    circuit = spread_circuit(model, 30)
+    adapter = export(circuit, model, "gguf-lora", tmp_path / "lora.gguf")
+    scales = (0.0, 0.5, 1.0)
+    floor = log_probability_gap(engine_log_probabilities(base)[0], reference(model, monkeypatch=monkeypatch))
+    for scale, answer in zip(
+        scales, engine_log_probabilities(base, adapter=adapter, scales=scales), strict=True
+    ):
+        expected = reference(model, circuit, 1 - scale, monkeypatch=monkeypatch)
+        assert log_probability_gap(answer, expected) < 3 * floor
+
+
+def tensors(path):
+    return {tensor.name: tensor for tensor in gguf.GGUFReader(path).tensors}
+
+
+@pytest.mark.parametrize("kind", [TYPE.F32, TYPE.F16, TYPE.BF16, TYPE.Q8_0, TYPE.Q5_0, TYPE.Q4_0])
+def test_only_blocks_with_a_touched_value_change(kind, model, tmp_path):
+    base = write_gguf(model, tmp_path / "base.gguf", kind)
+    written = export(circuit_of(model, [5, 40]), base, "gguf", tmp_path / "out.gguf", multiplier=0.0)
+    before, after = tensors(base), tensors(written)
+    name = "blk.0.ffn_down.weight"
+    assert all((before[other].data == after[other].data).all() for other in before if other != name)
+    old, new = (torch.tensor(gguf.dequantize(each[name].data, kind).copy()) for each in (before, after))
+    assert not new[:, [5, 40]].any()
+    rest = [index for index in range(64) if index not in (5, 40)]
+    # a block's scale follows its largest value, so the others move by less than a step of the coarsest type
+    step = 0.0 if kind in (TYPE.F32, TYPE.F16, TYPE.BF16) else 1 / 7
+    assert (new[:, rest] - old[:, rest]).abs().max() <= step * old.abs().max()
+
+
+def test_types_that_cannot_be_quantised_again_name_the_lora(model, tmp_path):
+    wide = tiny_model("llama", **SETTINGS, intermediate_size=256)
+    base = write_gguf(wide, tmp_path / "base.gguf", TYPE.Q4_K)
+    with pytest.raises(UnsupportedModel, match=r"type Q4_K(.|\n)*'gguf-lora'"):
+        export(circuit_of(wide, [5]), base, "gguf", tmp_path / "out.gguf")
+    assert not (tmp_path / "out.gguf").exists()
+
+
+def test_a_gguf_file_of_another_model_is_refused(model, tmp_path):
+    narrow = tiny_model("llama", **SETTINGS, intermediate_size=32)
+    base = write_gguf(narrow, tmp_path / "narrow.gguf")
+    with pytest.raises(UnsupportedModel, match=r"another width(.|\n)*32(.|\n)*64"):
+        export(circuit_of(model, [5]), base, "gguf", tmp_path / "out.gguf")
+    shallow = tiny_model("llama", **SETTINGS, num_hidden_layers=1)
+    base = write_gguf(shallow, tmp_path / "shallow.gguf")
+    with pytest.raises(UnsupportedModel, match="no tensor blk.2.ffn_down"):
+        export(circuit_of(model, [130]), base, "gguf", tmp_path / "out.gguf")
+
+
+def test_a_file_that_is_no_gguf_is_refused(model, tmp_path):
+    (tmp_path / "base.gguf").write_bytes(b"something else entirely")
+    with pytest.raises(Prerequisite, match=r"base\.gguf"):
+        export(circuit_of(model, [5]), tmp_path / "base.gguf", "gguf", tmp_path / "out.gguf")
+    assert not (tmp_path / "out.gguf").exists()
