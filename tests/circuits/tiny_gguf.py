@@ -10,13 +10,19 @@ from neuroswitch.models.language_model import LanguageModel
 
 BYTES = 256
 # what `tiny_model("llama", **SETTINGS)` needs so that llama.cpp finds a byte-level fallback in the vocabulary
-SETTINGS = {"vocab_size": 3 + BYTES + 61, "hidden_size": 64, "head_dim": 16, "initializer_range": 0.15}
+SETTINGS = {
+    "vocab_size": 3 + BYTES + 61,
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "head_dim": 16,
+    "initializer_range": 0.15,
+}
 
 
 def write_gguf(
     model: LanguageModel, path: Path, type: gguf.GGMLQuantizationType = gguf.GGMLQuantizationType.F32
 ) -> Path:
-    """Write a model made with `SETTINGS`; feed-forward output projections in the given type, the rest in F32."""
+    """Write a model made with `SETTINGS`; output projections in the given type, the rest in F32."""
     config = model.module.config
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_context_length(config.max_position_embeddings)

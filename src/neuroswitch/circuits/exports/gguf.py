@@ -80,7 +80,7 @@ def baked(circuit: Circuit, base: LanguageModel | Path, destination: Path, multi
 
     def write(path: Path) -> None:
         shutil.copyfile(base, path)
-        reader = gguf.GGUFReader(path, "r+")
+        reader = _opened(path, base)
         tensors = {tensor.name: tensor for tensor in reader.tensors}
         architecture = _said_architecture(reader, base)
         for site, local in circuit.layout.by_site(circuit.ids).items():
@@ -91,6 +91,16 @@ def baked(circuit: Circuit, base: LanguageModel | Path, destination: Path, multi
 
     require_new(destination)
     return replace_atomic(destination, write)
+
+
+def _opened(path: Path, base: Path) -> gguf.GGUFReader:
+    """Map a copy of `base` for writing."""
+    try:
+        return gguf.GGUFReader(path, "r+")
+    except (ValueError, IndexError) as error:
+        raise Prerequisite(
+            f"{base} is no GGUF file, or is truncated", found=str(error), do="fetch the file again"
+        ) from error
 
 
 def _scale(tensor: gguf.ReaderTensor, width: int, local: Tensor, multiplier: float) -> None:

@@ -24,14 +24,13 @@ def written_by_site(circuit: Circuit, model: LanguageModel) -> dict[str, Float[T
 
     Only dense sites; rows in the order of `circuit.ids`, float32, CPU.
     """
+    by_site = circuit.layout.by_site(circuit.ids)
     if model.module.device.type != "meta":
-        sizes = [len(local) for local in circuit.layout.by_site(circuit.ids).values()]
-        return dict(
-            zip(circuit.layout.by_site(circuit.ids), columns(model, circuit.ids).split(sizes), strict=True)
-        )
+        rows = iter(columns(model, circuit.ids))
+        return {path: torch.stack([next(rows) for _ in local]) for path, local in by_site.items()}
     checkpoint = checkpoint_of(model)
     found = {}
-    for path, local in circuit.layout.by_site(circuit.ids).items():
+    for path, local in by_site.items():
         module = model.module.get_submodule(path)
         (name,) = _in_checkpoint(model, f"{path}.weight", torch.zeros(1, 1, dtype=torch.bool))
         weight = checkpoint.place(name).values()
@@ -57,8 +56,9 @@ def touched_values(circuit: Circuit, model: LanguageModel) -> dict[str, Bool[Ten
 def _mask(module: nn.Module, local: Int64[Tensor, " n"]) -> tuple[str, Tensor]:
     """Mark what some neurons of a site write with: name of the parameter in the module, mask."""
     experts = experts_of(module)
+    parameter: Tensor
     if experts is None:
-        name, parameter = "weight", module.weight
+        name, parameter = "weight", module.get_parameter("weight")
         written = parameter if isinstance(module, Conv1D) else parameter.T
         place: tuple[Tensor, ...] = (local,)
     else:
