@@ -7,6 +7,7 @@ from tokenizers import normalizers
 
 from neuroswitch.chat import ChatFormat, describe, encode, read_token, shared_prefix, template_digest
 from neuroswitch.errors import BadPrompts, Prerequisite
+from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.prompts import Prompt
 from tokenizers_offline import (
     BOS,
@@ -192,3 +193,33 @@ def test_templates_share_a_digest_only_if_they_are_equal() -> None:
 
     assert len({template_digest(tokenizer(template)) for template in templates}) == len(templates)
     assert template_digest(tokenizer(CHATML)) == template_digest(tokenizer(CHATML, adds_bos=True))
+
+
+# The real tokenizer of the demo model: its template writes a default system prompt and no BOS.
+
+
+def test_the_demo_prompt_is_what_its_template_writes(demo: LanguageModel) -> None:
+    ids = encode(demo.tokenizer, PROMPT, SYSTEM)
+
+    assert demo.tokenizer.decode(ids) == (
+        "<|im_start|>system\nBe brief.<|im_end|>\n"
+        "<|im_start|>user\nName three rivers.<|im_end|>\n<|im_start|>assistant\n"
+    )
+    assert demo.tokenizer.bos_token_id not in ids
+    assert read_token(demo.tokenizer, ids).text == "\n"
+
+
+def test_demo_prompts_share_the_templates_beginning(demo: LanguageModel) -> None:
+    rows = [
+        encode(demo.tokenizer, Prompt.of(text)) for text in ("Name three rivers.", "How do I boil an egg?")
+    ]
+
+    shared = demo.tokenizer.decode(rows[0][: shared_prefix(rows)])
+
+    assert shared.startswith("<|im_start|>system\nYou are Qwen")
+    assert shared.endswith("<|im_start|>user\n")
+
+
+def test_the_demo_model_cannot_be_told_to_think(demo: LanguageModel) -> None:
+    with pytest.raises(Prerequisite, match="no thinking mode"):
+        encode(demo.tokenizer, PROMPT, ChatFormat(thinking=False))
