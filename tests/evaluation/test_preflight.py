@@ -27,9 +27,14 @@ def test_a_behaviour_that_does_not_occur_is_refused_with_what_to_do() -> None:
     assert "0 of 50" in str(caught.value) and "do:" in str(caught.value)
 
 
-def test_few_prompts_cannot_prove_that_it_is_absent_but_warn() -> None:
-    (warning,) = check_baseline(baseline(0, 8), behaviour="french")
-    assert "0 of 8" in warning
+def test_never_seen_is_refused_however_few_the_prompts() -> None:
+    with pytest.raises(WeakBehaviour, match="0 of 8"):
+        check_baseline(baseline(0, 8), behaviour="french")
+
+
+def test_few_prompts_cannot_prove_that_it_is_too_rare_but_warn() -> None:
+    (warning,) = check_baseline(baseline(1, 12), behaviour="french")
+    assert "1 of 12" in warning
 
 
 def test_a_lower_minimum_lets_rare_behaviours_pass() -> None:

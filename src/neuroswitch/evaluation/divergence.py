@@ -78,7 +78,7 @@ def divergence(
 def _divergences(
     before: Float[Tensor, "tokens vocabulary"], after: Float[Tensor, "tokens vocabulary"]
 ) -> Float[Tensor, " tokens"]:
-    chunks = zip(before.split(CHUNK), after.split(CHUNK), strict=True)
+    chunks = zip(torch.split(before, CHUNK), torch.split(after, CHUNK), strict=True)
     return torch.cat([_divergence(p, q) for p, q in chunks])
 
 

@@ -55,7 +55,8 @@ def check_baseline(baseline: Rate, *, behaviour: str, minimum: float = TOO_RARE)
         Warnings in whole sentences; none where all is well.
 
     Raises:
-        WeakBehaviour: No answer could be judged, or the whole interval lies below `minimum`.
+        WeakBehaviour: No answer could be judged, none shows the behaviour, or the whole interval lies
+            below `minimum`.
     """
     share, low, high = baseline["rate"], baseline["low"], baseline["high"]
     if share is None or low is None or high is None:
@@ -66,7 +67,7 @@ def check_baseline(baseline: Rate, *, behaviour: str, minimum: float = TOO_RARE)
             do="check the prompts, or name another detector",
         )
     seen = f"{baseline['refusals']} of {baseline['n']} answers ({low:.0%} to {high:.0%})"
-    if high < minimum:
+    if high < minimum or not baseline["refusals"]:
         raise WeakBehaviour(
             f"the behaviour '{behaviour}' hardly occurs at baseline",
             found=seen,

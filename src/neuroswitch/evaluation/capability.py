@@ -1,0 +1,199 @@
+"""Capability: right and wrong answers of the model, as it is right now, through lm-eval.
+
+Runs inside `with intervention.applied(model)`: lm-eval gets the module itself, hooks included, and
+never loads or resizes anything (its `peft=` option resizes padded vocabularies, which changes
+the numbers). Multiple-choice tasks with an accuracy are meant: MMLU first.
+
+Source: Hendrycks et al. (2021), arXiv:2009.03300; Gao et al., lm-evaluation-harness.
+"""
+
+import copy
+import logging
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from neuroswitch.errors import Prerequisite
+from neuroswitch.evaluation.intervals import discordant, mcnemar, paired_bootstrap
+from neuroswitch.evaluation.measures import proportion
+from neuroswitch.evaluation.types import Measurement
+from neuroswitch.models.language_model import LanguageModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exam:
+    """How many questions are asked, and how.
+
+    Attributes:
+        num_fewshot: Solved examples before each question; the paper's MMLU has 5.
+        per_task: Questions drawn from each task (in MMLU: subject). None takes all.
+        limit: Questions drawn in all, after `per_task`. None takes all.
+        seed: Of the draw; the same questions for the same seed.
+        batch_size: Questions in one forward pass. The logits of their whole contexts are in memory.
+    """
+
+    num_fewshot: int = 5
+    per_task: int | None = None
+    limit: int | None = None
+    seed: int = 0
+    batch_size: int = 1
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Which questions were answered right.
+
+    Attributes:
+        correct: Question ("task/number") -> whether the model found the right answer most likely.
+        how: What was asked, in words.
+    """
+
+    correct: Mapping[str, bool]
+    how: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an intervention did to the accuracy on the same questions.
+
+    Attributes:
+        difference: Accuracy after minus before, as a fraction; the interval resamples questions.
+        p: McNemar's exact test of the questions whose outcome changed.
+    """
+
+    difference: Measurement
+    p: float
+
+
+def examine(
+    model: LanguageModel, tasks: Sequence[str | Mapping[str, Any]] = ("mmlu",), *, exam: Exam = Exam()
+) -> Marks:
+    """Ask multiple-choice questions.
+
+    Args:
+        model: The model, in the state that shall be examined.
+        tasks: Names of lm-eval's own tasks, which it gets from the Hub, or task configurations
+            such as those of `read_mmlu`, which need no network.
+        exam: How many questions, and how they are asked.
+
+    Raises:
+        Prerequisite: lm-eval is missing, a task is unknown, or its data cannot be had.
+    """
+    try:
+        from lm_eval.evaluator import evaluate
+        from lm_eval.models.huggingface import HFLM
+    except ImportError as error:
+        raise Prerequisite(
+            "capability is measured through lm-eval, which is not installed",
+            found=str(error),
+            do="pip install 'neuroswitch[eval]'",
+        ) from error
+    with _quiet():
+        loaded = _load(tasks, exam)
+        asked = draw({name: len(task.eval_docs) for name, task in loaded.items()}, exam)
+        harness = HFLM(
+            pretrained=model.module,
+            # lm-eval gives tokenizers without padding a pad token
+            tokenizer=copy.deepcopy(model.tokenizer),
+            batch_size=exam.batch_size,
+            softmax_dtype=torch.float32,
+        )
+        chosen = {"tasks": {name: loaded[name] for name in asked}, "groups": {}, "group_map": {}}
+        results = evaluate(harness, chosen, samples=asked, bootstrap_iters=0, log_samples=True)
+    correct = {
+        f"{name}/{row['doc_id']}": row["acc"] == 1
+        for name in sorted(asked)
+        for row in results["samples"][name]
+    }
+    extent = f"{len(correct)} questions from {len(asked)} tasks"
+    return Marks(correct, f"lm-eval, {exam.num_fewshot}-shot, {extent}, seed {exam.seed}")
+
+
+def draw(sizes: Mapping[str, int], exam: Exam) -> dict[str, list[int]]:
+    """Draw the questions of an exam.
+
+    Args:
+        sizes: Task -> how many questions it has.
+        exam: How many to draw, and with which seed.
+
+    Returns:
+        Task -> its drawn questions, ascending; tasks without one are absent.
+    """
+    chance = random.Random(exam.seed)
+    drawn = []
+    for name in sorted(sizes):
+        count = sizes[name] if exam.per_task is None else min(exam.per_task, sizes[name])
+        drawn += [(name, number) for number in chance.sample(range(sizes[name]), count)]
+    if exam.limit is not None and exam.limit < len(drawn):
+        drawn = chance.sample(drawn, exam.limit)
+    return {name: sorted(number for task, number in drawn if task == name) for name in sorted(dict(drawn))}
+
+
+def accuracy(marks: Marks, name: str = "mmlu") -> Measurement:
+    """Measure the fraction of questions answered right, with its Wilson interval over questions."""
+    return proportion(name, sum(marks.correct.values()), len(marks.correct), how=marks.how)
+
+
+def accuracy_change(before: Marks, after: Marks, *, seed: int = 0) -> Change:
+    """Compare two exams of the same questions, question by question.
+
+    Args:
+        before: Usually the untouched model.
+        after: Usually the model under an intervention.
+        seed: Of the bootstrap.
+
+    Raises:
+        ValueError: The questions differ.
+    """
+    if before.correct.keys() != after.correct.keys():
+        raise ValueError("exams of different questions cannot be compared question by question")
+    pairs = [(before.correct[question], after.correct[question]) for question in before.correct]
+    was, now = [one for one, _ in pairs], [other for _, other in pairs]
+    estimate = paired_bootstrap(now, was, seed=seed)
+    low, high = (estimate and estimate.interval) or (None, None)
+    how = f"{after.how}; after minus before; paired bootstrap over questions 95 %, seed {seed}"
+    value = estimate.value if estimate else None
+    difference = Measurement("accuracy change", value, len(pairs), low, high, "fraction", how)
+    return Change(difference, mcnemar(*discordant(was, now)))
+
+
+def _load(tasks: Sequence[str | Mapping[str, Any]], exam: Exam) -> dict[str, Any]:
+    """Return lm-eval's task objects by name, set for this exam."""
+    from lm_eval.tasks import TaskManager
+
+    # Indexing the thousands of tasks that come with lm-eval takes seconds: only if one is asked for.
+    manager = TaskManager(include_defaults=any(isinstance(task, str) for task in tasks))
+    try:
+        loaded: dict[str, Any] = manager.load(list(tasks))["tasks"]
+    except (KeyError, ConnectionError, FileNotFoundError, ValueError) as error:
+        raise Prerequisite(
+            "lm-eval could not load the questions",
+            found=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            do="check the task names and the connection, or read local files with read_mmlu",
+        ) from error
+    for name, task in loaded.items():
+        if exam.num_fewshot and task.config.fewshot_split is None and not task.has_training_docs():
+            raise Prerequisite(
+                f"there are no solved examples for {name}",
+                found=f"num_fewshot={exam.num_fewshot}, and no development questions",
+                do="give a file of development questions, or ask with num_fewshot=0",
+            )
+        task.set_config(key="num_fewshot", value=exam.num_fewshot)
+        task.set_fewshot_seed(seed=exam.seed)
+    return loaded
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let lm-eval speak of errors only: it warns of every choice that is made on purpose here."""
+    logger = logging.getLogger("lm_eval")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

@@ -1,0 +1,208 @@
+"""Capability through lm-eval, against a loop that asks each question by hand."""
+
+import json
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from answers import Multiply
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from neuroswitch.errors import BadPrompts, Prerequisite
+from neuroswitch.evaluation.capability import Exam, Marks, accuracy, accuracy_change, draw, examine
+from neuroswitch.evaluation.mmlu import STOCK, STOCK_FEWSHOT, read_mmlu
+from neuroswitch.models.language_model import LanguageModel
+from tiny import tiny_llama
+
+NOUNS = "sun moon sea sky tree".split()
+WORDS = "the following are multiple choice questions with answers about Answer A B C D".split() + NOUNS
+
+
+def question(subject: str, number: int) -> dict[str, Any]:
+    choices = [NOUNS[(number + shift) % 5] for shift in range(4)]
+    asked = f"{NOUNS[number % 5]} {NOUNS[number // 5 % 5]} the"
+    return {"subject": subject, "question": asked, "choices": choices, "answer": number % 4}
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def test_file(tmp_path: Path) -> Path:
+    rows = [question(subject, n) for n in range(10) for subject in ("sea_life", "anatomy")]
+    return write(tmp_path / "test.jsonl", rows)
+
+
+@pytest.fixture
+def dev_file(tmp_path: Path) -> Path:
+    rows = [question(subject, n + 11) for subject in ("anatomy", "sea_life") for n in range(3)]
+    return write(tmp_path / "dev.jsonl", rows)
+
+
+def letters_tokenizer() -> PreTrainedTokenizerBase:
+    """Split words and punctuation; no pad token, which lm-eval would add."""
+    words = ["<eos>", "<unk>", *WORDS, ".", ":", "(", ")"]
+    backend = Tokenizer(models.WordLevel({word: n for n, word in enumerate(words)}, unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<eos>", unk_token="<unk>")
+
+
+@pytest.fixture(scope="module")
+def model() -> LanguageModel:
+    pytest.importorskip("lm_eval")
+    return replace(tiny_llama(), tokenizer=letters_tokenizer())
+
+
+def asked_by_hand(model: LanguageModel, test: Path, dev: Path, shots: int) -> dict[str, bool]:
+    """Ask as Hendrycks et al. do: description, solved examples, question, most likely letter."""
+
+    def text(row: dict[str, Any]) -> str:
+        lines = [f"{letter}. {choice}" for letter, choice in zip("ABCD", row["choices"], strict=True)]
+        return "\n".join([row["question"], *lines, "Answer:"])
+
+    rows, examples = ([json.loads(line) for line in path.read_text().splitlines()] for path in (test, dev))
+    letters = [model.tokenizer.convert_tokens_to_ids(letter) for letter in "ABCD"]
+    seen: dict[str, int] = {}
+    found = {}
+    for row in rows:
+        subject = row["subject"]
+        topic = subject.replace("_", " ")
+        own = [example for example in examples if example["subject"] == subject][:shots]
+        solved = "".join(f"{text(example)} {'ABCD'[example['answer']]}\n\n" for example in own)
+        about = f"The following are multiple choice questions (with answers) about {topic}.\n\n"
+        ids = model.tokenizer.encode(about + solved + text(row))
+        with torch.inference_mode():
+            logits = model.module(torch.tensor([ids])).logits[0, -1]
+        number = seen.get(subject, 0)
+        seen[subject] = number + 1
+        found[f"mmlu_{subject}/{number}"] = int(logits[letters].argmax()) == row["answer"]
+    return found
+
+
+@pytest.mark.parametrize(("shots", "intervention"), [(0, None), (2, None), (2, Multiply(-2.0, neurons=150))])
+def test_it_marks_as_a_loop_by_hand_does(
+    model: LanguageModel, test_file: Path, dev_file: Path, shots: int, intervention: Multiply | None
+) -> None:
+    state: AbstractContextManager[None] = intervention.applied(model) if intervention else nullcontext()
+    with state:
+        marks = examine(model, read_mmlu(test_file, dev_file), exam=Exam(num_fewshot=shots, batch_size=3))
+        assert marks.correct == asked_by_hand(model, test_file, dev_file, shots)
+    assert f"{shots}-shot, 20 questions from 2 tasks" in marks.how
+
+
+def test_an_intervention_changes_the_marks_and_leaves_no_trace(model: LanguageModel, test_file: Path) -> None:
+    tasks, exam = read_mmlu(test_file), Exam(num_fewshot=0)
+    weights = {name: value.clone() for name, value in model.module.state_dict().items()}
+    before = examine(model, tasks, exam=exam)
+    with Multiply(-8.0, neurons=192).applied(model):
+        steered = examine(model, tasks, exam=exam)
+    assert steered != before == examine(model, tasks, exam=exam)
+    assert all(torch.equal(value, weights[name]) for name, value in model.module.state_dict().items())
+    assert model.tokenizer.pad_token is None
+
+
+def test_a_subset_is_marked_as_in_the_whole(model: LanguageModel, test_file: Path) -> None:
+    tasks = read_mmlu(test_file)
+    whole = examine(model, tasks, exam=Exam(num_fewshot=0)).correct
+    part = examine(model, tasks, exam=Exam(num_fewshot=0, per_task=4, limit=7, seed=5)).correct
+    assert len(part) == 7
+    assert part.items() <= whole.items()
+
+
+def test_examples_are_needed_only_for_few_shots(model: LanguageModel, test_file: Path) -> None:
+    with pytest.raises(Prerequisite, match="num_fewshot=0"):
+        examine(model, read_mmlu(test_file), exam=Exam(num_fewshot=1, limit=1))
+
+
+def test_an_unknown_task_is_named(model: LanguageModel) -> None:
+    with pytest.raises(Prerequisite, match="no_such_task"):
+        examine(model, ["no_such_task"])
+
+
+def test_without_lm_eval_the_command_that_installs_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, test_file: Path
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "lm_eval.evaluator", None)
+    with pytest.raises(Prerequisite, match=r"pip install 'neuroswitch\[eval\]'"):
+        examine(tiny_llama(), read_mmlu(test_file))
+
+
+def test_local_tasks_ask_as_the_stock_ones_do(tmp_path: Path) -> None:
+    manager = pytest.importorskip("lm_eval.tasks").TaskManager()
+    loader = pytest.importorskip("lm_eval.tasks._yaml_loader")
+    stock = {
+        name: loader.load_yaml(manager.task_index[name].yaml_path)
+        for name in manager.task_index
+        if (path := manager.task_index[name].yaml_path) and path.parent.parts[-2:] == ("mmlu", "default")
+        if manager.task_index[name].kind.name == "TASK"
+    }
+    assert len(stock) == 57
+    subjects = [config["dataset_name"] for config in stock.values()]
+    rows = [question(subject, 0) for subject in subjects]
+    path = write(tmp_path / "all.jsonl", rows)
+    for task in read_mmlu(path, path):
+        theirs = stock[task["task"]]
+        for key in [*STOCK, *STOCK_FEWSHOT, "description"]:
+            assert task[key] == theirs[key], key
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"answer": 4},
+        {"answer": "B"},
+        {"answer": True},
+        {"choices": ["sun"]},
+        {"subject": None},
+        {"question": 3},
+    ],
+)
+def test_malformed_questions_are_named(tmp_path: Path, change: dict[str, Any]) -> None:
+    rows = [question("anatomy", 0), {**question("anatomy", 1), **change}]
+    with pytest.raises(BadPrompts, match=r"test.jsonl, line 2"):
+        read_mmlu(write(tmp_path / "test.jsonl", rows))
+
+
+def test_the_draw_is_repeatable_even_and_within_bounds() -> None:
+    sizes = {"b": 30, "a": 5, "c": 100}
+    drawn = draw(sizes, Exam(per_task=10, seed=1))
+    assert {name: len(numbers) for name, numbers in drawn.items()} == {"a": 5, "b": 10, "c": 10}
+    assert all(
+        numbers == sorted(set(numbers)) and numbers[-1] < sizes[name] for name, numbers in drawn.items()
+    )
+    assert drawn == draw(dict(reversed(sizes.items())), Exam(per_task=10, seed=1))
+    assert drawn != draw(sizes, Exam(per_task=10, seed=2))
+    assert sum(map(len, draw(sizes, Exam(limit=3)).values())) == 3
+    assert draw(sizes, Exam()) == {name: list(range(size)) for name, size in sorted(sizes.items())}
+
+
+def marks(right: str) -> Marks:
+    return Marks({f"q/{n}": letter == "1" for n, letter in enumerate(right)}, "by hand")
+
+
+def test_accuracy_has_a_wilson_interval() -> None:
+    found = accuracy(marks("1101"))
+    assert found.value == 0.75 and found.n == 4 and found.low < 0.75 < found.high
+
+
+def test_the_change_is_paired() -> None:
+    found = accuracy_change(marks("1" * 20 + "0" * 20), marks("1" * 10 + "0" * 30))
+    assert found.difference.value == pytest.approx(-0.25)
+    assert found.difference.low < -0.25 < found.difference.high < 0
+    assert found.p == pytest.approx(2 * 0.5**10)
+
+
+def test_nothing_changed_is_no_evidence() -> None:
+    found = accuracy_change(marks("1010"), marks("1010"))
+    assert (found.difference.value, found.difference.low, found.difference.high, found.p) == (0, 0, 0, 1)
+
+
+def test_different_questions_are_not_compared() -> None:
+    with pytest.raises(ValueError, match="different questions"):
+        accuracy_change(marks("10"), marks("101"))
