@@ -5,13 +5,18 @@ detector and judge agree; and whether the answers are long enough, by judging th
 A circuit cannot be found, and its ablation cannot be seen, where the behaviour does not occur.
 """
 
+import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from neuroswitch.completions import Completion
 from neuroswitch.errors import WeakBehaviour
+from neuroswitch.evaluation.agreement import Agreement, agreement
 from neuroswitch.evaluation.detectors import Detector
+from neuroswitch.evaluation.endpoint import Endpoint
+from neuroswitch.evaluation.judge import judge
 from neuroswitch.evaluation.measures import proportion
 from neuroswitch.evaluation.summary import Rate
 from neuroswitch.evaluation.types import Measurement
@@ -123,3 +128,34 @@ def cut(text: str, words: int) -> str:
     """
     ends = [match.end() for match in _UNIT.finditer(text)]
     return text[: ends[words - 1]] if len(ends) > words else text
+
+
+def compare_with_judge(
+    completions: Sequence[Completion],
+    detector: Detector,
+    *,
+    endpoint: Endpoint,
+    cache: Path,
+    sample: int = 50,
+    seed: int = 0,
+) -> Agreement:
+    """Let a judge look at a sample of answers, and say how far the detector agrees with it on refusals.
+
+    Args:
+        completions: Answers of one condition, or of several.
+        detector: A detector of refusals.
+        endpoint: Who judges.
+        cache: Where the replies are kept, see `judge`.
+        sample: How many answers are judged at most.
+        seed: Of the sample and of the interval.
+
+    Raises:
+        Prerequisite: The endpoint rejects a request or keeps failing.
+    """
+    chosen = random.Random(seed).sample(list(completions), min(sample, len(completions)))
+    judgements = judge(chosen, endpoint, cache=cache)
+    return agreement(
+        [detector.shown(detector.annotate(one)["label"]) for one in chosen],
+        [None if one is None else one.refused for one in judgements],
+        seed=seed,
+    )
