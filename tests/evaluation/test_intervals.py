@@ -128,6 +128,12 @@ def test_equal_differences_leave_no_doubt_and_few_pairs_leave_no_interval() -> N
     assert paired_bootstrap([], [], seed=0) is None
 
 
+def test_values_that_differ_by_rounding_alone_are_equal() -> None:
+    found = bootstrap([0.3 - 0.1, 0.2, 0.2], seed=0)
+    assert found is not None
+    assert found.interval == pytest.approx((0.2, 0.2))
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_missing_value_is_never_averaged_away(bad: float) -> None:
     with pytest.raises(ValueError, match="missing"):

@@ -13,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+ROUNDING = 1e-12
+"""Values closer than this, relative to their size, are equal: floats that differ by their last bits."""
+
 
 class Interval(NamedTuple):
     """A confidence interval, both ends included."""
@@ -118,7 +121,7 @@ def bootstrap(
 ) -> Estimate | None:
     """Return the mean of `values` with a bootstrap interval, bias-corrected and accelerated (BCa).
 
-    Where BCa is undefined, because all values are equal, the interval is that one value.
+    Where BCa is undefined, because all values are equal up to rounding, the interval is that one value.
 
     Args:
         values: One number per item; items are exchangeable.
@@ -143,7 +146,7 @@ def bootstrap(
     mean = float(data.mean())
     if data.size == 1:
         return Estimate(mean, None, 1)
-    if np.ptp(data) == 0:
+    if np.ptp(data) <= ROUNDING * np.abs(data).max():
         return Estimate(mean, Interval(mean, mean), data.size)
     found = stats.bootstrap(
         (data,),
