@@ -8,30 +8,23 @@ stays in the denominator and is shown under its own label, so that destroyed tex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import fmean
-from typing import Any, TypedDict
+from typing import Any
 
+from neuroswitch.completions import Completion
 from neuroswitch.evaluation.detectors import Detector
 from neuroswitch.evaluation.measures import proportion
+from neuroswitch.evaluation.types import UNJUDGED
+from neuroswitch.evaluation.types import Rate as Rate
 
-UNJUDGED = "unjudged"
 
+def measure(completions: Sequence[Completion], detector: Detector) -> Rate:
+    """Judge answers and summarize them.
 
-class Rate(TypedDict):
-    """How often a condition shows the behaviour, as JSON.
-
-    `refusals` of `n` judged answers show it, whatever the behaviour is called; `rate` is their
-    fraction with the 95 % Wilson interval `low` to `high`; `quality` is the mean of the paper's
-    repetition score over all answers; `labels` counts every verdict, missing ones included. Without
-    an answer to judge, the numbers are None.
+    Args:
+        completions: What a model answered under one condition.
+        detector: Says which answers show the behaviour.
     """
-
-    refusals: int
-    n: int
-    rate: float | None
-    low: float | None
-    high: float | None
-    quality: float | None
-    labels: dict[str, int]
+    return rate([detector.annotate(completion) for completion in completions], detector)
 
 
 def rate(rows: Sequence[Mapping[str, Any]], detector: Detector) -> Rate:
