@@ -1,0 +1,205 @@
+"""The JSON documents that a report is made of: what `summary.json` and `results.jsonl` hold.
+
+Types only. Whoever measures writes these; whoever renders reads nothing else. A document names
+its `schema` (1) and its `kind`; a run needs no kind. Fractions are 0-1, a missing value is None.
+Keys in a class marked `total=False` may be left out.
+"""
+
+from typing import Any, Literal, TypedDict
+
+from neuroswitch.evaluation.types import Rate
+
+SCHEMA = 1
+
+
+class Measured(TypedDict):
+    """One number and how sure it is: `evaluation.types.Measurement` as JSON.
+
+    `how` says in words how it was obtained, interval included ("refusal, strict; Wilson 95 %").
+    """
+
+    name: str
+    value: float | None
+    n: int
+    low: float | None
+    high: float | None
+    unit: str
+    how: str
+
+
+class _Changes(TypedDict, total=False):
+    stopped: int  # pairs that showed the behaviour before only
+    started: int  # pairs that show it after only
+
+
+class PairedTest(_Changes):
+    """A paired comparison of a condition with the baseline."""
+
+    test: str
+    p: float | None
+
+
+class TopNeuron(TypedDict):
+    """One neuron of the circuit; means are activations at the last prompt token, tokens what it promotes."""
+
+    layer: int
+    path: str
+    expert: int | None
+    index: int
+    score: float
+    positive_mean: float
+    negative_mean: float
+    tokens: list[str]
+
+
+class Profile(TypedDict):
+    """How many neurons of a circuit lie in each layer; every layer of the model is listed, as text."""
+
+    neurons: int
+    fraction: float
+    by_layer: dict[str, int]
+
+
+class CircuitFacts(Profile):
+    """The circuit of a run, strongest neurons first in `top`."""
+
+    ranking: str
+    multiplier: float
+    top: list[TopNeuron]
+
+
+class Benign(TypedDict):
+    """The same rates on prompts that should not show the behaviour."""
+
+    baseline: Rate
+    steered: Rate
+
+
+class _Common(TypedDict):
+    schema: int
+    behaviour: str
+    sensitive: bool  # whether completions are harmful text, hidden unless asked for
+    model: dict[str, Any]
+    settings: dict[str, Any]
+    prompts: dict[str, Any]
+    provenance: dict[str, Any]
+    warnings: list[str]
+
+
+class _RunOptions(TypedDict, total=False):
+    kind: Literal["run"]
+    amplified: Rate
+    shows: list[str]  # the labels that count as the behaviour
+
+
+class RunSummary(_Common, _RunOptions):
+    """`summary.json` of `neuroswitch run` and `evaluate`; `random` pools all seeds."""
+
+    baseline: Rate
+    steered: Rate
+    random: Rate
+    benign: Benign
+    circuit: CircuitFacts
+    tests: dict[str, PairedTest]
+
+
+class ResultRow(TypedDict):
+    """One line of `results.jsonl`: a completion and what was found in it.
+
+    `condition` is `baseline`, `steered`, `amplified` or `random:SEED`; `span` are the characters
+    of `text` that decided the label, `reason` says why in words.
+    """
+
+    condition: str
+    pile: Literal["positive", "negative"]
+    prompt_id: str
+    prompt: str
+    text: str
+    tokens: int
+    finish: Literal["stop", "length"]
+    label: str | None
+    span: list[int] | None
+    reason: str
+    quality: float | None
+
+
+class Damage(TypedDict, total=False):
+    """What an intervention costs; a measure that was not taken is left out.
+
+    `quality` is the paper's n-gram score and `mmlu` an accuracy (0-1, more is better); `kl` is in
+    nats per token against the untouched model and `perplexity` under it (less is better).
+    """
+
+    quality: Measured
+    kl: Measured
+    perplexity: Measured
+    mmlu: Measured
+    overrefusal: Measured
+
+
+class _Labels(TypedDict, total=False):
+    labels: dict[str, int]  # verdicts on the positive prompts
+
+
+class Cell(Damage, _Labels):
+    """The untouched model: how often the behaviour occurs on both piles, and the damage measures."""
+
+    harmful: Measured
+    benign: Measured
+
+
+class _Verdict(TypedDict, total=False):
+    p: float | None  # McNemar's exact test of `harmful` against the baseline
+    p_adjusted: float | None  # the same after Holm's correction over all rows
+
+
+class MethodCell(Cell, _Verdict):
+    """One method at one strength; the rows of a method share its `name`."""
+
+    name: str
+    strength: float
+
+
+class MatchedCell(TypedDict):
+    """A method at the strength where its damage is the largest within the budget; None where none is."""
+
+    name: str
+    strength: float | None
+    harmful: Measured | None
+    damage: Measured | None
+    p_adjusted: float | None
+
+
+class Matched(TypedDict):
+    """All methods at the same damage: `by` names the damage measure, `budget` is its limit.
+
+    The budget is a difference to the baseline in the unit of the measure.
+    """
+
+    by: str
+    budget: float
+    rows: list[MatchedCell]
+
+
+class Layers(Profile):
+    """One line of the layer figure."""
+
+    name: str
+
+
+class _ComparisonOptions(TypedDict, total=False):
+    matched: Matched
+    layers: list[Layers]
+    descriptions: dict[str, str]  # method name -> one line: what it does and how it was tuned
+
+
+class Comparison(_Common, _ComparisonOptions):
+    """`summary.json` of `neuroswitch compare`.
+
+    `damage` names the measure on the horizontal axis of the Pareto figure: a key of `Damage`.
+    """
+
+    kind: Literal["comparison"]
+    damage: str
+    baseline: Cell
+    methods: list[MethodCell]
