@@ -1,0 +1,64 @@
+# Every target works on a fresh machine that has make and Python 3.10 or newer: the environment is
+# made in .venv, from pinned versions, the first time it is needed.
+#   make test PYTHON=python3.12           another interpreter
+#   make demo TORCH_INDEX=URL             where to find a CPU build of torch, if pip knows none
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet \
+	--constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+
+.PHONY: demo test check lint fix docs bench clean
+.DEFAULT_GOAL := demo
+
+demo: $(VENV)/.core  ## Find and switch the refusal circuit of a small model, and write a report
+	$(BIN)/neuroswitch demo $(ARGS)
+
+test: lint  ## What CI runs: format, lint, types, layers, every test
+	$(BIN)/pytest $(ARGS)
+
+check: lint  ## The same without the tests that take long
+	$(BIN)/pytest -m 'not slow and not demo and not network and not vllm' $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(VENV)/.dev  ## Repair what can be repaired automatically
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+docs: $(VENV)/.docs  ## Build the documentation into site/
+	$(BIN)/mkdocs build --strict --quiet
+
+bench: $(VENV)/.core  ## Time discovery against one prompt at a time with a Python loop
+	$(BIN)/python benchmarks/discovery.py $(ARGS)
+
+clean:  ## Remove the environment and everything built; downloaded models stay
+	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.core: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+		echo "neuroswitch needs Python 3.10 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+			"Try: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+		echo "$(PYTHON) has no venv module. On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing into $(VENV) (once; a few minutes)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	@$(INSTALL) --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.core
+	@$(INSTALL) --editable '.[docs]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""Prompts in, circuit out: statistics, rankings, selections."""
