@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from neuroswitch.errors import Prerequisite
+from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models.experts import experts_of
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.linear import plain_weight, sizes
@@ -28,14 +28,22 @@ def columns(model: LanguageModel, ids: Int64[Tensor, " k"]) -> Float[Tensor, "k 
 
     Raises:
         BadCircuit: An id is not a neuron of the model.
+        UnsupportedModel: Neurons write into something else than the residual stream.
     """
-    found: Tensor | None = None
+    hidden: int = model.module.config.get_text_config(decoder=True).hidden_size
+    found = torch.zeros(len(ids), hidden)
     for path, local in model.layout.by_site(ids).items():
         position = torch.isin(ids.cpu(), local + model.layout.offsets[model.layout.paths.index(path)])
         written = _columns_at(model.module.get_submodule(path), local).float().cpu()  # (n, H)
-        found = written.new_zeros(len(ids), written.shape[-1]) if found is None else found
+        if written.shape[1] != hidden:
+            raise UnsupportedModel(
+                f"the neurons of {path} do not write into the residual stream",
+                found=f"{written.shape[1]} outputs",
+                expected=f"{hidden}",
+                do="use a ranking that does not read the output weights, such as 'delta'",
+            )
         found[position] = written
-    return torch.zeros(0, 0) if found is None else found
+    return found
 
 
 def resident(module: nn.Module) -> AbstractContextManager[None]:

@@ -46,6 +46,16 @@ class Experts(ABC):
         """Say whether a module has this layout."""
 
     @property
+    def count(self) -> int:
+        """Return the number of experts that have neurons."""
+        return len(self.outgoing)
+
+    @property
+    def width(self) -> int:
+        """Return the number of neurons of each expert."""
+        return self.outgoing.shape[1]
+
+    @property
     @abstractmethod
     def outgoing(self) -> Float[Tensor, "experts width hidden"]:
         """Return what each neuron writes, as a view: writing to it changes the model."""
@@ -68,7 +78,7 @@ class Experts(ABC):
         values, outgoing = self.activations(routing, inputs), self.outgoing
         for expert, token, choice in self._dispatched(routing):
             written[token, choice] = self.finished(values[token, choice] @ outgoing[expert], expert)
-        identity = (routing.experts >= len(outgoing))[..., None]
+        identity = (routing.experts >= self.count)[..., None]
         written = torch.where(identity, inputs, written)
         return (written * routing.weights[..., None]).sum(1).to(inputs.dtype)
 
@@ -84,7 +94,7 @@ class Experts(ABC):
         self, routing: Routing, inputs: Float[Tensor, "tokens chosen hidden"]
     ) -> Float[Tensor, "tokens chosen width"]:
         """Compute the neurons of the chosen experts; zero for experts without neurons."""
-        values = inputs.new_zeros(*routing.experts.shape, self.outgoing.shape[1])
+        values = inputs.new_zeros(*routing.experts.shape, self.width)
         for expert, token, choice in self._dispatched(routing):
             values[token, choice] = self.neurons(inputs[token, choice], expert)
         return values
@@ -92,7 +102,7 @@ class Experts(ABC):
     def _dispatched(self, routing: Routing) -> Iterator[tuple[int, Tensor, Tensor]]:
         """Walk through the experts that were chosen and have neurons, with the places that chose them."""
         for expert in sorted(set(routing.experts.flatten().tolist())):
-            if expert < len(self.outgoing):
+            if expert < self.count:
                 yield expert, *torch.where(routing.experts == expert)
 
 
@@ -162,7 +172,7 @@ class ScoredInputExperts(FusedExperts):
     ) -> tuple[Routing, Float[Tensor, "tokens chosen hidden"]]:
         """Call an expert chosen where its input is not all zero."""
         hidden = arguments[0]
-        by_expert = hidden.reshape(len(self.outgoing), -1, hidden.shape[-1])[:, rows].transpose(0, 1)
+        by_expert = hidden.reshape(self.count, -1, hidden.shape[-1])[:, rows].transpose(0, 1)
         chosen = by_expert.abs().amax(-1)  # (tokens, experts), 0 where not chosen
         most = max(int((chosen > 0).sum(-1).max()), 1)
         experts = chosen.topk(most, dim=-1).indices
@@ -171,7 +181,35 @@ class ScoredInputExperts(FusedExperts):
 
     def of_rows(self, output: Tensor, rows: Int64[Tensor, " tokens"]) -> Float[Tensor, "tokens hidden"]:
         """Add up the experts, which the container returns one below the other."""
-        return output.view(len(self.outgoing), -1, output.shape[-1]).sum(0)[rows.to(output.device)]
+        return output.view(self.count, -1, output.shape[-1]).sum(0)[rows.to(output.device)]
+
+
+class SharedExperts(FusedExperts):
+    """Inkling's shared experts: every token goes to all of them, weighted by the router.
+
+    The weight multiplies the neurons before the projection, so a neuron is read without it.
+    """
+
+    @staticmethod
+    def describes(module: nn.Module) -> bool:
+        """Say whether the container is called with tokens and one weight for each expert."""
+        return _has_fused(module) and len(inspect.signature(module.forward).parameters) == 2
+
+    def neurons(self, inputs: Float[Tensor, "n hidden"], expert: int) -> Float[Tensor, "n width"]:
+        """Compute one expert's gated neurons."""
+        gate = functional.linear(inputs, self.module.gate_proj[expert])
+        up = functional.linear(inputs, self.module.up_proj[expert])
+        return self.module.act_fn(gate) * up  # type: ignore[no-any-return]
+
+    def routed(
+        self, arguments: tuple[Tensor, ...], rows: Int64[Tensor, " tokens"]
+    ) -> tuple[Routing, Float[Tensor, "tokens chosen hidden"]]:
+        """Choose all experts, with the weights that are given."""
+        hidden, weights = arguments[:2]
+        tokens = hidden.reshape(-1, hidden.shape[-1])[rows]
+        every = torch.arange(self.count, device=tokens.device).expand(len(tokens), -1)
+        routing = Routing(every, weights.reshape(-1, self.count)[rows])
+        return routing, tokens[:, None].expand(-1, self.count, -1)
 
 
 class FlatExperts(Experts):
@@ -225,7 +263,7 @@ class ParallelExperts(Experts):
         self, routing: Routing, inputs: Float[Tensor, "tokens chosen hidden"]
     ) -> Float[Tensor, "tokens hidden"]:
         """Add the block's own bias to the sum of the experts."""
-        return super().output(routing, inputs) + self.module.bias
+        return super().output(routing, inputs) + self.module.bias  # type: ignore[no-any-return]
 
     def routed(
         self, arguments: tuple[Tensor, ...], rows: Int64[Tensor, " tokens"]
@@ -239,7 +277,13 @@ class ParallelExperts(Experts):
         return routing, tokens[:, None].expand(-1, experts.shape[-1], -1)
 
 
-LAYOUTS: tuple[type[Experts], ...] = (FusedExperts, ScoredInputExperts, FlatExperts, ParallelExperts)
+LAYOUTS: tuple[type[Experts], ...] = (
+    FusedExperts,
+    ScoredInputExperts,
+    SharedExperts,
+    FlatExperts,
+    ParallelExperts,
+)
 
 
 def experts_of(module: nn.Module) -> Experts | None:

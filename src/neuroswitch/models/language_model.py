@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from neuroswitch.errors import UnsupportedModel
+from neuroswitch.models.layers import decoder_of
 from neuroswitch.models.layout import NeuronLayout
 from neuroswitch.models.names import FINAL_NORMS, OTHER_NORMS
-from neuroswitch.models.sites import decoder_of
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,8 @@ OUTPUT_PROJECTIONS = (
 
 # a component of a path inside a decoder layer below which there is no feed-forward network
 NOT_FEED_FORWARD = re.compile(
-    r"(self_attn|self_attention|attn|attention|linear_attn|cross_attn|crossattention|encoder_attn"
-    r"|mamba|conv|temporal_block|router|gate|laurel|altup|indexer|compressor|shortconv|norm_attn_norm"
-    r"|.*norm|.*layernorm|.*attention.*)"
+    r".*attn.*|.*attention.*|.*norm|mamba|conv|shortconv|temporal_block|router|gate"
+    r"|laurel|altup|indexer|compressor|vision_.*"
 )
 
 # settings of a configuration that say how wide a feed-forward network is
@@ -58,6 +57,7 @@ FINAL_NORMS = (
     "norm_f",
     "ln_out",
     "layer_norm",
+    "layernorm",  # CTRL
     "embedding_norm",  # LFM2
     "out_norm",
 )

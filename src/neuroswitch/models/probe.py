@@ -15,9 +15,10 @@ from torch.nn import functional
 from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models.columns import resident
 from neuroswitch.models.experts import experts_at
+from neuroswitch.models.layers import decoder_of
 from neuroswitch.models.layout import Site
 from neuroswitch.models.linear import plain_weight
-from neuroswitch.models.sites import SiteMap, decoder_of
+from neuroswitch.models.sites import SiteMap
 
 SHARED, LENGTH = 4, 8
 """Two sequences of LENGTH tokens begin with SHARED equal ones."""
@@ -45,9 +46,8 @@ def probe(module: nn.Module, found: SiteMap) -> None:
     calls: dict[str, list[_Call]] = {path: [] for path in found.layout.paths}
     with ExitStack() as hooks:
         for path in found.layout.paths:
-            see = partial(_remember, calls[path])
-            site = module.get_submodule(path)
-            hooks.callback(site.register_forward_hook(see, with_kwargs=True).remove)
+            hook = partial(_remember, calls[path])
+            hooks.callback(module.get_submodule(path).register_forward_hook(hook, with_kwargs=True).remove)
         output = _run(module, found)
     for site in found.layout.sites:
         _check_once(site, calls[site.path], len(set(found.layout.paths)))
@@ -102,7 +102,7 @@ def _check_output(site: Site, module: nn.Module, call: _Call) -> None:
         values, weight = call.arguments[0].reshape(2 * LENGTH, -1)[row], plain_weight(module)
         if weight is None or values.shape[-1] != site.width:
             return  # quantised, offloaded or sharded: no weights at hand that could be compared
-        expected = functional.linear(values, weight, module.bias)
+        expected = functional.linear(values, weight, dict(module.named_parameters()).get("bias"))
         output = call.output.reshape(2 * LENGTH, -1)[row]
     if not _close(expected, output):
         raise UnsupportedModel(

@@ -1,0 +1,83 @@
+"""The decoder of a model: its list of layers, and the smallest module that runs without an LM head.
+
+`get_decoder()` is not asked: for Llama 4 it returns the LM itself, for ModernBERT a linear map.
+Knows the tree of modules; does not know what is in a layer.
+"""
+
+from collections.abc import Iterator
+from itertools import takewhile
+from typing import Any
+
+from torch import nn
+
+from neuroswitch.errors import UnsupportedModel
+from neuroswitch.models.experts import experts_of
+from neuroswitch.models.linear import is_linear
+
+
+def find_layers(module: nn.Module) -> tuple[str, nn.ModuleList]:
+    """Return path and list of the layers nearest to the token embedding.
+
+    Towers for images and sound are further away from it, so they are left out.
+
+    Raises:
+        UnsupportedModel: There is no such list, there are several, or there is an encoder.
+    """
+    config: Any = module.config
+    if config.is_encoder_decoder:
+        raise UnsupportedModel(
+            f"{type(module).__name__} is an encoder-decoder model",
+            expected="a decoder language model, which reads and writes with the same layers",
+        )
+    owner = _embedding_path(module)
+    stacks: list[tuple[str, nn.ModuleList]] = []
+    while not stacks and owner:
+        owner = owner.rpartition(".")[0]
+        stacks = list(_stacks(module.get_submodule(owner), owner))
+    if len(stacks) == 1:
+        return stacks[0]
+    name = type(module).__name__
+    if not stacks:
+        raise UnsupportedModel(
+            f"no list of decoder layers was found in {name}",
+            expected="a ModuleList of layers with linear modules in them",
+            do="check that this is a decoder language model built with transformers",
+        )
+    raise UnsupportedModel(
+        f"{name} has several stacks of layers",
+        found=", ".join(path for path, _ in stacks),
+        expected="one stack, so that no layer is left out silently",
+        do=advice(f"{stacks[0][0]}.{{layer}}.mlp.down_proj"),
+    )
+
+
+def decoder_of(module: nn.Module, layers_path: str) -> nn.Module:
+    """Return the smallest module with both the token embedding and the layers."""
+    parts = zip(_embedding_path(module).split("."), layers_path.split("."), strict=False)
+    common = takewhile(lambda pair: pair[0] == pair[1], parts)
+    return module.get_submodule(".".join(part for part, _ in common))
+
+
+def advice(pattern: str) -> str:
+    """Say how a user names the sites."""
+    return f"name the output projection: --sites '{pattern}' on the command line, sites={pattern!r} in Python"
+
+
+def _embedding_path(module: nn.Module) -> str:
+    embedding = module.get_input_embeddings()  # type: ignore[operator]
+    paths: Iterator[str] = (path for path, child in module.named_modules() if child is embedding)
+    return next(paths)
+
+
+def _stacks(module: nn.Module, path: str) -> Iterator[tuple[str, nn.ModuleList]]:
+    """Walk down to the outermost lists whose elements are blocks, not single maps."""
+    for name, child in module.named_children():
+        below = f"{path}.{name}" if path else name
+        if not isinstance(child, nn.ModuleList):
+            yield from _stacks(child, below)
+        elif any(map(_is_block, child)):
+            yield below, child
+
+
+def _is_block(module: nn.Module) -> bool:
+    return any(is_linear(child) or experts_of(child) for child in module.modules() if child is not module)
