@@ -72,9 +72,15 @@ def conditions(options: argparse.Namespace) -> Iterator[Condition]:
                 yield Condition(f"{ranking}:{size}", "positive", ranking, size, 0.0)
 
 
-def discover_all(model: LanguageModel, behaviour: Behaviour, wanted: set[tuple[str, int]], folder: Path) -> None:
+def discover_all(
+    model: LanguageModel, behaviour: Behaviour, wanted: set[tuple[str, int]], folder: Path
+) -> None:
     """Save every circuit of the table that is not there yet; statistics are collected once."""
-    missing = [(name, size) for name, size in sorted(wanted) if not (_place(folder, name, size) / DESCRIPTION).exists()]
+    missing = [
+        (name, size)
+        for name, size in sorted(wanted)
+        if not (_place(folder, name, size) / DESCRIPTION).exists()
+    ]
     if missing:
         needs = frozenset[str]().union(*(RANKINGS.get(name).needs for name, _ in missing))
         reading = ns.Reading(needs=needs, shows=behaviour.detector.judges)
@@ -121,7 +127,9 @@ def main() -> None:
         paired = paired_test(baseline, rows, behaviour.detector)["p"] if one.pile == "positive" else None
         p = "" if paired is None else f"{paired:.2g}"
         between = f"{found['low']:.3f} - {found['high']:.3f}"
-        counts = f"{found['refusals']:>4}/{found['n']:<3}{found['rate']:8.3f}{between:>18}{found['quality']:9.3f}"
+        counts = (
+            f"{found['refusals']:>4}/{found['n']:<3}{found['rate']:8.3f}{between:>18}{found['quality']:9.3f}"
+        )
         print(f"{one.name:28}{one.pile:10}{counts}{p:>10}", flush=True)
 
 

@@ -24,7 +24,9 @@ def naive_neurons(model: LanguageModel, prompt: Prompt) -> Tensor:
     return torch.cat(seen).float()
 
 
-def naive_circuit(model: LanguageModel, positive: list[Prompt], negative: list[Prompt], count: int) -> list[int]:
+def naive_circuit(
+    model: LanguageModel, positive: list[Prompt], negative: list[Prompt], count: int
+) -> list[int]:
     """Rank by |delta| with a loop over neurons, as the paper describes steps 1 to 4."""
     piles = [[naive_neurons(model, prompt).tolist() for prompt in pile] for pile in (positive, negative)]
     scores = {}

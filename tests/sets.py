@@ -1,6 +1,8 @@
 """Small contrast sets in the words of the tiny tokenizer."""
 
+import json
 from itertools import product
+from pathlib import Path
 
 from neuroswitch.prompts import ContrastSet, Piles, Prompt
 
@@ -24,3 +26,15 @@ def tiny_contrast(name: str = "tiny") -> ContrastSet:
         validation=Piles(tuple(made[12:16]), tuple(made[44:48])),
         test=Piles(tuple(made[16:24]), tuple(made[48:56])),
     )
+
+
+def write_contrast(path: Path) -> Path:
+    """Write `tiny_contrast` as the JSONL file a user would give."""
+    rows = [
+        {"prompt": prompt.text, "label": label, "split": split}
+        for split, piles in tiny_contrast().splits().items()
+        for label, pile in zip(("positive", "negative"), piles, strict=True)
+        for prompt in pile
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path

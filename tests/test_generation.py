@@ -28,7 +28,9 @@ def test_batches_prefixes_and_stages_change_nothing(
     assert found == [naive_answer(model, row, 11, end_tokens(model)) for row in ids]
 
 
-def test_finished_sequences_leave_the_batch_and_end_with_their_end_token(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_sequences_leave_the_batch_and_end_with_their_end_token(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(generation, "STAGE", 2)
     model = tiny_llama()
     ids = [encode(model.tokenizer, prompt) for prompt in ASKED]

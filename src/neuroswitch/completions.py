@@ -56,9 +56,7 @@ class Journal:
     def completions(self) -> dict[str, Completion]:
         """Return what is already answered: prompt id -> completion."""
         fields = Completion.__dataclass_fields__
-        return {
-            row["prompt_id"]: Completion(**{name: row[name] for name in fields}) for row in self.rows()
-        }
+        return {row["prompt_id"]: Completion(**{name: row[name] for name in fields}) for row in self.rows()}
 
     def append(self, completions: Sequence[Completion]) -> None:
         """Write completions to disk, annotated; they are durable when this returns."""

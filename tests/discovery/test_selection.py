@@ -26,7 +26,9 @@ def statistics(model: LanguageModel) -> NeuronStatistics:
 
 
 @pytest.mark.parametrize("name", RANKINGS.names())
-def test_every_ranking_scores_every_neuron(name: str, model: LanguageModel, statistics: NeuronStatistics) -> None:
+def test_every_ranking_scores_every_neuron(
+    name: str, model: LanguageModel, statistics: NeuronStatistics
+) -> None:
     scores = rank(statistics, name, model)
     assert scores.value.shape == (model.layout.size,)
     assert scores.value.dtype == torch.float32
@@ -34,7 +36,9 @@ def test_every_ranking_scores_every_neuron(name: str, model: LanguageModel, stat
     assert len(select(scores, 10)) == 10
 
 
-def test_swapping_the_piles_turns_promoters_into_suppressors(model: LanguageModel, statistics: NeuronStatistics) -> None:
+def test_swapping_the_piles_turns_promoters_into_suppressors(
+    model: LanguageModel, statistics: NeuronStatistics
+) -> None:
     swapped = replace(statistics, positive=statistics.negative, negative=statistics.positive)
     for name in ("effect_size", "delta_effect", "write_norm", "residual", "next_token"):
         one, other = rank(statistics, name, model), rank(swapped, name, model)
@@ -54,7 +58,9 @@ def test_universal_neurons_are_left_out(model: LanguageModel, statistics: Neuron
     assert set(best.ids[2:].tolist()) <= set(without.ids.tolist())
 
 
-def test_class_means_and_scores_belong_to_the_neurons(model: LanguageModel, statistics: NeuronStatistics) -> None:
+def test_class_means_and_scores_belong_to_the_neurons(
+    model: LanguageModel, statistics: NeuronStatistics
+) -> None:
     circuit = select(rank(statistics, "delta", model), 6)
     difference = circuit.positive_mean - circuit.negative_mean
     torch.testing.assert_close(difference.abs(), circuit.scores, rtol=1e-4, atol=1e-6)

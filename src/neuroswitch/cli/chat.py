@@ -26,6 +26,7 @@ def chat(
     from neuroswitch.chat import ChatFormat
     from neuroswitch.circuits.files import load as load_circuit
     from neuroswitch.generation import Decoding
+    from neuroswitch.methods.cna import Scaling
     from neuroswitch.models.loading import load as load_model
     from neuroswitch.pipeline.dialogue import Dialogue, ask
 
@@ -51,10 +52,9 @@ def chat(
         elif said:
             dialogue = ask(
                 loaded,
-                found,
+                Scaling(found, multiplier),
                 dialogue,
                 said,
-                multiplier=multiplier,
                 decoding=Decoding(max_new_tokens=max_new_tokens),
                 chat=ChatFormat(system=system, thinking=thinking),
             )

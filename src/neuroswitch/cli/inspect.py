@@ -1,7 +1,7 @@
 """`neuroswitch inspect`: what is in a saved circuit."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -16,7 +16,7 @@ def inspect_circuit(
     circuit: Annotated[Path, typer.Argument(help="Folder of a circuit.")],
     *,
     model: Annotated[
-        Optional[str],  # noqa: UP045  typer reads this at run time, on Python 3.10 too
+        str | None,
         typer.Option(help="The circuit's model, to list the tokens that each neuron promotes."),
     ] = None,
     top: Annotated[int, typer.Option(help="How many neurons to list.", min=1)] = 20,
@@ -34,6 +34,7 @@ def inspect_circuit(
     console.print(layers_table(found))
     console.print(neurons_table(found.strongest(top), model))
 
+
 def layers_table(circuit: "Circuit") -> Table:
     """Lay out how many neurons each layer has, with a bar."""
     table = Table(title="neurons by layer")
@@ -45,6 +46,7 @@ def layers_table(circuit: "Circuit") -> Table:
     for layer, count in by_layer.items():
         table.add_row(str(layer), str(count), "█" * max(1, round(30 * count / most)))
     return table
+
 
 def neurons_table(circuit: "Circuit", model: str | None) -> Table:
     """Lay out the neurons of a circuit, strongest first."""
@@ -62,6 +64,7 @@ def neurons_table(circuit: "Circuit", model: str | None) -> Table:
         promoted = [" ".join(map(repr, tokens[i]))] if tokens else []
         table.add_row(str(neuron.layer), name, *cells, *promoted)
     return table
+
 
 def _tokens(circuit: "Circuit", model: str | None) -> list[list[str]] | None:
     from neuroswitch.circuits.files import check_model

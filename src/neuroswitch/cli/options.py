@@ -1,7 +1,7 @@
 """Options that several commands share, written once."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -10,31 +10,37 @@ from neuroswitch.errors import BadPrompts
 Model = Annotated[str, typer.Option(help="Hub id, folder, GGUF file, or 'demo'.")]
 Behaviour = Annotated[str, typer.Option(help="Built-in contrast set, or a .jsonl or .csv file.")]
 DetectorName = Annotated[
-    Optional[str],  # noqa: UP045  typer reads this at run time, on Python 3.10 too
-    typer.Option("--detector", help="refusal, french, formal or contains:REGEX. Default: the behaviour's own."),
+    str | None,
+    typer.Option(
+        "--detector", help="refusal, french, formal or contains:REGEX. Default: the behaviour's own."
+    ),
 ]
 TestPrompts = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(help="CSV with a column Goal or prompt, or JSONL, instead of the set's own test prompts."),
 ]
-Size = Annotated[str, typer.Option(help="Size of the circuit: a fraction such as 0.001, or a count such as 116.")]
+Size = Annotated[
+    str, typer.Option(help="Size of the circuit: a fraction such as 0.001, or a count such as 116.")
+]
 RankingName = Annotated[str, typer.Option("--ranking", help="How neurons are scored.")]
 Multiplier = Annotated[float, typer.Option(help="0 ablates, 1 changes nothing, above 1 amplifies.")]
 MaxNewTokens = Annotated[int, typer.Option(help="Length limit of an answer, in tokens.", min=1)]
-Limit = Annotated[Optional[int], typer.Option(help="Use only so many test prompts of each pile.", min=1)]  # noqa: UP045
+Limit = Annotated[int | None, typer.Option(help="Use only so many test prompts of each pile.", min=1)]
 Seed = Annotated[int, typer.Option(help="Seed of the random control.")]
 BatchSize = Annotated[int, typer.Option(help="Prompts answered together.", min=1)]
-Output = Annotated[Path, typer.Option(help="Folder for everything that is written; a run in it is continued.")]
-Revision = Annotated[Optional[str], typer.Option(help="Commit, tag or branch on the Hub.")]  # noqa: UP045
+Output = Annotated[
+    Path, typer.Option(help="Folder for everything that is written; a run in it is continued.")
+]
+Revision = Annotated[str | None, typer.Option(help="Commit, tag or branch on the Hub.")]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps ...")]
 Sites = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(help="Where the neurons are, if they are not found: model.layers.{layer}.ffn.out"),
 ]
 TrustRemoteCode = Annotated[bool, typer.Option(help="Run code that comes with the model. Off: never.")]
-System = Annotated[Optional[str], typer.Option(help="System prompt.")]  # noqa: UP045
-Thinking = Annotated[Optional[bool], typer.Option(help="Thinking mode of the chat template.")]  # noqa: UP045
+System = Annotated[str | None, typer.Option(help="System prompt.")]
+Thinking = Annotated[bool | None, typer.Option(help="Thinking mode of the chat template.")]
 
 
 def parse_size(text: str) -> float:
@@ -47,5 +53,7 @@ def parse_size(text: str) -> float:
         return float(text) if "." in text or "e" in text.lower() else int(text)
     except ValueError:
         raise BadPrompts(
-            "this is no size of a circuit", found=repr(text), expected="a fraction such as 0.001 or a count such as 116"
+            "this is no size of a circuit",
+            found=repr(text),
+            expected="a fraction such as 0.001 or a count such as 116",
         ) from None

@@ -114,7 +114,9 @@ def _of_batch(model: LanguageModel, batch: LastToken, reading: Reading) -> Class
     return ClassStatistics(
         neurons=Moments.of(batch.neurons),
         normed=Moments.of(batch.normed),
-        next_token=Moments.of(next_token_probabilities(model, batch.normed)) if "next_token" in reading.needs else None,
+        next_token=Moments.of(next_token_probabilities(model, batch.normed))
+        if "next_token" in reading.needs
+        else None,
     )
 
 

@@ -126,7 +126,9 @@ def effect_size(statistics: NeuronStatistics, model: LanguageModel) -> Float[Ten
     """
     positive, negative = statistics.positive.neurons, statistics.negative.neurons
     freedom = positive.count + negative.count - 2
-    pooled = ((positive.count - 1) * positive.variance() + (negative.count - 1) * negative.variance()) / freedom
+    pooled = (
+        (positive.count - 1) * positive.variance() + (negative.count - 1) * negative.variance()
+    ) / freedom
     return statistics.delta / pooled.sqrt().clamp(min=1e-6).float()
 
 

@@ -72,7 +72,11 @@ def gather_contributions(
     for round_ in range(how.rounds):
         provisional = None if positive is None else _best(model, positive, negative, how.provisional)
         answers = _responses(model, piles.positive, how, chat, provisional, progress)
-        found = [one for one, prompt in zip(answers, piles.positive, strict=True) if _shown(model, one, prompt, shows)]
+        found = [
+            one
+            for one, prompt in zip(answers, piles.positive, strict=True)
+            if _shown(model, one, prompt, shows)
+        ]
         if not found:
             break
         stage = f"attribute responses, round {round_ + 1}"
@@ -104,7 +108,8 @@ def _responses(
 
 
 def _shown(model: LanguageModel, response: Response, prompt: Prompt, shows: Shows) -> bool:
-    return shows(model.tokenizer.decode(response.tokens, skip_special_tokens=True), prompt.text)
+    text = model.tokenizer.decode(list(response.tokens), skip_special_tokens=True)
+    return shows(str(text), prompt.text)
 
 
 def _best(model: LanguageModel, positive: Moments, negative: Moments, fraction: float) -> torch.Tensor:

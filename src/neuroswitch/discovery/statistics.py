@@ -9,7 +9,6 @@ Source of the update: Chan, Golub & LeVeque (1983), eq. 1.5.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -152,7 +151,9 @@ class NeuronStatistics:
                 do="collect all shares with the same checkpoint, dtype and options",
             )
         theirs = other.contribution
-        read = {text: self.read.get(text, 0) + other.read.get(text, 0) for text in {**self.read, **other.read}}
+        read = {
+            text: self.read.get(text, 0) + other.read.get(text, 0) for text in {**self.read, **other.read}
+        }
         return replace(
             self,
             positive=self.positive.merge(other.positive),

@@ -69,7 +69,9 @@ class Bench:
                     decoding=self.decoding,
                     chat=self.chat,
                     journal=journal,
-                    progress=lambda _, done, total: self.progress(f"answer, {condition}, {pile}", done, total),
+                    progress=lambda _, done, total: self.progress(
+                        f"answer, {condition}, {pile}", done, total
+                    ),
                 )
             rows = {row["prompt_id"]: row for row in journal.rows()}
         return [rows[prompt.id] for prompt in prompts]

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from neuroswitch.chat import ChatFormat
-from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.generation import Decoding, generate
-from neuroswitch.methods.cna import Scaling
+from neuroswitch.methods.base import Intervention
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.prompts import Message, Prompt
 
@@ -25,18 +24,22 @@ class Dialogue:
 
 def ask(
     model: LanguageModel,
-    circuit: Circuit,
+    intervention: Intervention,
     dialogue: Dialogue,
     question: str,
     *,
-    multiplier: float,
     decoding: Decoding = Decoding(),
     chat: ChatFormat = ChatFormat(),
 ) -> Dialogue:
     """Put a question to both; the answers are the last messages of the dialogue that is returned.
 
-    Raises:
-        WrongModel: The circuit was made for another model.
+    Args:
+        model: The model.
+        intervention: What steers it.
+        dialogue: What was said so far.
+        question: What is said next.
+        decoding: Length of the answers.
+        chat: System prompt and thinking mode.
     """
 
     def answer(history: tuple[Message, ...]) -> tuple[Message, ...]:
@@ -45,6 +48,6 @@ def ask(
         return (*said, Message("assistant", completion.text))
 
     untouched = answer(dialogue.untouched)
-    with Scaling(circuit, multiplier).applied(model):
+    with intervention.applied(model):
         steered = answer(dialogue.steered)
     return Dialogue(untouched, steered)

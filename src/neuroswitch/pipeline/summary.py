@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from neuroswitch.chat import read_token, encode
+from neuroswitch.chat import encode, read_token
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.tokens import promoted_tokens
 from neuroswitch.evaluation.summary import rate
