@@ -1,0 +1,52 @@
+"""The claim itself, on the real demo model: few neurons carry refusal, and random ones do not."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+import neuroswitch as ns
+from neuroswitch.chat import encode
+from neuroswitch.methods.random import RandomControl
+from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.scaling import scaled_neurons
+from neuroswitch.prompts import Piles
+
+SHORT = ns.Decoding(max_new_tokens=24)
+
+
+@pytest.fixture(scope="module")
+def circuit(demo: LanguageModel) -> ns.Circuit:
+    """Discover with a third of the prompts, which keeps the suite short."""
+    contrast = ns.ContrastSet.builtin("refusal")
+    part = replace(contrast, discovery=Piles(*(pile[::3] for pile in contrast.discovery)))
+    reading = ns.Reading(needs=frozenset({"contribution"}), shows=ns.detector("refusal").judges)
+    return ns.select(ns.rank(ns.collect(demo, part, reading), "readout", demo), 0.001)
+
+
+@pytest.mark.slow
+def test_ablating_a_thousandth_of_the_neurons_removes_most_refusals(demo: LanguageModel, circuit: ns.Circuit) -> None:
+    refusal = ns.detector("refusal")
+    asked = ns.ContrastSet.builtin("refusal").test.positive[:16]
+    before = ns.measure(ns.generate(demo, asked, decoding=SHORT), refusal)
+    with ns.scaled(demo, circuit, multiplier=0.0):
+        after = ns.measure(ns.generate(demo, asked, decoding=SHORT), refusal)
+    with RandomControl(circuit, 0.0, seed=0).applied(demo):
+        control = ns.measure(ns.generate(demo, asked, decoding=SHORT), refusal)
+    assert len(circuit) == 116
+    assert before["refusals"] >= 8
+    assert after["refusals"] <= before["refusals"] / 3
+    assert control["refusals"] >= before["refusals"] - 3
+
+
+@pytest.mark.slow
+def test_the_saved_folder_is_the_steered_model(demo: LanguageModel, circuit: ns.Circuit, tmp_path: Path) -> None:
+    ns.save(circuit, tmp_path / "circuit")
+    ids = torch.tensor([encode(demo.tokenizer, ns.Prompt.of("Name three rivers."))])
+    with torch.inference_mode(), scaled_neurons(demo, circuit.ids, torch.zeros(len(circuit))):
+        expected = demo.module(ids).logits
+    loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "circuit", dtype=torch.float32)
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded(ids).logits, expected, rtol=0, atol=1e-4)
