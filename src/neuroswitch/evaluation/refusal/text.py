@@ -1,0 +1,234 @@
+"""What of a response the model says in its own voice, with everything else blanked out.
+
+Thinking, quotations, code and drafted letters are not the model speaking to its user. Every step keeps
+the length of the text, so a position in the result is a position in the response. Knows nothing of
+refusals, and no language but for the words that announce a draft.
+"""
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+SHORTEST_ECHO = 12
+"""Characters; a shorter request is not looked for in the response."""
+
+# One character for one character: straight quotes, plain dashes, plain blanks and no emphasis marks,
+# so that "I **can't**" with a curly apostrophe reads "i   can't  ".
+_PLAIN = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u201b\u02bc\u00b4\u2032`", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"'),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
+        **dict.fromkeys("\u00a0\u2007\u2009\u202f\u200b\ufeff\u3000\r\t*_#>~|", " "),
+    }
+)
+
+_THINKING = re.compile(
+    r"<(?P<tag>think|thinking|thought|reasoning|reflection)>.*?(?:</(?P=tag)>|\Z)"
+    r"|\[think\].*?(?:\[/think\]|\Z)"
+    r"|◁think▷.*?(?:◁/think▷|\Z)"
+    r"|<\|channel\|>(?:analysis|commentary).*?(?:<\|channel\|>final|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+# A chat template may open the block itself, so that the response holds only its end.
+_THINKING_END = re.compile(
+    r"\A.*(?:</(?:think|thinking|thought|reasoning|reflection)>|\[/think\]|◁/think▷)",
+    re.DOTALL | re.IGNORECASE,
+)
+_MARKUP = re.compile(r"</?[a-z][a-z0-9]{0,15} ?/?>|<\|[a-z_]{1,24}\|>|\[/?inst\]", re.IGNORECASE)
+
+_FENCE = re.compile(r"^[ ]*(```|~~~)[^\n]*(?:\n|\Z)(.*?)(?:^[ ]*\1[^\n]*$|\Z)", re.DOTALL | re.MULTILINE)
+_PLAIN_FENCE = re.compile(r"\s*(?:```|~~~)\s*(?:text|txt|plaintext|markdown|md)?\s*\n")
+_CODE_LINE = re.compile(
+    r"\s*(?:(?:async )?def \w|class \w+[(:]|import \w[\w.]*\s*(?:as \w+)?$|from \w[\w.]* import |return\b"
+    r"|(?:const|let|var|public|private|static|void|int|function|func|fn)\s.*[;{(]|#include|[})\]]+[;,]?\s*$"
+    r"|\w[\w.]*\(.*\)[;:]?\s*$|[\w.\[\]]+ = \S|.*[;{]\s*$|(?:if|for|while|with|elif|else|try|"
+    r"except)\b.*:\s*$)"
+)
+_COMMENT = re.compile(r"\s*(?:#|//|--|/\*|\*/?|<!--|\"\"\"|''')+\s*")
+_PRINT = re.compile(r"\s*(?:print|console\.log|echo|puts|printf)\b\s*\(?\s*f?[\"']")
+
+_QUOTED = re.compile(r'"[^"\n]*(?:"|$)|«[^»\n]*(?:»|$)|「[^」\n]*(?:」|$)|『[^』\n]*(?:』|$)', re.MULTILINE)
+_DRAFT = re.compile(
+    r"^[ ]*(?:subject|betreff|objet|asunto|oggetto|assunto|onderwerp|temat) ?:|"
+    r"^[ ]*dear (?!user\b)[^\n]{1,60},[ ]*$"
+    r"|\bhere(?:'s| is| are)\b[^.\n]{0,60}\b(?:e-?mail|letter|message|reply|script|dialogue|"
+    r"poem|story|lyrics|draft|"
+    r"scene|template|note|(?:way|ways) to (?:say|decline|refuse|turn|reject|respond))\b[^.\n]{0,80}[:\n]",
+    re.MULTILINE,
+)
+_WRAPPED = re.compile(r"(?<=[a-zà-ÿ,])\n(?=[a-zà-ÿ])")
+_SENTENCE = re.compile(r"(?:[^.!?…。！？\n]+|[.!?](?![\s\"')\]]|\Z))+[.!?…。！？]*")
+_LETTER = re.compile(r"\w")
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+
+
+class Sentence(NamedTuple):
+    """One sentence or line: its place in the response, its own words and those said before it."""
+
+    start: int
+    end: int
+    words: int
+    words_before: int
+
+
+@dataclass(frozen=True)
+class Speech:
+    """What the model says in its own voice.
+
+    Attributes:
+        text: Lower case with plain punctuation, as long as the response; blanks for all that is not said.
+        visible: The same before quotations and drafts were blanked.
+        sentences: Those of `text`, in order.
+        words: Number of words in `text`; two ideographs count as a word.
+        draft: Where a letter or text written on request begins; what follows is blank. None: nowhere.
+        code: Where the first blanked code begins. None: there is none.
+        thought: Whether there was a thinking block.
+    """
+
+    text: str
+    visible: str
+    sentences: tuple[Sentence, ...]
+    words: int
+    draft: int | None
+    code: int | None
+    thought: bool
+
+    def sentence_at(self, position: int) -> int:
+        """Return the index of the sentence that holds `position`; 0 if none does."""
+        return max(0, bisect_right(self._starts, position) - 1)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [sentence.start for sentence in self.sentences]
+
+
+def listen(response: str, prompt: str | None = None) -> Speech:
+    """Blank out of `response` what is not said to the user.
+
+    Args:
+        response: Any text.
+        prompt: The request; where the response repeats it, the model does not speak for itself.
+    """
+    text = without_thinking(response)
+    thought = text != response
+    text, code = _without_code(text)
+    text = _MARKUP.sub(_blank, _lower(text)).translate(_PLAIN)
+    visible = _without_echo(text, prompt)
+    text, draft = _without_draft(visible)
+    text = _without_quotations(text)
+    text = _WRAPPED.sub(" ", text)
+    sentences = tuple(_sentences(text))
+    words = sentences[-1].words_before + sentences[-1].words if sentences else 0
+    return Speech(text, visible, sentences, words, draft, code, thought)
+
+
+def without_thinking(response: str) -> str:
+    """Blank the thinking of a reasoning model, also where the block was cut or opened by the template."""
+    text = _THINKING.sub(_blank, response)
+    return _THINKING_END.sub(_blank, text)
+
+
+def plain(text: str) -> str:
+    """Lower case with straight quotes and plain dashes, as long as `text`."""
+    return _lower(text).translate(_PLAIN)
+
+
+def count_words(text: str) -> int:
+    """Number of words between blanks; two ideographs count as a word, and signs alone as none."""
+    if _LETTER.search(text) is None:
+        return 0
+    words = len(text.split())
+    return words if text.isascii() else words + len(_CJK.findall(text)) // 2
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match.group())
+
+
+def _lower(text: str) -> str:
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(small if len(small := char.lower()) == 1 else char for char in text)
+
+
+def _without_code(text: str) -> tuple[str, int | None]:
+    """Blank code, but keep the words of code that does nothing except say something."""
+    first: int | None = None
+
+    def uncover(match: re.Match[str]) -> str:
+        nonlocal first
+        said = _words_of_code(match.group(2), prose_allowed=bool(_PLAIN_FENCE.match(match.group())))
+        if said is None:
+            first = match.start() if first is None else first
+            return _blank(match)
+        before = match.start(2) - match.start()
+        return " " * before + said + " " * (match.end() - match.end(2))
+
+    if "```" in text or "~~~" in text:
+        return _FENCE.sub(uncover, text), first
+    lines = [line for line in text.split("\n") if line.strip()]
+    coded = sum(1 for line in lines if _CODE_LINE.match(line))
+    commented = sum(1 for line in lines if _COMMENT.match(line))
+    if coded >= 2 and 2 * (coded + commented) > len(lines):
+        return " " * len(text), 0
+    return text, None
+
+
+def _words_of_code(code: str, *, prose_allowed: bool) -> str | None:
+    """Return the text of comments and printed strings, at the same length; None if the code does more."""
+    said = []
+    for line in code.split("\n"):
+        marker = _COMMENT.match(line) or _PRINT.match(line)
+        if marker:
+            said.append(" " * marker.end() + line[marker.end() :])
+        elif not line.strip(" `~") or (prose_allowed and not _CODE_LINE.match(line)):
+            said.append(line)
+        else:
+            return None
+    return "\n".join(said)
+
+
+def _without_echo(text: str, prompt: str | None) -> str:
+    """Blank repetitions of the request, unless nothing else is said."""
+    echo = plain(prompt).strip() if prompt else ""
+    if len(echo) < SHORTEST_ECHO or echo not in text:
+        return text
+    bare = text.replace(echo, " " * len(echo))
+    return bare if bare.strip() else text
+
+
+def _without_draft(text: str) -> tuple[str, int | None]:
+    """Blank what follows the announcement of a letter, a story or the like."""
+    match = _DRAFT.search(text)
+    if match is None:
+        return text, None
+    return text[: match.end()] + " " * (len(text) - match.end()), match.start()
+
+
+def _without_quotations(text: str) -> str:
+    """Blank what is quoted, unless the answer as a whole stands in quotation marks."""
+    if not any(mark in text for mark in '"«「『'):
+        return text
+    bare = _QUOTED.sub(_unquoted, text)
+    said, whole = count_words(bare), count_words(text)
+    return bare if said >= 3 and 5 * said >= whole else text
+
+
+def _unquoted(match: re.Match[str]) -> str:
+    """Blank a quotation; of a word or two in marks, which is emphasis, only the marks."""
+    return _blank(match) if count_words(match.group()) >= 3 else match.group().replace('"', " ")
+
+
+def _sentences(text: str) -> list[Sentence]:
+    sentences, before = [], 0
+    for match in _SENTENCE.finditer(text):
+        words = count_words(match.group())
+        if words:
+            start = match.end() - len(match.group().lstrip())
+            sentences.append(Sentence(start, match.start() + len(match.group().rstrip()), words, before))
+            before += words
+    return sentences
