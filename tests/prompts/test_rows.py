@@ -1,0 +1,125 @@
+"""Rows of prompt files: two formats, one meaning, and errors that name file, line and flaw."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from neuroswitch.errors import BadPrompts, Prerequisite
+from neuroswitch.prompts import ContrastSet, Prompt, read_prompts
+from prompt_files import Write, pairs
+
+
+def test_column_names_ignore_case_and_csv_cells_may_span_lines(write: Write) -> None:
+    rows = [{"Goal": row["prompt"] + ',\nin "two" lines', "LABEL": row["label"]} for row in pairs(4)]
+
+    contrast = ContrastSet.read(write("a.csv", rows))
+
+    assert all(p.text.endswith('"two" lines') for piles in contrast.splits().values() for p in piles.positive)
+
+
+def test_chat_messages_come_from_json_and_from_a_csv_cell(write: Write) -> None:
+    turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Name a river."}]
+
+    (from_json,) = read_prompts(write("a.jsonl", [{"messages": turns}]))
+    (from_csv,) = read_prompts(write("a.csv", [{"messages": json.dumps(turns)}]))
+
+    assert from_json == from_csv == Prompt.of(turns)
+    assert from_json.text == "Name a river."
+
+
+@pytest.mark.parametrize("column", ["Goal", "goal", "prompt", "Prompt"])
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_read_prompts_finds_the_column(write: Write, column: str, name: str) -> None:
+    path = write(name, [{"Index": 1, column: "Name a river."}, {"Index": 2, column: "Name a sea."}])
+
+    assert [prompt.text for prompt in read_prompts(path)] == ["Name a river.", "Name a sea."]
+    assert [prompt.text for prompt in read_prompts(path, limit=1)] == ["Name a river."]
+
+
+def test_a_byte_order_mark_and_windows_lines_are_no_part_of_the_prompts(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("\ufeffGoal\r\nName a river.\r\n".encode())
+
+    assert [prompt.text for prompt in read_prompts(path)] == ["Name a river."]
+
+
+def test_prompts_without_ids_get_the_same_ones_everywhere(write: Write) -> None:
+    first, second = (read_prompts(write(name, [{"prompt": "Name a sea."}])) for name in ("a.csv", "b.jsonl"))
+
+    assert first[0].id == second[0].id != Prompt.of("Name a river.").id
+
+
+GOOD = '{"prompt": "A", "label": "positive"}\n{"prompt": "B", "label": "negative"}\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{broken", "not JSON"),
+        ('["a list"]', "not a JSON object"),
+        ('{"label": "positive"}', "no prompt"),
+        ('{"prompt": "", "label": "positive"}', "no prompt"),
+        ('{"prompt": " ", "label": "positive"}', "empty text"),
+        ('{"prompt": 7, "label": "positive"}', "malformed prompt"),
+        ('{"prompt": "C", "messages": [], "label": "positive"}', "both a prompt and messages"),
+        ('{"messages": [], "label": "positive"}', "no messages"),
+        ('{"messages": "[oops", "label": "positive"}', "not JSON"),
+        ('{"messages": {"role": "user"}, "label": "positive"}', "malformed messages"),
+        ('{"messages": [{"role": "user"}], "label": "positive"}', "malformed message"),
+        ('{"messages": [{"role": "robot", "content": "C"}], "label": "positive"}', "unknown role"),
+        ('{"messages": [{"role": "assistant", "content": "C"}], "label": "positive"}', "the last message"),
+        ('{"prompt": "C"}', "no label"),
+        ('{"prompt": "C", "label": "maybe"}', "unknown label"),
+        ('{"prompt": "C", "label": ["positive"]}', "unknown label"),
+        ('{"prompt": "C", "label": "positive", "split": "train"}', "unknown split"),
+        ('{"prompt": "C", "label": "positive", "split": "test"}', "no split"),
+    ],
+)
+def test_a_malformed_row_names_its_file_line_and_flaw(tmp_path: Path, line: str, message: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(GOOD + "\n" + line + "\n")
+    # A split on one row only is missing on the others: there the first row without one is named.
+    number = 1 if message == "no split" else 4
+
+    with pytest.raises(BadPrompts, match=f"a.jsonl, line {number}: {message}"):
+        ContrastSet.read(path)
+
+
+def test_a_csv_row_with_too_many_cells_is_named_by_the_line_it_starts_on(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('prompt,label\n"two\nlines",positive\nOne, two, three,positive\n')
+
+    with pytest.raises(BadPrompts, match="a.csv, line 4: more cells than columns"):
+        ContrastSet.read(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("", "a.jsonl"), ("\n\n", "a.jsonl"), ("prompt,label\n", "a.csv"), ("", "a.csv")]
+)
+def test_an_empty_file_is_refused(tmp_path: Path, text: str, name: str) -> None:
+    (tmp_path / name).write_text(text)
+
+    with pytest.raises(BadPrompts, match=f"{name}: no rows"):
+        ContrastSet.read(tmp_path / name)
+
+
+def test_the_same_test_prompt_twice_is_refused(write: Write) -> None:
+    path = write("a.csv", [{"Goal": "Name a river."}, {"Goal": "Name a sea."}, {"Goal": "Name a river."}])
+
+    with pytest.raises(BadPrompts, match=r"a.csv, line 4: the same prompt.*\n.*first at a.csv, line 2"):
+        read_prompts(path)
+
+
+def test_files_that_cannot_be_read_are_errors(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Hello")
+    (tmp_path / "latin.csv").write_bytes("Goal\nCaf\u00e9\n".encode("latin-1"))
+
+    with pytest.raises(Prerequisite, match="could not read .*missing.csv"):
+        ContrastSet.read(tmp_path / "missing.csv")
+    with pytest.raises(BadPrompts, match=r"a.txt: unknown format\n.*\.txt"):
+        ContrastSet.read(tmp_path / "a.txt")
+    with pytest.raises(BadPrompts, match="latin.csv: not UTF-8"):
+        read_prompts(tmp_path / "latin.csv")
+    with pytest.raises(BadPrompts, match="limit"):
+        read_prompts(tmp_path / "latin.csv", limit=0)
