@@ -55,9 +55,6 @@ def encode(
     Raises:
         BadPrompts: The template rejects the messages, or nothing is left to read.
         Prerequisite: The template cannot express the system prompt or the thinking mode.
-
-    Example:
-        >>> encode(tokenizer, Prompt.of("Name three rivers."), ChatFormat(system="Be brief."))
     """
     ids = (
         _templated(tokenizer, prompt, format) if tokenizer.chat_template else _raw(tokenizer, prompt, format)
