@@ -53,6 +53,13 @@ def test_a_saved_circuit_comes_back_equal(model, tmp_path):
     assert [path.name for path in folder.parent.iterdir()] == ["circuit"]
 
 
+def test_a_fingerprint_is_taken_of_the_circuits_own_model_only(model, tmp_path):
+    folder = save(spread_circuit(model), tmp_path / "circuit", model=model)
+    assert {path.name for path in folder.iterdir()} == FILES | {"fingerprint.safetensors"}
+    with pytest.raises(WrongModel):
+        save(spread_circuit(model), tmp_path / "other", model=tiny_llama(num_hidden_layers=4))
+
+
 def test_saving_again_replaces_our_files_and_leaves_others(model, folder):
     (folder / "README.md").write_text("card")
     save(circuit_of(model, []), folder)

@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 
-from neuroswitch.circuits import adapter, description
+from neuroswitch.circuits import adapter, description, fingerprint
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.folders import updated_folder
 from neuroswitch.errors import BadCircuit, WrongModel
@@ -29,9 +29,10 @@ from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.storage import write_atomic, write_json
 
 TENSORS = "circuit.safetensors"
+FINGERPRINT = "fingerprint.safetensors"
 DESCRIPTION = "circuit.json"
 # the marker of a complete folder first, then the adapter's, without which PEFT reads nothing
-OWNED = (DESCRIPTION, adapter.CONFIG, adapter.WEIGHTS, TENSORS)
+OWNED = (DESCRIPTION, adapter.CONFIG, adapter.WEIGHTS, TENSORS, FINGERPRINT)
 COLUMNS = {
     "ids": torch.int64,
     "scores": torch.float32,
@@ -40,12 +41,16 @@ COLUMNS = {
 }
 
 
-def save(circuit: Circuit, folder: str | Path, *, multiplier: float = 0.0) -> Path:
+def save(
+    circuit: Circuit, folder: str | Path, *, model: LanguageModel | None = None, multiplier: float = 0.0
+) -> Path:
     """Write a circuit folder.
 
     Args:
         circuit: What to write.
         folder: Where; created if missing. Files of the same names are replaced, others stay.
+        model: The model it was made for, unsteered: its weights' fingerprint is written too, and lets
+            `verify` say later what became of the circuit in some checkpoint.
         multiplier: What the IA3 adapter in the folder multiplies the neurons by; 0 ablates them.
 
     Returns:
@@ -53,6 +58,7 @@ def save(circuit: Circuit, folder: str | Path, *, multiplier: float = 0.0) -> Pa
 
     Raises:
         ValueError: The multiplier is not finite.
+        WrongModel: The circuit was made for another model than `model`.
         Prerequisite: The disk is full or the folder cannot be written; what was there stays.
     """
     if not math.isfinite(multiplier):
@@ -61,6 +67,9 @@ def save(circuit: Circuit, folder: str | Path, *, multiplier: float = 0.0) -> Pa
     tensors = {name: getattr(circuit, name).contiguous().cpu().to(dtype) for name, dtype in COLUMNS.items()}
     adapter_files = adapter.adapter_files(circuit, multiplier)
     files = {TENSORS: dump_tensors(tensors), **adapter_files}
+    if model is not None:
+        check_model(circuit, model)
+        files[FINGERPRINT] = fingerprint.dump(fingerprint.take(circuit, model))
     with updated_folder(folder, OWNED) as staging:
         for name, content in files.items():
             write_atomic(staging / name, content)
@@ -90,14 +99,7 @@ def load(folder: str | Path, model: LanguageModel | None = None) -> Circuit:
         WrongModel: The circuit was made for another model than `model`.
     """
     folder = Path(folder)
-    said = description.parse(folder / DESCRIPTION)
-    content = {
-        name: _content(folder / name, digest) for name, digest in said["files"].items() if name in OWNED
-    }
-    if TENSORS not in content:
-        raise BadCircuit(
-            f"{folder / DESCRIPTION} does not name {TENSORS}", do="fetch or save the circuit again"
-        )
+    said, content = _read(folder)
     try:
         circuit = Circuit(
             layout=description.layout(said),
@@ -109,6 +111,18 @@ def load(folder: str | Path, model: LanguageModel | None = None) -> Circuit:
     if model is not None:
         check_model(circuit, model)
     return circuit
+
+
+def load_fingerprint(folder: str | Path) -> fingerprint.Fingerprint | None:
+    """Read the fingerprint in a circuit folder; None where it was saved without its model.
+
+    Raises:
+        BadCircuit: As `load`.
+    """
+    said, content = _read(Path(folder))
+    if FINGERPRINT not in content:
+        return None
+    return fingerprint.parse(content[FINGERPRINT], neurons=description.layout(said).size)
 
 
 def check_model(circuit: Circuit, model: LanguageModel) -> None:
@@ -125,13 +139,26 @@ def check_model(circuit: Circuit, model: LanguageModel) -> None:
     if circuit.layout != model.layout or any(made_for.get(key) != given[key] for key in keys):
         raise WrongModel(
             "this circuit was made for another model",
-            found=_fingerprint(given, model.layout.size),
-            expected=_fingerprint(made_for, circuit.layout.size),
+            found=_described(given, model.layout.size),
+            expected=_described(made_for, circuit.layout.size),
             do="load the model the circuit was made for, or discover a circuit for this one",
         )
 
 
-def _fingerprint(identity: Mapping[str, Any], neurons: int) -> str:
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Read the description and every file that it names, each compared with its digest."""
+    said = description.parse(folder / DESCRIPTION)
+    content = {
+        name: _content(folder / name, digest) for name, digest in said["files"].items() if name in OWNED
+    }
+    if TENSORS not in content:
+        raise BadCircuit(
+            f"{folder / DESCRIPTION} does not name {TENSORS}", do="fetch or save the circuit again"
+        )
+    return said, content
+
+
+def _described(identity: Mapping[str, Any], neurons: int) -> str:
     keys = ("model_type", "config_sha256", "weights_sha256")
     return f"{identity.get('name')}: {neurons} neurons, " + ", ".join(
         f"{key} {identity.get(key)}" for key in keys

@@ -1,0 +1,181 @@
+"""Is this circuit intact in this checkpoint? What became of each neuron, and what was done to the model.
+
+Compares the fingerprint taken when the circuit was saved with the same sketches of the model at
+hand; controls tell an edit of the circuit from a change of everything. With the circuit's own
+prompts it also measures whether the neurons still answer to the behaviour. Knows weights and
+activations; does not know generation.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neuroswitch.chat import ChatFormat, encode
+from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.circuits.comparison import Cause, NeuronCheck, compare, find_cause
+from neuroswitch.circuits.files import load, load_fingerprint
+from neuroswitch.circuits.fingerprint import take_of
+from neuroswitch.errors import Prerequisite, WrongModel
+from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.reading import read_neurons
+from neuroswitch.prompts import ContrastSet, Prompt
+
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Response:
+    """How the neurons answer to the circuit's own prompts now, compared with when it was discovered.
+
+    Attributes:
+        slope: Difference between the two piles, as a multiple of what it was; 1 unchanged.
+        correlation: Pearson correlation over the neurons of the difference then and now; None for
+            fewer than three neurons.
+        prompts: How many prompts were read.
+    """
+
+    slope: float
+    correlation: float | None
+    prompts: int
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found.
+
+    Attributes:
+        neurons: One check for each neuron of the circuit.
+        cause: What was done to the model, as far as these layers show.
+        rank: Rank of a merged adapter, roughly; None for other causes.
+        same_weights: Whether a digest of all weights is the same; None where it is not known.
+        response: Statistics measured again; None if no prompts were given.
+    """
+
+    neurons: tuple[NeuronCheck, ...]
+    cause: Cause
+    rank: int | None
+    same_weights: bool | None
+    response: Response | None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Count the neurons in each state."""
+        return dict(Counter(check.state for check in self.neurons))
+
+    @property
+    def intact(self) -> bool:
+        """Say whether every neuron is as it was."""
+        return all(check.state == "intact" for check in self.neurons)
+
+    def lines(self) -> list[str]:
+        """Say it in words, the answer first."""
+        total = len(self.neurons)
+        found = [f"{count} of {total} neurons {state}" for state, count in self.counts.items()]
+        factors = [
+            check.factor for check in self.neurons if check.state == "scaled" and check.factor is not None
+        ]
+        if factors:
+            found.append(f"scaled by {min(factors):.3g} to {max(factors):.3g}")
+        words = {
+            "none": "these layers are as they were",
+            "edited": "the circuit was edited: other neurons of its layers are as they were",
+            "quantized": "the model was quantized: all weights moved by less than a quantisation step",
+            "merged adapter": f"an adapter of rank about {self.rank} was merged into these layers",
+            "retrained": "the model was trained further: these layers changed in every direction",
+        }
+        found.append(words[self.cause])
+        if self.same_weights is False and self.cause == "none":
+            found.append("other weights of the model differ from those it was discovered in")
+        if self.response is not None:
+            found.append(
+                f"on its own {self.response.prompts} prompts the difference between the piles "
+                f"is {self.response.slope:.2f} times what it was"
+            )
+        return [("The circuit is intact." if self.intact else "The circuit is NOT intact."), *found]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values."""
+        checks = [
+            {**check.neuron._asdict(), "state": check.state, "factor": check.factor, "change": check.change}
+            for check in self.neurons
+        ]
+        return {
+            "intact": self.intact,
+            "counts": self.counts,
+            "cause": self.cause,
+            "rank": self.rank,
+            "same_weights": self.same_weights,
+            "response": None if self.response is None else vars(self.response),
+            "neurons": checks,
+        }
+
+
+def verify(
+    folder: str | Path,
+    model: LanguageModel,
+    *,
+    contrast: ContrastSet | None = None,
+    chat: ChatFormat = ChatFormat(),
+) -> Verification:
+    """Check a circuit folder against a checkpoint of the same shape.
+
+    Args:
+        folder: What `save(..., model=...)` wrote.
+        model: The checkpoint; may be quantised, edited, trained further.
+        contrast: The circuit's own prompts; its discovery split is read again.
+        chat: As in discovery.
+
+    Raises:
+        BadCircuit: The folder is damaged.
+        WrongModel: The checkpoint has other neurons.
+        Prerequisite: The circuit was saved without a fingerprint.
+    """
+    circuit, before = load(folder), load_fingerprint(folder)
+    if before is None:
+        raise Prerequisite(
+            f"{folder} holds no fingerprint of the weights",
+            do="save the circuit again with its own model: save(circuit, folder, model=model)",
+        )
+    if circuit.layout != model.layout:
+        raise WrongModel(
+            "this checkpoint has other neurons than the circuit's model",
+            found=f"{model.layout.size} neurons in {len(model.layout.sites)} sites",
+            expected=f"{circuit.layout.size} neurons in {len(circuit.layout.sites)} sites",
+        )
+    after = take_of(model, before.ids)
+    finding = find_cause(circuit, before, after)
+    digests = (circuit.provenance.model.get("weights_sha256"), model.identity.weights_sha256)
+    return Verification(
+        neurons=compare(circuit, before, after),
+        cause=finding.cause,
+        rank=finding.rank,
+        same_weights=digests[0] == digests[1] if all(digests) else None,
+        response=None if contrast is None else remeasure(circuit, model, contrast, chat),
+    )
+
+
+def remeasure(circuit: Circuit, model: LanguageModel, contrast: ContrastSet, chat: ChatFormat) -> Response:
+    """Read the circuit's neurons on the discovery split again."""
+    positive, negative = contrast.discovery
+    now = _mean(circuit, model, positive, chat) - _mean(circuit, model, negative, chat)
+    then = (circuit.positive_mean - circuit.negative_mean).double()
+    pair = torch.stack([then, now])
+    return Response(
+        slope=float((then * now).sum() / then.square().sum()),
+        correlation=float(pair.corrcoef()[0, 1]) if len(circuit) > 2 else None,
+        prompts=len(positive) + len(negative),
+    )
+
+
+def _mean(
+    circuit: Circuit, model: LanguageModel, prompts: Sequence[Prompt], chat: ChatFormat
+) -> Float[Tensor, " neurons"]:
+    ids = sorted((encode(model.tokenizer, prompt, chat) for prompt in prompts), key=len)
+    batches = (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
+    return torch.cat([read_neurons(model, batch)[:, circuit.ids].double() for batch in batches]).mean(0)
