@@ -17,7 +17,7 @@ def summary() -> Any:
 
 def context(document: Any) -> dict[str, Any]:
     """Return what fills the page of a comparison."""
-    return comparison.context(document, [], False)
+    return comparison.context(document, [], show_completions=False)
 
 
 def test_the_answer_names_the_best_method_at_the_same_damage_and_doubts_a_near_tie() -> None:

@@ -41,7 +41,7 @@ class Method(NamedTuple):
         return self.cells[-1]
 
 
-def context(summary: Comparison, rows: Sequence[ResultRow], show_completions: bool) -> dict[str, Any]:
+def context(summary: Comparison, rows: Sequence[ResultRow], *, show_completions: bool) -> dict[str, Any]:
     """Return the variables of `comparison.html.j2`; completions are not shown, so `rows` is not read."""
     methods = _methods(summary)
     cells = [summary["baseline"], *summary["methods"]]
@@ -64,8 +64,8 @@ def context(summary: Comparison, rows: Sequence[ResultRow], show_completions: bo
         "marks": MARKS,
         "tones": tones,
         "ticks": plots.fractions("").ticks,
-        "before": dot("Untouched", "baseline", summary["baseline"]["harmful"]),
-        "after": [(method, dot(method.name, method.tone, method.full["harmful"])) for method in methods],
+        "before": _dot("Untouched", "baseline", summary["baseline"]["harmful"]),
+        "after": [(method, _dot(method.name, method.tone, method.full["harmful"])) for method in methods],
         "stacks": _stacks(summary, methods, list(tones)),
         "pareto": _pareto(summary, methods),
         "by_strength": _by_strength(summary, methods),
@@ -98,7 +98,7 @@ def _methods(summary: Comparison) -> list[Method]:
     ]
 
 
-def dot(label: str, tone: str, found: Measured) -> plots.Dot:
+def _dot(label: str, tone: str, found: Measured) -> plots.Dot:
     """Return a measured rate as a row of a dot plot."""
     return plots.Dot(label, tone, found["value"], found["low"], found["high"], percent(found["value"]))
 
@@ -206,7 +206,7 @@ def _matched(summary: Comparison, methods: list[Method]) -> dict[str, Any] | Non
     tones = {method.name: method.tone for method in methods}
     measure = MEASURES[matched["by"]]
     rows = [
-        (row, dot(row["name"], tones[row["name"]], row["harmful"]))
+        (row, _dot(row["name"], tones[row["name"]], row["harmful"]))
         for row in matched["rows"]
         if row["harmful"]
     ]

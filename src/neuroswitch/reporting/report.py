@@ -6,10 +6,10 @@ it is untrusted and escaped.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
@@ -20,7 +20,15 @@ from neuroswitch.storage import read_jsonl, write_atomic
 
 SUMMARY, RESULTS, REPORT = "summary.json", "results.jsonl", "report.html"
 
-PAGES: Mapping[str, tuple[str, Callable[[Any, Sequence[Any], bool], dict[str, Any]]]] = {
+
+class Context(Protocol):
+    """Takes what a template needs from a summary and its rows."""
+
+    def __call__(self, summary: Any, rows: Sequence[Any], *, show_completions: bool) -> dict[str, Any]:
+        """Return the variables of the template."""
+
+
+PAGES: Mapping[str, tuple[str, Context]] = {
     "run": ("run.html.j2", run.context),
     "comparison": ("comparison.html.j2", comparison.context),
 }
@@ -50,7 +58,7 @@ def render(
         )
     name, context = PAGES[kind]
     try:
-        variables = {**_common(summary), **context(summary, rows, show_completions)}
+        variables = {**_common(summary), **context(summary, rows, show_completions=show_completions)}
         return _templates().get_template(name).render(variables)
     except (KeyError, UndefinedError) as error:
         raise BadRun(

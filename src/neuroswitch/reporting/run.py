@@ -69,7 +69,7 @@ class Samples(NamedTuple):
         return sum(pair.untouched.label != pair.steered.label for pair in self.pairs)
 
 
-def context(summary: RunSummary, rows: Sequence[ResultRow], show_completions: bool) -> dict[str, Any]:
+def context(summary: RunSummary, rows: Sequence[ResultRow], *, show_completions: bool) -> dict[str, Any]:
     """Return the variables of `run.html.j2`."""
     groups = _groups(summary)
     counts = [one.rate["labels"] for _, group in groups for one in group]
@@ -98,7 +98,7 @@ def context(summary: RunSummary, rows: Sequence[ResultRow], show_completions: bo
         "concentration": concentration(summary["circuit"]),
         "neurons": _neurons(summary["circuit"]),
         "experts": any(one["expert"] is not None for one in summary["circuit"]["top"]),
-        "samples": list(_samples(summary, rows, show_completions)),
+        "samples": list(_samples(summary, rows, show_completions=show_completions)),
         "limits": prose.limits(summary),
     }
 
@@ -160,7 +160,7 @@ def _neurons(circuit: CircuitFacts) -> list[dict[str, Any]]:
     ]
 
 
-def _samples(summary: RunSummary, rows: Sequence[ResultRow], show_completions: bool) -> Iterator[Samples]:
+def _samples(summary: RunSummary, rows: Sequence[ResultRow], *, show_completions: bool) -> Iterator[Samples]:
     """Yield the pairs of each pile, in the order of the prompts: nothing is picked."""
     names = prose.pile_names(summary["behaviour"])
     for pile in ("positive", "negative"):
