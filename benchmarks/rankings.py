@@ -10,6 +10,7 @@ an interrupted run goes on where it stopped and the table can be printed again f
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
 import torch
@@ -17,12 +18,13 @@ import torch
 import neuroswitch as ns
 from neuroswitch.circuits.files import DESCRIPTION
 from neuroswitch.discovery.rankings import RANKINGS
+from neuroswitch.evaluation.detectors import Detector
 from neuroswitch.evaluation.summary import rate
 from neuroswitch.methods.base import Intervention
 from neuroswitch.methods.random import RandomControl
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.pipeline.behaviour import Behaviour, find_behaviour
-from neuroswitch.pipeline.conditions import Bench, paired_test
+from neuroswitch.pipeline.conditions import Bench, Row, paired_test
 
 
 class Condition(NamedTuple):
@@ -119,18 +121,33 @@ def main() -> None:
     circuits = options.output / "circuits"
     wanted = {(one.ranking, one.size) for one in rows_wanted if one.ranking}
     discover_all(model, behaviour, wanted, circuits)
-    baseline = bench.answers("baseline", "positive", prompts["positive"])
-    print(f"{'condition':28}{'pile':10}{'shown':>8}{'rate':>8}{'95 % interval':>18}{'quality':>9}{'p':>10}")
+    heads = f"{'shown':>8}{'rate':>8}{'95 % interval':>18}{'quality':>9}{'both answer':>16}{'p':>10}"
+    print(f"{'condition':24}{'pile':10}{heads}")
+    before: dict[str, list[Row]] = {}
     for one in rows_wanted:
         rows = bench.answers(one.name, one.pile, prompts[one.pile], intervention(one, model, circuits))
-        found = rate(rows, behaviour.detector)
-        paired = paired_test(baseline, rows, behaviour.detector)["p"] if one.pile == "positive" else None
-        p = "" if paired is None else f"{paired:.2g}"
-        between = f"{found['low']:.3f} - {found['high']:.3f}"
-        counts = (
-            f"{found['refusals']:>4}/{found['n']:<3}{found['rate']:8.3f}{between:>18}{found['quality']:9.3f}"
-        )
-        print(f"{one.name:28}{one.pile:10}{counts}{p:>10}", flush=True)
+        compared = before.setdefault(one.pile, rows)  # the first condition of a pile is its baseline
+        print(f"{one.name:24}{one.pile:10}{line(compared, rows, behaviour.detector)}", flush=True)
+
+
+def line(before: list[Row], rows: list[Row], detector: Detector) -> str:
+    """Format the numbers of one condition.
+
+    "Both answer" is the quality before and after on the prompts that neither condition refuses: a refusal
+    is one sentence without repetition, so mean quality falls when refusals become long answers.
+    """
+    found = rate(rows, detector)
+    both = [
+        (old["quality"], new["quality"])
+        for old, new in zip(before, rows, strict=True)
+        if not detector.shown(old["label"]) and not detector.shown(new["label"])
+    ]
+    old, new = (fmean(values) for values in zip(*both, strict=True)) if both else (float("nan"), float("nan"))
+    p = paired_test(before, rows, detector)["p"]
+    return (
+        f"{found['refusals']:>4}/{found['n']:<3}{found['rate']:8.3f}{found['low']:10.3f} - {found['high']:.3f}"
+        f"{found['quality']:9.3f}{old:9.3f} > {new:.3f}{p:10.2g}"
+    )
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ def summarise(
         "kind": "run",
         "behaviour": behaviour.name,
         "sensitive": behaviour.sensitive,
+        "shows": sorted(detector.shows),
         "model": asdict(model.identity),
         "baseline": rate(conditions.baseline, detector),
         "steered": rate(conditions.steered, detector),
@@ -69,6 +70,7 @@ def summarise(
         "tests": {
             "steered": paired_test(conditions.baseline, conditions.steered, detector),
             "random": paired_test(before, pooled, detector),
+            "benign_steered": paired_test(conditions.benign_baseline, conditions.benign_steered, detector),
         },
         "settings": settings.to_json(),
         "prompts": _prompts(model, behaviour, settings, conditions),
