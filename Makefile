@@ -7,9 +7,12 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 ARGS ?=
 
+# The extras whose tests run everywhere; vllm needs an environment of its own.
+TESTED := datasets,eval,llamacpp
+
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet \
+INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq --no-compile \
 	--constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .PHONY: demo test check lint fix docs bench clean
@@ -55,8 +58,8 @@ $(VENV)/.core: pyproject.toml constraints.txt
 	@$(INSTALL) --editable .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.core
-	@$(INSTALL) --editable '.[dev]'
+$(VENV)/.dev: $(VENV)/.core Makefile
+	@$(INSTALL) --editable '.[dev,$(TESTED)]'
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.core
