@@ -27,7 +27,9 @@ def circuit(demo: LanguageModel) -> ns.Circuit:
 
 
 @pytest.mark.slow
-def test_ablating_a_thousandth_of_the_neurons_removes_most_refusals(demo: LanguageModel, circuit: ns.Circuit) -> None:
+def test_ablating_a_thousandth_of_the_neurons_removes_most_refusals(
+    demo: LanguageModel, circuit: ns.Circuit
+) -> None:
     refusal = ns.detector("refusal")
     asked = ns.ContrastSet.builtin("refusal").test.positive[:16]
     before = ns.measure(ns.generate(demo, asked, decoding=SHORT), refusal)
@@ -42,7 +44,9 @@ def test_ablating_a_thousandth_of_the_neurons_removes_most_refusals(demo: Langua
 
 
 @pytest.mark.slow
-def test_the_saved_folder_is_the_steered_model(demo: LanguageModel, circuit: ns.Circuit, tmp_path: Path) -> None:
+def test_the_saved_folder_is_the_steered_model(
+    demo: LanguageModel, circuit: ns.Circuit, tmp_path: Path
+) -> None:
     ns.save(circuit, tmp_path / "circuit")
     ids = torch.tensor([encode(demo.tokenizer, ns.Prompt.of("Name three rivers."))])
     with torch.inference_mode(), scaled_neurons(demo, circuit.ids, torch.zeros(len(circuit))):
