@@ -75,9 +75,14 @@ def _by_subject(path: str | Path) -> dict[str, list[Question]]:
 def _question(row: Row) -> Question:
     wanted = {name: row.fields.get(name) for name in ("subject", "question", "choices", "answer")}
     subject, question, choices, answer = wanted.values()
-    texts = isinstance(subject, str) and isinstance(question, str)
-    listed = isinstance(choices, list) and len(choices) == len(LETTERS)
-    if not (texts and listed and type(answer) is int and 0 <= answer < len(LETTERS)):
+    if not (
+        isinstance(subject, str)
+        and isinstance(question, str)
+        and isinstance(choices, list)
+        and len(choices) == len(LETTERS)
+        and type(answer) is int
+        and 0 <= answer < len(LETTERS)
+    ):
         raise BadPrompts(
             f"{row.source}: not a multiple-choice question",
             found=", ".join(f"{name}={value!r:.40}" for name, value in wanted.items()),
