@@ -1,6 +1,5 @@
 """The claim itself, on the real demo model: few neurons carry refusal, and random ones do not."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,18 +11,15 @@ from neuroswitch.chat import encode
 from neuroswitch.methods.random import RandomControl
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.scaling import scaled_neurons
-from neuroswitch.prompts import Piles
 
 SHORT = ns.Decoding(max_new_tokens=24)
 
 
 @pytest.fixture(scope="module")
 def circuit(demo: LanguageModel) -> ns.Circuit:
-    """Discover with a third of the prompts, which keeps the suite short."""
     contrast = ns.ContrastSet.builtin("refusal")
-    part = replace(contrast, discovery=Piles(*(pile[::3] for pile in contrast.discovery)))
     reading = ns.Reading(needs=frozenset({"contribution"}), shows=ns.detector("refusal").judges)
-    return ns.select(ns.rank(ns.collect(demo, part, reading), "readout", demo), 0.001)
+    return ns.select(ns.rank(ns.collect(demo, contrast, reading), "readout", demo), 0.001)
 
 
 @pytest.mark.slow

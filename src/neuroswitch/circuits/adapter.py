@@ -65,6 +65,11 @@ def base_entries(circuit: Circuit) -> dict[str, object]:
 
 
 def base_name(circuit: Circuit) -> str:
-    """Return where the base model is: a relative path would be resolved against the reader's folder."""
-    name = str(circuit.provenance.model.get("name"))
+    """Return where transformers finds the base model.
+
+    The folder of a copy that was converted here, else the model's name; a path is made absolute,
+    because a relative one would be resolved against the reader's folder.
+    """
+    model = circuit.provenance.model
+    name = str(model.get("location") or model.get("name"))
     return str(Path(name).resolve()) if Path(name).exists() else name

@@ -30,6 +30,7 @@ class ModelIdentity:
         weights_sha256: Digest of the weights, or None where it was not computed.
         dtype: Name of the parameters' type, such as "float32".
         source: Where it came from: "hub", "folder", "gguf", "demo" or "wrapped".
+        location: What transformers loads, where that is not the name: the folder of a converted copy.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ModelIdentity:
     weights_sha256: str | None
     dtype: str
     source: str
+    location: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -132,6 +132,7 @@ def _proven(
         weights_sha256=weights_digest(module),
         dtype=str(module.dtype).removeprefix("torch."),
         source=origin.source,
+        location=origin.location if origin.location != origin.name else None,
     )
     return LanguageModel(module, tokenizer, found.layout, found.layers_path, identity)
 
