@@ -98,6 +98,7 @@ def test_it_marks_as_a_loop_by_hand_does(
 
 def test_an_intervention_changes_the_marks_and_leaves_no_trace(model: LanguageModel, test_file: Path) -> None:
     tasks, exam = read_mmlu(test_file), Exam(num_fewshot=0)
+    assert len(model.tokenizer) < model.unembedding.shape[0], "a padded vocabulary, which must not be cut"
     weights = {name: value.clone() for name, value in model.module.state_dict().items()}
     before = examine(model, tasks, exam=exam)
     with Multiply(-8.0, neurons=192).applied(model):
@@ -120,7 +121,30 @@ def test_examples_are_needed_only_for_few_shots(model: LanguageModel, test_file:
         examine(model, read_mmlu(test_file), exam=Exam(num_fewshot=1, limit=1))
 
 
-def test_an_unknown_task_is_named(model: LanguageModel) -> None:
+def test_questions_that_cannot_be_had_are_named(model: LanguageModel, tmp_path: Path) -> None:
+    absent = {"task": "elsewhere", "dataset_path": str(tmp_path / "absent"), "test_split": "test"}
+    with pytest.raises(Prerequisite, match="absent"):
+        examine(model, [absent])
+
+
+@pytest.mark.slow
+def test_the_stock_group_marks_the_same_questions_alike(
+    model: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    rows = [{**question(subject, n), "subject": subject} for subject in stock_subjects() for n in range(2)]
+
+    def from_hub(path: str, name: str, **_: Any) -> Any:
+        assert path == "cais/mmlu"
+        own = [row for row in rows if row["subject"] == name]
+        return datasets.DatasetDict({part: datasets.Dataset.from_list(own) for part in ("test", "dev")})
+
+    file = write(tmp_path / "questions.jsonl", rows)
+    exam = Exam(num_fewshot=1, per_task=1, limit=40, seed=2)
+    local = examine(model, read_mmlu(file, file), exam=exam)
+    monkeypatch.setattr(datasets, "load_dataset", from_hub)
+    assert examine(model, ["mmlu"], exam=exam) == local
+    assert len(local.correct) == 40
     with pytest.raises(Prerequisite, match="no_such_task"):
         examine(model, ["no_such_task"])
 
@@ -134,22 +158,13 @@ def test_without_lm_eval_the_command_that_installs_it_is_named(
 
 
 def test_local_tasks_ask_as_the_stock_ones_do(tmp_path: Path) -> None:
-    manager = pytest.importorskip("lm_eval.tasks").TaskManager()
-    loader = pytest.importorskip("lm_eval.tasks._yaml_loader")
-    stock = {
-        name: loader.load_yaml(manager.task_index[name].yaml_path)
-        for name in manager.task_index
-        if (path := manager.task_index[name].yaml_path) and path.parent.parts[-2:] == ("mmlu", "default")
-        if manager.task_index[name].kind.name == "TASK"
-    }
+    stock = stock_tasks()
     assert len(stock) == 57
-    subjects = [config["dataset_name"] for config in stock.values()]
-    rows = [question(subject, 0) for subject in subjects]
-    path = write(tmp_path / "all.jsonl", rows)
-    for task in read_mmlu(path, path):
-        theirs = stock[task["task"]]
-        for key in [*STOCK, *STOCK_FEWSHOT, "description"]:
-            assert task[key] == theirs[key], key
+    rows = [question(theirs["dataset_name"], 0) for theirs in stock]
+    path = write(tmp_path / "questions.jsonl", rows)
+    for ours, theirs in zip(read_mmlu(path, path), stock, strict=True):
+        shared = ["task", "description", *STOCK, *STOCK_FEWSHOT]
+        assert {key: ours[key] for key in shared} == {key: theirs[key] for key in shared}
 
 
 @pytest.mark.parametrize(
@@ -180,6 +195,17 @@ def test_the_draw_is_repeatable_even_and_within_bounds() -> None:
     assert drawn != draw(sizes, Exam(per_task=10, seed=2))
     assert sum(map(len, draw(sizes, Exam(limit=3)).values())) == 3
     assert draw(sizes, Exam()) == {name: list(range(size)) for name, size in sorted(sizes.items())}
+
+
+def stock_tasks() -> list[dict[str, Any]]:
+    """Read the configurations of MMLU that come with lm-eval."""
+    package = Path(pytest.importorskip("lm_eval.tasks").__file__).parent
+    load_yaml = pytest.importorskip("lm_eval.tasks._yaml_loader").load_yaml
+    return [load_yaml(path) for path in sorted((package / "mmlu" / "default").glob("mmlu_*.yaml"))]
+
+
+def stock_subjects() -> list[str]:
+    return [task["dataset_name"] for task in stock_tasks()]
 
 
 def marks(right: str) -> Marks:
