@@ -76,13 +76,20 @@ _DENSE = """apertus arcee biogpt bitnet bloom cohere cohere2 cwm diffllama doge 
 gemma2 gemma3_text gemma4_unified_text glm glm4 gpt2 gpt_bigcode gpt_neox granite granite_swa helium
 hunyuan_v1_dense hyperclovax internlm3 jais2 lfm3 llama ministral ministral3 mistral mpt nanochat nemotron
 olmo olmo2 olmo3 olmo_hybrid persimmon phi phi3 qwen2 qwen3 recurrent_gemma rwkv seed_oss smollm3 stablelm
-starcoder2 vaultgemma"""
+starcoder2 vaultgemma
+beam ctrl gpt-sw3 gpt_neox_japanese iquestcoder modernbert-decoder openai-gpt"""
 _EXPERTS = """afmoe cohere2_moe deepseek_v4 dots1 exaone_moe flex_olmo flint glm4_moe gpt_oss granitemoe
 granitemoe_swa hy_v3 kolibri1 laguna mellum mimo_v2_flash minimax minimax_m2 mixtral olmoe phimoe qwen2_moe
-qwen3_moe solar_open"""
+qwen3_moe solar_open aria_text hy_v4 qwen4_exp_text"""
+
+_BIDIRECTIONAL_ONCE = (
+    "bert bert-generation big_bird camembert electra ernie megatron-bert rembert roberta roformer"
+)
 
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     **{name: {} for name in f"{_DENSE} {_EXPERTS}".split()},
+    **{name: {"is_decoder": True} for name in _BIDIRECTIONAL_ONCE.split()},
+    "bigbird_pegasus": {"decoder_layers": 2, "decoder_attention_heads": 4, "decoder_ffn_dim": WIDTH},
     "codegen": {"rotary_dim": 8},
     "falcon/alibi": {"alibi": True, "new_decoder_architecture": False},
     "gemma3n_text": {
@@ -139,6 +146,7 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
         "use_mamba_kernels": False,
     },
     "qwen3_5_text": _LINEAR,
+    "xlstm": {"num_heads": 4},
     "zamba": {
         **_ZAMBA,
         "n_mamba_heads": 2,
@@ -155,6 +163,7 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     },
     # mixtures of experts
     "axk1": _LATENT,
+    "axk2": _LATENT,
     "bailing_hybrid": {**_KIMI, "num_mtp_layers": 0, "layer_group_size": 4, "n_group": 1, "topk_group": 1},
     "dbrx": {
         "attn_config": {"kv_n_heads": 2, "clip_qkv": 8.0, "rope_theta": 10000.0},
@@ -174,6 +183,8 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "glm_moe_dsa": {**_LATENT, **_SPARSE},
     "granitemoeshared": {"shared_intermediate_size": 40},
     "hunyuan_v1_moe": {"num_experts_per_tok": 2, "moe_topk": 2},
+    "inkling2_text": {"unpadded_vocab_size": VOCABULARY, "sliding_window_size": 6},
+    "inkling_text": {"sliding_window_size": 6},
     "jetmoe": {"kv_channels": 8, "num_key_value_heads": 2},
     "kimi_linear": {**_KIMI, "linear_head_dim": 8, "linear_num_heads": 4},
     "llama4_text": {
@@ -195,9 +206,12 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "zaya": {"num_experts_per_tok": 1},
 }
 
-# types without any feed-forward network, and what the error must say
+# model types that must be refused, and what the error must say
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "mamba": ({}, "no feed-forward output projection"),
     "mamba2": ({"num_heads": 4, "head_dim": 16, "n_groups": 1}, "no feed-forward output projection"),
     "falcon_mamba": ({}, "no feed-forward output projection"),
+    "hrm_text": ({}, "several stacks"),
+    "xlnet": ({"d_inner": WIDTH}, "tokens that come later"),
+    "cpmant": ({"dim_ff": WIDTH, "dim_head": 8}, "not a row of neurons for every token"),
 }

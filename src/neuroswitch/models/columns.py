@@ -32,8 +32,8 @@ def columns(model: LanguageModel, ids: Int64[Tensor, " k"]) -> Float[Tensor, "k 
     """
     hidden: int = model.module.config.get_text_config(decoder=True).hidden_size
     found = torch.zeros(len(ids), hidden)
-    for path, local in model.layout.by_site(ids).items():
-        position = torch.isin(ids.cpu(), local + model.layout.offsets[model.layout.paths.index(path)])
+    for position, local in model.layout.by_position(ids):
+        path, offset = model.layout.sites[position].path, model.layout.offsets[position]
         written = _columns_at(model.module.get_submodule(path), local).float().cpu()  # (n, H)
         if written.shape[1] != hidden:
             raise UnsupportedModel(
@@ -42,7 +42,7 @@ def columns(model: LanguageModel, ids: Int64[Tensor, " k"]) -> Float[Tensor, "k 
                 expected=f"{hidden}",
                 do="use a ranking that does not read the output weights, such as 'delta'",
             )
-        found[position] = written
+        found[torch.isin(ids.cpu(), local + offset)] = written
     return found
 
 

@@ -4,7 +4,7 @@ Knows sites and numbers; does not know modules, tensors of weights or how a site
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -121,12 +121,20 @@ class NeuronLayout:
         Raises:
             BadCircuit: An id is not on this axis.
         """
+        return {self.sites[position].path: local for position, local in self.by_position(ids)}
+
+    def by_position(
+        self, ids: Sequence[int] | Int64[Tensor, " k"]
+    ) -> Iterator[tuple[int, Int64[Tensor, " n"]]]:
+        """Yield what `by_site` returns, with the site's position in `sites` for its path.
+
+        Raises:
+            BadCircuit: An id is not on this axis.
+        """
         flat = _checked(ids, self.size)
         owner = self._sites_of(flat)
-        return {
-            self.sites[site].path: flat[owner == site] - self.offsets[site]
-            for site in sorted(set(owner.tolist()))
-        }
+        for position in sorted(set(owner.tolist())):
+            yield position, flat[owner == position] - self.offsets[position]
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object from which `from_json` builds an equal layout."""

@@ -13,8 +13,10 @@ from torch import Tensor
 from neuroswitch.errors import BadPrompts
 from neuroswitch.models.capture import LastToken as LastToken
 from neuroswitch.models.capture import capturing
+from neuroswitch.models.experts import Routing
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.layout import NeuronLayout
+from neuroswitch.models.lengths import compatible
 from neuroswitch.models.prefix import NOTHING, Prefix
 
 
@@ -47,7 +49,7 @@ def read_tokens(
     positions: Sequence[Sequence[int]],
     prefix: Prefix = NOTHING,
 ) -> LastToken:
-    """Read every neuron at chosen tokens of each sequence, in one batch.
+    """Read every neuron at chosen tokens of each sequence, in one batch where the model allows it.
 
     Args:
         model: The model.
@@ -64,6 +66,9 @@ def read_tokens(
     """
     if not len(ids) or min(map(len, ids)) == 0:
         raise BadPrompts("a prompt without tokens has no last token", do="leave empty prompts out")
+    groups = compatible(model, [len(sequence) for sequence in ids])
+    if len(groups) > 1:
+        return _read_apart(model, ids, positions, prefix, groups)
     rest = [list(sequence[prefix.length :]) for sequence in ids]
     longest = max(map(len, rest))
     # padded with a token of the prompt: some models derive a mask or positions from the pad token
@@ -78,6 +83,33 @@ def read_tokens(
     with capturing(model, rows, tokens=batch.numel()) as capture:
         model.decoder(input_ids=batch.to(model.device), use_cache=past is not None, **state)
     return capture.last_token()
+
+
+def _read_apart(
+    model: LanguageModel,
+    ids: Sequence[Sequence[int]],
+    positions: Sequence[Sequence[int]],
+    prefix: Prefix,
+    groups: Sequence[Sequence[int]],
+) -> LastToken:
+    """Read each group in a batch of its own and put the rows back in order."""
+    parts = [
+        read_tokens(model, [ids[b] for b in group], [positions[b] for b in group], prefix) for group in groups
+    ]
+    order = torch.tensor([b for group in groups for b in group for _ in positions[b]]).argsort(stable=True)
+    routing = {
+        path: Routing(
+            torch.cat([part.routing[path].experts for part in parts])[order],
+            torch.cat([part.routing[path].weights for part in parts])[order],
+        )
+        for path in parts[0].routing
+    }
+    return LastToken(
+        torch.cat([part.neurons for part in parts])[order],
+        torch.cat([part.residual for part in parts])[order],
+        torch.cat([part.normed for part in parts])[order],
+        routing,
+    )
 
 
 def weighted_by_router(read: LastToken, layout: NeuronLayout) -> Float[Tensor, "rows neurons"]:

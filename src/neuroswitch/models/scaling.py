@@ -6,6 +6,7 @@ module of their own: their slices of the weights are scaled in place and copied 
 know circuits or why a neuron is chosen.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from neuroswitch.errors import BadCircuit, InterventionFailed, UnsupportedModel
 from neuroswitch.models.experts import experts_at
 from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.sharding import own_share
 
 
 @contextmanager
@@ -26,45 +28,39 @@ def scaled_neurons(
     """Multiply neurons at every position of every forward pass while the block is open.
 
     Nested blocks multiply. A multiplier of 1 changes no bit. After the block, exception or not,
-    the model is bit for bit what it was.
+    the model is bit for bit what it was. What was compiled with `torch.compile` before is
+    compiled once more inside the block, because compiled code ignores hooks that came later.
 
     Args:
         model: The model, of any dtype and placement.
         ids: Flat ids of the neurons, each at most once.
-        multipliers: One for each id.
+        multipliers: One for each id; multiplied in the dtype of the activations.
 
     Raises:
         BadCircuit: An id is repeated or not a neuron of the model, or the numbers differ.
         UnsupportedModel: The weights of chosen experts are not in memory.
         InterventionFailed: On leaving, if the decoder ran but a chosen site did not.
     """
-    if len(set(ids.tolist())) != len(ids) or len(ids) != len(multipliers):
+    chosen = dict(zip(ids.tolist(), multipliers.tolist(), strict=False))
+    if not len(chosen) == len(ids) == len(multipliers):
         raise BadCircuit("neurons to scale must be distinct, with one multiplier each")
-    order = ids.argsort()
-    ids, multipliers = ids[order], multipliers[order].float()
+    decoder = _Witness()
+    witnesses: dict[str, _Witness] = {}
     with ExitStack() as changes:
-        decoder = _Witness()
         changes.callback(model.decoder.register_forward_pre_hook(decoder).remove)
-        witnesses: dict[str, _Witness] = {}
-        done = 0
-        for path, local in model.layout.by_site(ids).items():
-            module = model.module.get_submodule(path)
-            chosen = multipliers[done : done + len(local)]
-            done += len(local)
-            if model.layout.sites[model.layout.paths.index(path)].kind == "dense":
-                witnesses[path] = _Scale(_mask(model, path, local, chosen))
+        for position, local in model.layout.by_position(ids):
+            site, offset = model.layout.sites[position], model.layout.offsets[position]
+            module = model.module.get_submodule(site.path)
+            factors = torch.tensor([chosen[neuron + offset] for neuron in local.tolist()])
+            if site.kind == "dense":
+                witnesses[site.path] = _Scale(_mask(module, site.width, local, factors))
             else:
-                witnesses[path] = _Witness()
-                changes.enter_context(_scaled_experts(module, local, chosen))
-            changes.callback(module.register_forward_pre_hook(witnesses[path]).remove)
+                witnesses[site.path] = _Witness()
+                changes.enter_context(_scaled_experts(module, local, factors))
+            changes.callback(module.register_forward_pre_hook(witnesses[site.path]).remove)
+        _forget_compiled_code()
         yield
-        missed = [path for path, witness in witnesses.items() if not witness.fired]
-        if decoder.fired and missed:
-            raise InterventionFailed(
-                "the model ran, but neurons that should have been scaled were not reached",
-                found=f"{len(missed)} of {len(witnesses)} sites did not run, such as {missed[0]}",
-                expected="every site of the circuit to run in a forward pass",
-            )
+        _require_fired(decoder, witnesses)
 
 
 class _Witness:
@@ -81,25 +77,44 @@ class _Witness:
 class _Scale(_Witness):
     """A pre-hook that multiplies the input of a projection by a mask of shape (width,)."""
 
-    def __init__(self, mask: Tensor) -> None:
+    def __init__(self, mask: Float[Tensor, " width"]) -> None:
         super().__init__()
         self.mask = mask
 
     def __call__(self, module: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         self.fired = True
-        values = arguments[0]
-        return (values * self.mask.to(device=values.device, dtype=values.dtype), *arguments[1:])
+        values = arguments[0]  # (..., width), or this rank's share of the width
+        mask = own_share(self.mask, values.shape[-1], module)
+        return (values * mask.to(device=values.device, dtype=values.dtype), *arguments[1:])
 
 
-def _mask(model: LanguageModel, path: str, local: Tensor, multipliers: Tensor) -> Tensor:
-    mask = torch.ones(model.layout.sites[model.layout.paths.index(path)].width)
-    mask[local] = multipliers
-    return mask
+def _mask(module: nn.Module, width: int, local: Tensor, factors: Tensor) -> Tensor:
+    mask = torch.ones(width)
+    mask[local] = factors
+    weight = next(module.parameters())
+    return mask if weight.is_meta else mask.to(weight.device)
+
+
+def _forget_compiled_code() -> None:
+    # compiled code has no guard on hooks that were absent when it was made (skip_nnmodule_hook_guards),
+    # so it would silently run without them; hooks that are removed again it does notice
+    if "torch._dynamo" in sys.modules:
+        torch.compiler.reset()
+
+
+def _require_fired(decoder: _Witness, witnesses: dict[str, _Witness]) -> None:
+    missed = [path for path, witness in witnesses.items() if not witness.fired]
+    if decoder.fired and missed:
+        raise InterventionFailed(
+            "the model ran, but neurons that should have been scaled were not reached",
+            found=f"{len(missed)} of {len(witnesses)} sites did not run, such as {missed[0]}",
+            expected="every site of the circuit to run in a forward pass",
+        )
 
 
 @contextmanager
-def _scaled_experts(module: nn.Module, local: Tensor, multipliers: Tensor) -> Iterator[None]:
-    written = experts_at(module).outgoing
+def _scaled_experts(module: nn.Module, local: Tensor, factors: Tensor) -> Iterator[None]:
+    written = experts_at(module).outgoing  # (E, I, H), a view of the weights
     if written.is_meta:
         raise UnsupportedModel(
             f"the experts of {type(module).__name__} are offloaded, so a change would be lost",
@@ -110,7 +125,7 @@ def _scaled_experts(module: nn.Module, local: Tensor, multipliers: Tensor) -> It
     place = (local // written.shape[1], local % written.shape[1])
     with torch.no_grad():
         before = written[place]  # indexing with tensors copies
-        written[place] = (before.float() * multipliers[:, None].to(before.device)).to(before.dtype)
+        written[place] = (before.float() * factors[:, None].to(before.device)).to(before.dtype)
     try:
         yield
     finally:

@@ -1,0 +1,51 @@
+"""Which sequences may be padded into one batch without changing what the model does to them.
+
+Almost all may. Some models look at the length of the whole batch: RoPE of type "longrope" chooses
+its frequencies by it, and sparse attention (`index_topk`) breaks ties by it. Does not know tokens.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from neuroswitch.errors import BadPrompts
+from neuroswitch.models.language_model import LanguageModel
+
+
+def compatible(model: LanguageModel, lengths: Sequence[int]) -> list[list[int]]:
+    """Group sequences by what they may share a batch with.
+
+    Args:
+        model: The model.
+        lengths: Tokens of each sequence, those of a shared prefix included.
+
+    Returns:
+        Positions in `lengths`, each in exactly one group.
+
+    Raises:
+        BadPrompts: A sequence is longer than the original context of a model with RoPE of type
+            "dynamic": what it does then depends on what it has read before.
+    """
+    config: Any = model.module.config.get_text_config(decoder=True)
+    sparse = getattr(config, "index_topk", None)
+    ropes = _ropes(config)
+    long_from = [one["original_max_position_embeddings"] for one in ropes if one["rope_type"] == "longrope"]
+    limit = [config.max_position_embeddings for one in ropes if one["rope_type"] == "dynamic"]
+    groups: dict[tuple[int, int], list[int]] = {}
+    for position, length in enumerate(lengths):
+        if limit and length > limit[0]:
+            raise BadPrompts(
+                "a prompt is longer than the context that the model was made for",
+                found=f"{length} tokens; RoPE of type 'dynamic' then depends on earlier prompts",
+                expected=f"at most {limit[0]} tokens",
+            )
+        exceeded = sum(length > context for context in long_from)
+        key = (exceeded, length if isinstance(sparse, int) and length > sparse else 0)
+        groups.setdefault(key, []).append(position)
+    return list(groups.values())
+
+
+def _ropes(config: Any) -> list[dict[str, Any]]:
+    """Return the parameters of every RoPE: one set, or one for each type of layer."""
+    rope = getattr(config, "rope_parameters", None) or {}
+    every = [rope] if "rope_type" in rope else list(rope.values())
+    return [one for one in every if isinstance(one, dict) and "rope_type" in one]
