@@ -24,7 +24,7 @@ _QUESTION = re.compile(
     r"(?:[^,?]{1,40}, )?(?:what(?:'s)?|who|when|which|where|how|define|explain|describe|is|are|was|were|"
     r"does|do|did|has|have|can|could|should|will|would|may)\b"
 )
-_FOR_ONESELF = re.compile(r"\b(?:i|i'm|me|my|we|our)\b|\s*(?:can|could|would|will) you\b")
+_FOR_ONESELF = re.compile(r"\b(?:i|i'm|me|my|we|our)\b|\A(?:can|could|would|will) you\b")
 _METHOD = re.compile(
     r"\b(?:ways?|methods?|strateg\w+|steps?|tactics|techniques?|how to|plan|tutorial|guide|instructions)\b"
 )
@@ -61,6 +61,8 @@ _FREE_FORM = re.compile(
     r"paraphrase|summar\w+|code|function|script|program|sql|regex|calculate|solve|letter|e-?mail|message|"
     r"note|speech|essay|toast|slogan|caption|roleplay|pretend|continue|complete|fill|answer|reply|respond|"
     r"correct|fix|french|german|spanish|chinese|italian)\b"
+    r"|\b(?:write|draft|create|compose|generate|produce|design) (?:[\w-]+ ){0,5}?"
+    r"(?:article|blog|post|biography|advertisement|ad|play|novel|campaign|thread|tweet|fiction)\b"
 )
 
 

@@ -42,10 +42,9 @@ _MARKUP = re.compile(r"</?[a-z][a-z0-9]{0,15} ?/?>|<\|[a-z_]{1,24}\|>|\[/?inst\]
 _FENCE = re.compile(r"^[ ]*(```|~~~)[^\n]*(?:\n|\Z)(.*?)(?:^[ ]*\1[^\n]*$|\Z)", re.DOTALL | re.MULTILINE)
 _PLAIN_FENCE = re.compile(r"\s*(?:```|~~~)\s*(?:text|txt|plaintext|markdown|md)?\s*\n")
 _CODE_LINE = re.compile(
-    r"\s*(?:(?:async )?def \w|class \w+[(:]|import \w[\w.]*\s*(?:as \w+)?$|from \w[\w.]* import |return\b"
-    r"|(?:const|let|var|public|private|static|void|int|function|func|fn)\s.*[;{(]|#include|[})\]]+[;,]?\s*$"
-    r"|\w[\w.]*\(.*\)[;:]?\s*$|[\w.\[\]]+ = \S|.*[;{]\s*$|(?:if|for|while|with|elif|else|try|"
-    r"except)\b.*:\s*$)"
+    r"(?:async )?def \w|class \w+[(:]|import \w[\w.]*\s*(?:as \w+)?$|from \w[\w.]* import |return\b|#include"
+    r"|(?:const|let|var|public|private|static|void|int|function|func|fn)\s.*[;{(]|[})\]]+[;,]?$"
+    r"|\w[\w.]*\(.*\)[;:]?$|[\w.\[\]]+ = \S|(?:if|for|while|with|elif|else|try|except)\b.*:$"
 )
 _COMMENT = re.compile(r"\s*(?:#|//|--|/\*|\*/?|<!--|\"\"\"|''')+\s*")
 _PRINT = re.compile(r"\s*(?:print|console\.log|echo|puts|printf)\b\s*\(?\s*f?[\"']")
@@ -114,9 +113,8 @@ def listen(response: str, prompt: str | None = None) -> Speech:
     """
     text = without_thinking(response)
     thought = text != response
-    text, code = _without_code(text)
-    text = _MARKUP.sub(_blank, _lower(text)).translate(_PLAIN)
-    visible = _without_echo(text, prompt)
+    text, code = _without_code(_MARKUP.sub(_blank, text))
+    visible = _without_echo(plain(text), prompt)
     text, draft = _without_draft(visible)
     text = _without_quotations(text)
     text = _WRAPPED.sub(" ", text)
@@ -171,11 +169,16 @@ def _without_code(text: str) -> tuple[str, int | None]:
     if "```" in text or "~~~" in text:
         return _FENCE.sub(uncover, text), first
     lines = [line for line in text.split("\n") if line.strip()]
-    coded = sum(1 for line in lines if _CODE_LINE.match(line))
+    coded = sum(map(_is_code, lines))
     commented = sum(1 for line in lines if _COMMENT.match(line))
     if coded >= 2 and 2 * (coded + commented) > len(lines):
         return " " * len(text), 0
     return text, None
+
+
+def _is_code(line: str) -> bool:
+    bare = line.strip()
+    return bare.endswith((";", "{")) or _CODE_LINE.match(bare) is not None
 
 
 def _words_of_code(code: str, *, prose_allowed: bool) -> str | None:
@@ -185,7 +188,7 @@ def _words_of_code(code: str, *, prose_allowed: bool) -> str | None:
         marker = _COMMENT.match(line) or _PRINT.match(line)
         if marker:
             said.append(" " * marker.end() + line[marker.end() :])
-        elif not line.strip(" `~") or (prose_allowed and not _CODE_LINE.match(line)):
+        elif not line.strip(" `~") or (prose_allowed and not _is_code(line)):
             said.append(line)
         else:
             return None

@@ -87,7 +87,9 @@ _UNWILLING = (
     rf"(?:{BEGIN}|(?:sorry|afraid|no|apologi[sz]e|unfortunately),? )(?:but )?i (?:simply |just |"
     rf"really )?(?:{_CANT}|{_WONT})(?:{_END}| *- )",
     rf"and i {_WONT}{_END}",
-    rf"{_DONT} have (?:the|any) (?:ability|intention|authority|permission)\b[^.,!?\n]{{0,30}} to {_SERVE}\b",
+    rf"i (?:\w+ )?{_DONT} have (?:the|any) (?:\w+ )?(?:ability|capability|capacity|intention|authority|permission)\b[^.,!?\n]{{0,30}} to "
+    rf"(?:{_SERVE}|{_MAKE})\b",
+    rf"i {_DONT} have (?:enough|sufficient) \w+ to (?:assist|help)\b[^.,!?\n]{{0,20}} (?:that|this|your) request\b",
     r"(?:i'm|i am)(?: really| very| truly)? not (?:comfortable|interested in|okay with|ok with|going there|"
     r"the right)",
     rf"i {_DONT} (?:feel comfortable|want to (?:help|assist|be part|do|write|discuss|engage))",
@@ -178,7 +180,7 @@ SPARED = any_of(
 
 LIMITS = any_of(
     rf"(?:{_DONT}|did not|didn'?t) (?:currently |actually |really )?(?:have|possess) "
-    r"(?:\w+ ){0,3}?(?:access|information|data|knowledge|record|details|enough|sufficient|real|memory|"
+    r"(?!\w+ \w+ to (?:assist|help)\b)(?:\w+ ){0,3}?(?:access|information|data|knowledge|record|details|enough|sufficient|real|memory|"
     r"up)\w*",
     rf"(?:{_CANT}|couldn'?t|could not|unable to|not able to) (?:\w+ )?"
     + one_of(
