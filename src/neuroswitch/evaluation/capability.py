@@ -7,7 +7,6 @@ the numbers). Multiple-choice tasks with an accuracy are meant: MMLU first.
 Source: Hendrycks et al. (2021), arXiv:2009.03300; Gao et al., lm-evaluation-harness.
 """
 
-import copy
 import logging
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,13 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from neuroswitch.errors import Prerequisite
-from neuroswitch.evaluation.intervals import discordant, mcnemar, paired_bootstrap
-from neuroswitch.evaluation.measures import proportion
-from neuroswitch.evaluation.types import Measurement
+from neuroswitch.evaluation.harness import lm_eval_model
+from neuroswitch.evaluation.marks import Marks
 from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.progress import Progress, silent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,44 +30,20 @@ class Exam:
         per_task: Questions drawn from each task (in MMLU: subject). None takes all.
         limit: Questions drawn in all, after `per_task`. None takes all.
         seed: Of the draw; the same questions for the same seed.
-        batch_size: Questions in one forward pass. The logits of their whole contexts are in memory.
     """
 
     num_fewshot: int = 5
     per_task: int | None = None
     limit: int | None = None
     seed: int = 0
-    batch_size: int = 1
-
-
-@dataclass(frozen=True)
-class Marks:
-    """Which questions were answered right.
-
-    Attributes:
-        correct: Question ("task/number") -> whether the model found the right answer most likely.
-        how: What was asked, in words.
-    """
-
-    correct: Mapping[str, bool]
-    how: str
-
-
-@dataclass(frozen=True)
-class Change:
-    """What an intervention did to the accuracy on the same questions.
-
-    Attributes:
-        difference: Accuracy after minus before, as a fraction; the interval resamples questions.
-        p: McNemar's exact test of the questions whose outcome changed.
-    """
-
-    difference: Measurement
-    p: float
 
 
 def examine(
-    model: LanguageModel, tasks: Sequence[str | Mapping[str, Any]] = ("mmlu",), *, exam: Exam = Exam()
+    model: LanguageModel,
+    tasks: Sequence[str | Mapping[str, Any]] = ("mmlu",),
+    *,
+    exam: Exam = Exam(),
+    progress: Progress = silent,
 ) -> Marks:
     """Ask multiple-choice questions.
 
@@ -79,29 +52,17 @@ def examine(
         tasks: Names of lm-eval's own tasks, which it gets from the Hub, or task configurations
             such as those of `read_mmlu`, which need no network.
         exam: How many questions, and how they are asked.
+        progress: Told after each batch how many answers are scored.
 
     Raises:
         Prerequisite: lm-eval is missing, a task is unknown, or its data cannot be had.
     """
-    try:
-        from lm_eval.evaluator import evaluate
-        from lm_eval.models.huggingface import HFLM
-    except ImportError as error:
-        raise Prerequisite(
-            "capability is measured through lm-eval, which is not installed",
-            found=str(error),
-            do="pip install 'neuroswitch[eval]'",
-        ) from error
     with _quiet():
+        harness = lm_eval_model(model, progress)
+        from lm_eval.evaluator import evaluate
+
         loaded = _load(tasks, exam)
         asked = draw({name: len(task.eval_docs) for name, task in loaded.items()}, exam)
-        harness = HFLM(
-            pretrained=model.module,
-            # lm-eval gives tokenizers without padding a pad token
-            tokenizer=copy.deepcopy(model.tokenizer),
-            batch_size=exam.batch_size,
-            softmax_dtype=torch.float32,
-        )
         chosen = {"tasks": {name: loaded[name] for name in asked}, "groups": {}, "group_map": {}}
         results = evaluate(harness, chosen, samples=asked, bootstrap_iters=0, log_samples=True)
     correct = {
@@ -131,34 +92,6 @@ def draw(sizes: Mapping[str, int], exam: Exam) -> dict[str, list[int]]:
     if exam.limit is not None and exam.limit < len(drawn):
         drawn = chance.sample(drawn, exam.limit)
     return {name: sorted(number for task, number in drawn if task == name) for name in sorted(dict(drawn))}
-
-
-def accuracy(marks: Marks, name: str = "mmlu") -> Measurement:
-    """Measure the fraction of questions answered right, with its Wilson interval over questions."""
-    return proportion(name, sum(marks.correct.values()), len(marks.correct), how=marks.how)
-
-
-def accuracy_change(before: Marks, after: Marks, *, seed: int = 0) -> Change:
-    """Compare two exams of the same questions, question by question.
-
-    Args:
-        before: Usually the untouched model.
-        after: Usually the model under an intervention.
-        seed: Of the bootstrap.
-
-    Raises:
-        ValueError: The questions differ.
-    """
-    if before.correct.keys() != after.correct.keys():
-        raise ValueError("exams of different questions cannot be compared question by question")
-    pairs = [(before.correct[question], after.correct[question]) for question in before.correct]
-    was, now = [one for one, _ in pairs], [other for _, other in pairs]
-    estimate = paired_bootstrap(now, was, seed=seed)
-    low, high = (estimate and estimate.interval) or (None, None)
-    how = f"{after.how}; after minus before; paired bootstrap over questions 95 %, seed {seed}"
-    value = estimate.value if estimate else None
-    difference = Measurement("accuracy change", value, len(pairs), low, high, "fraction", how)
-    return Change(difference, mcnemar(*discordant(was, now)))
 
 
 def _load(tasks: Sequence[str | Mapping[str, Any]], exam: Exam) -> dict[str, Any]:

@@ -17,10 +17,14 @@ from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.completions import Completion
 from neuroswitch.errors import BadPrompts
 from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.prefix import NOTHING, Prefix
 from neuroswitch.prompts import Prompt
 
 LOGITS_BYTES = 2**28
 """Memory for the logits of one batch; a single longer answer may exceed it."""
+
+TOKENS = 8192
+"""Most tokens of one batch, padding included; a single longer sample may exceed it."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,10 @@ def batched(model: LanguageModel, samples: Sequence[Forced]) -> Iterator[list[in
     room = LOGITS_BYTES // (vocabulary * bytes_each)  # rows of logits
     batch: list[int] = []
     for i in sorted((i for i, one in enumerate(samples) if one.answer), key=lambda i: len(samples[i])):
-        if batch and _kept([samples[j] for j in [*batch, i]]) * (len(batch) + 1) > room:
+        size = len(batch) + 1
+        if batch and (
+            size * _kept([samples[j] for j in [*batch, i]]) > room or size * len(samples[i]) > TOKENS
+        ):
             yield batch
             batch = []
         batch.append(i)
@@ -87,19 +94,26 @@ def batched(model: LanguageModel, samples: Sequence[Forced]) -> Iterator[list[in
 
 @torch.inference_mode()
 def answer_logits(
-    model: LanguageModel, samples: Sequence[Forced]
+    model: LanguageModel, samples: Sequence[Forced], prefix: Prefix = NOTHING
 ) -> list[Float[Tensor, "answer vocabulary"]]:
     """Return the logits from which each token of each answer would be chosen, in the model's dtype.
 
     Args:
         model: The model, in the state that shall be asked.
         samples: One batch; all answers have at least one token.
+        prefix: What all prompts begin with, computed in the same state.
     """
-    longest, kept = max(map(len, samples)), _kept(samples)
-    rows = [[*one.prompt, *one.answer, *[0] * (longest - len(one))] for one in samples]
+    fed = [[*one.prompt, *one.answer[:-1]] for one in samples]
+    longest, kept = max(map(len, fed)), _kept(samples)
+    rows = [[*row, *[0] * (longest - len(row))][prefix.length :] for row in fed]
     tokens = torch.tensor(rows, device=model.device)  # (B, T)
     spared = "logits_to_keep" in inspect.signature(model.module.forward).parameters
-    output = model.module(input_ids=tokens, use_cache=False, **({"logits_to_keep": kept} if spared else {}))
+    output = model.module(
+        input_ids=tokens,
+        past_key_values=prefix.expanded(len(samples)),
+        use_cache=prefix.length > 0,
+        **({"logits_to_keep": kept} if spared else {}),
+    )
     logits = output.logits[:, -kept:]  # (B, kept, V)
     starts = [len(one.prompt) - 1 - (longest - kept) for one in samples]
     return [logits[i, start : start + len(samples[i].answer)] for i, start in enumerate(starts)]
@@ -107,4 +121,4 @@ def answer_logits(
 
 def _kept(samples: Sequence[Forced]) -> int:
     """Count the positions, from the earliest answer's first prediction to the end of the batch."""
-    return max(map(len, samples)) - min(len(one.prompt) for one in samples) + 1
+    return max(map(len, samples)) - min(len(one.prompt) for one in samples)
