@@ -18,6 +18,7 @@ from neuroswitch.models.columns import resident
 from neuroswitch.models.experts import Routing, experts_at
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.layout import Site
+from neuroswitch.models.sharding import gathered, local
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ def capturing(model: LanguageModel, rows: Int64[Tensor, " rows"], *, tokens: int
     capture = Capture(model, rows, tokens)
     with ExitStack() as hooks:
         for site in model.layout.sites:
-            see = partial(capture.see_dense if site.kind == "dense" else capture.see_experts, site.path)
+            see = partial(capture.see_dense if site.kind == "dense" else capture.see_experts, site)
             module = model.module.get_submodule(site.path)
             hooks.callback(module.register_forward_pre_hook(see, with_kwargs=True).remove)
         if model.final_norm is not None:
@@ -96,31 +97,34 @@ class Capture:
         residual = self.normed if self.residual is None else self.residual
         return LastToken(values, residual, self.normed, self.routing)
 
-    def see_dense(self, path: str, module: nn.Module, arguments: Any, named: dict[str, Any]) -> None:
+    def see_dense(self, site: Site, module: nn.Module, arguments: Any, named: dict[str, Any]) -> None:
         """Pre-hook of an output projection: its input holds the neurons."""
-        self._seen_once(path)
-        self.neurons[path] = self._read(*arguments, *named.values())
+        self._seen_once(site.path)
+        share = self._read(*arguments, *named.values())
+        self.neurons[site.path] = _kept(gathered(share, site.width, module))
 
-    def see_experts(self, path: str, module: nn.Module, arguments: Any, named: dict[str, Any]) -> None:
+    def see_experts(self, site: Site, module: nn.Module, arguments: Any, named: dict[str, Any]) -> None:
         """Pre-hook of a container of experts: compute the chosen experts' neurons once more."""
-        self._seen_once(path)
+        self._seen_once(site.path)
         inputs = (*arguments, *named.values())
         with resident(module):
             experts = experts_at(module)
             routing, hidden = experts.routed(inputs, self.rows.to(inputs[0].device))
-            self.neurons[path] = experts.activations(routing, hidden).float().cpu()
-        self.routing[path] = Routing(routing.experts.cpu(), routing.weights.float().cpu())
+            share = experts.activations(routing, hidden)
+            self.neurons[site.path] = _kept(gathered(share, site.width, module))
+        self.routing[site.path] = Routing(routing.experts.cpu(), _kept(routing.weights))
 
     def see_residual(self, module: nn.Module, arguments: Any) -> None:
         """Pre-hook of the final norm."""
-        self.residual = self._read(arguments[0])
+        self.residual = _kept(self._read(arguments[0]))
 
     def see_output(self, module: nn.Module, arguments: Any, output: Any) -> None:
         """Forward hook of the decoder."""
-        self.normed = self._read(output[0])
+        self.normed = _kept(self._read(output[0]))
 
     def _read(self, values: Tensor) -> Tensor:
         # some blocks hand over (batch * time, width), others (batch, time, width)
+        values = local(values)
         flat = values.reshape(-1, values.shape[-1])
         if len(flat) != self.tokens:
             raise InterventionFailed(
@@ -128,7 +132,7 @@ class Capture:
                 found=f"{len(flat)} tokens",
                 expected=f"{self.tokens}",
             )
-        return flat[self.rows.to(flat.device)].detach().float().cpu()
+        return flat[self.rows.to(flat.device)]
 
     def _seen_once(self, path: str) -> None:
         if path in self.neurons:
@@ -136,6 +140,10 @@ class Capture:
                 f"{path} ran more than once in a forward pass",
                 expected="one pass of the decoder, in which every site runs once",
             )
+
+
+def _kept(values: Tensor) -> Tensor:
+    return values.detach().float().cpu()
 
 
 def _scatter(span: Tensor, site: Site, experts: Tensor, activations: Tensor) -> None:

@@ -10,9 +10,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from neuroswitch.errors import Prerequisite, UnsupportedModel
-from neuroswitch.models.experts import experts_of
+from neuroswitch.models.experts import Experts, experts_of
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.linear import plain_weight, sizes
+from neuroswitch.models.sharding import summed
 
 
 @torch.no_grad()
@@ -34,7 +35,7 @@ def columns(model: LanguageModel, ids: Int64[Tensor, " k"]) -> Float[Tensor, "k 
     found = torch.zeros(len(ids), hidden)
     for position, local in model.layout.by_position(ids):
         path, offset = model.layout.sites[position].path, model.layout.offsets[position]
-        written = _columns_at(model.module.get_submodule(path), local).float().cpu()  # (n, H)
+        written = _columns_at(model, path, local).float().cpu()  # (n, H)
         if written.shape[1] != hidden:
             raise UnsupportedModel(
                 f"the neurons of {path} do not write into the residual stream",
@@ -64,16 +65,24 @@ def resident(module: nn.Module) -> AbstractContextManager[None]:
     return align_module_device(module)  # type: ignore[no-any-return]
 
 
-def _columns_at(module: nn.Module, local: Int64[Tensor, " n"]) -> Tensor:
+def _columns_at(model: LanguageModel, path: str, local: Int64[Tensor, " n"]) -> Tensor:
+    module = model.module.get_submodule(path)
     with resident(module):
         experts = experts_of(module)
         if experts is not None:
-            width = experts.outgoing.shape[1]
-            return experts.outgoing[local // width, local % width]
+            return _expert_columns(experts, local)
         weight = plain_weight(module)
         if weight is not None:
             return weight.T[local]
         # a quantised map has no columns to index, but it maps unit vectors to them; its forward is
         # called past the hooks, so that an intervention that is open does not count
-        unit = nn.functional.one_hot(local, sizes(module)[0]).to(torch.get_default_dtype())
+        unit = nn.functional.one_hot(local, sizes(module)[0]).to(model.device, model.module.dtype)
         return module.forward(unit) - module.forward(torch.zeros_like(unit))  # type: ignore[no-any-return]
+
+
+def _expert_columns(experts: Experts, local: Int64[Tensor, " n"]) -> Tensor:
+    outgoing = experts.outgoing
+    found = outgoing.new_zeros(len(local), outgoing.shape[2])
+    here, place = experts.place(local)
+    found[here] = outgoing[place]
+    return found if outgoing.shape[1] == experts.width else summed(found, experts.module)

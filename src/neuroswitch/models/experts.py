@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
 from neuroswitch.errors import UnsupportedModel
+from neuroswitch.models.sharding import local, own_share
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,23 +47,40 @@ class Experts(ABC):
         """Say whether a module has this layout."""
 
     @property
+    @abstractmethod
+    def written(self) -> Float[Tensor, "experts width hidden"]:
+        """Return what each neuron writes, as a view of the parameter."""
+
+    @property
+    def outgoing(self) -> Float[Tensor, "experts share hidden"]:
+        """Return this rank's share of `written`, all of it without tensor parallelism.
+
+        Writing to it changes the model.
+        """
+        return local(self.written)
+
+    @property
     def count(self) -> int:
         """Return the number of experts that have neurons."""
-        return len(self.outgoing)
+        return len(self.written)
 
     @property
     def width(self) -> int:
-        """Return the number of neurons of each expert."""
-        return self.outgoing.shape[1]
+        """Return the number of neurons of each expert, those of other ranks included."""
+        return self.written.shape[1]
 
-    @property
-    @abstractmethod
-    def outgoing(self) -> Float[Tensor, "experts width hidden"]:
-        """Return what each neuron writes, as a view: writing to it changes the model."""
+    def place(
+        self, neurons: Int64[Tensor, " n"]
+    ) -> tuple[Bool[Tensor, " n"], tuple[Int64[Tensor, " here"], Int64[Tensor, " here"]]]:
+        """Return which neurons (expert * width + index) this rank holds, and where in `outgoing`."""
+        own = own_share(torch.arange(self.width), self.outgoing.shape[1], self.module)
+        expert, index = neurons // self.width, neurons % self.width
+        here = torch.isin(index, own)
+        return here, (expert[here], index[here] - own[0])
 
     @abstractmethod
-    def neurons(self, inputs: Float[Tensor, "n hidden"], expert: int) -> Float[Tensor, "n width"]:
-        """Compute one expert's neurons."""
+    def neurons(self, inputs: Float[Tensor, "n hidden"], expert: int) -> Float[Tensor, "n share"]:
+        """Compute one expert's neurons, or this rank's share of them."""
 
     @abstractmethod
     def routed(
@@ -92,9 +110,9 @@ class Experts(ABC):
 
     def activations(
         self, routing: Routing, inputs: Float[Tensor, "tokens chosen hidden"]
-    ) -> Float[Tensor, "tokens chosen width"]:
+    ) -> Float[Tensor, "tokens chosen share"]:
         """Compute the neurons of the chosen experts; zero for experts without neurons."""
-        values = inputs.new_zeros(*routing.experts.shape, self.width)
+        values = inputs.new_zeros(*routing.experts.shape, self.outgoing.shape[1])
         for expert, token, choice in self._dispatched(routing):
             values[token, choice] = self.neurons(inputs[token, choice], expert)
         return values
@@ -115,7 +133,7 @@ class FusedExperts(Experts):
         return _has_fused(module) and len(inspect.signature(module.forward).parameters) >= 3
 
     @property
-    def outgoing(self) -> Float[Tensor, "experts width hidden"]:
+    def written(self) -> Float[Tensor, "experts width hidden"]:
         """Return a view of `down_proj`, neurons before hidden size."""
         down: Tensor = self.module.down_proj
         return down if self._transposed else down.transpose(1, 2)
@@ -123,7 +141,7 @@ class FusedExperts(Experts):
     def neurons(self, inputs: Float[Tensor, "n hidden"], expert: int) -> Float[Tensor, "n width"]:
         """Compute one expert's neurons with the module's own activation."""
         name = "gate_up_proj" if hasattr(self.module, "gate_up_proj") else "up_proj"
-        weight = getattr(self.module, name)[expert]
+        weight = local(getattr(self.module, name))[expert]
         bias = getattr(self.module, f"{name}_bias", None)
         up = functional.linear(inputs, weight.T if self._transposed else weight)
         up = up if bias is None else up + bias[expert]
@@ -197,8 +215,8 @@ class SharedExperts(FusedExperts):
 
     def neurons(self, inputs: Float[Tensor, "n hidden"], expert: int) -> Float[Tensor, "n width"]:
         """Compute one expert's gated neurons."""
-        gate = functional.linear(inputs, self.module.gate_proj[expert])
-        up = functional.linear(inputs, self.module.up_proj[expert])
+        gate = functional.linear(inputs, local(self.module.gate_proj)[expert])
+        up = functional.linear(inputs, local(self.module.up_proj)[expert])
         return self.module.act_fn(gate) * up  # type: ignore[no-any-return]
 
     def routed(
@@ -222,7 +240,7 @@ class FlatExperts(Experts):
         return isinstance(child, nn.Module) and all(hasattr(child, name) for name in ("w1", "v1", "w2"))
 
     @property
-    def outgoing(self) -> Float[Tensor, "experts width hidden"]:
+    def written(self) -> Float[Tensor, "experts width hidden"]:
         """Return a view of `w2` by expert."""
         return self._by_expert("w2")
 
@@ -249,7 +267,7 @@ class ParallelExperts(Experts):
         return all(isinstance(child, nn.Module) for child in linear) and hasattr(linear[1], "num_experts")
 
     @property
-    def outgoing(self) -> Float[Tensor, "experts width hidden"]:
+    def written(self) -> Float[Tensor, "experts width hidden"]:
         """Return a view of the output weights, neurons before hidden size."""
         weight: Tensor = self.module.output_linear.weight
         return weight.transpose(1, 2)
@@ -290,13 +308,20 @@ def experts_of(module: nn.Module) -> Experts | None:
     """Return access to a container of experts, or None if the module is none.
 
     Raises:
-        UnsupportedModel: Its parameters are quantised, so that a slice is not a neuron's weights.
+        UnsupportedModel: Its parameters are quantised, so that a slice is not a neuron's weights,
+            or some experts are on other ranks.
     """
     layout = next((layout for layout in LAYOUTS if layout.describes(module)), None)
     if layout is None:
         return None
     experts = layout(module)
-    weight = experts.outgoing
+    weight = experts.written
+    if len(experts.outgoing) != experts.count:
+        raise UnsupportedModel(
+            f"the experts of {type(module).__name__} are spread over ranks",
+            found=f"{len(experts.outgoing)} of {experts.count} experts",
+            do="load the model without expert parallelism; tensor parallelism splits each expert",
+        )
     if not weight.is_floating_point() or weight.itemsize < 2:
         raise UnsupportedModel(
             f"the experts of {type(module).__name__} are quantised",

@@ -4,6 +4,7 @@ Knows the shape of a map and where its weight lies; does not know which maps mat
 """
 
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from transformers.pytorch_utils import Conv1D
 
 
@@ -24,11 +25,14 @@ def sizes(module: nn.Module) -> tuple[int, int]:
 def plain_weight(module: nn.Module) -> Tensor | None:
     """Return the weight (out, in) of an unquantised map, or None where there is none to index.
 
-    A weight on the meta device counts as none: its numbers are elsewhere.
+    A weight on the meta device counts as none: its numbers are elsewhere. A sharded weight is
+    put together, so every rank must call this at the same point.
     """
     if not isinstance(module, (nn.Linear, Conv1D)):
         return None
     weight: Tensor = module.weight
+    if isinstance(weight, DTensor):
+        weight = weight.full_tensor()
     # a quantised tensor may pretend to be a float: only a plain parameter can be indexed safely
     plain = type(weight) in (Tensor, nn.Parameter) and weight.is_floating_point() and weight.itemsize > 1
     if not plain or weight.device.type == "meta":

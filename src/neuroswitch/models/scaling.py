@@ -114,7 +114,8 @@ def _require_fired(decoder: _Witness, witnesses: dict[str, _Witness]) -> None:
 
 @contextmanager
 def _scaled_experts(module: nn.Module, local: Tensor, factors: Tensor) -> Iterator[None]:
-    written = experts_at(module).outgoing  # (E, I, H), a view of the weights
+    experts = experts_at(module)
+    written = experts.outgoing  # (E, I, H), a view of the weights
     if written.is_meta:
         raise UnsupportedModel(
             f"the experts of {type(module).__name__} are offloaded, so a change would be lost",
@@ -122,10 +123,10 @@ def _scaled_experts(module: nn.Module, local: Tensor, factors: Tensor) -> Iterat
             expected="weights in memory",
             do="load the model without offloading its experts",
         )
-    place = (local // written.shape[1], local % written.shape[1])
+    here, place = experts.place(local)
     with torch.no_grad():
         before = written[place]  # indexing with tensors copies
-        written[place] = (before.float() * factors[:, None].to(before.device)).to(before.dtype)
+        written[place] = (before.float() * factors[here, None].to(before.device)).to(before.dtype)
     try:
         yield
     finally:

@@ -45,6 +45,12 @@ def gathered(share: Float[Tensor, "*_ seen"], width: int, module: nn.Module) -> 
     return torch.cat(shares, dim=-1)
 
 
+def summed(part: Float[Tensor, "*shape"], module: nn.Module) -> Float[Tensor, "*shape"]:
+    """Add up what the ranks hold; every rank must call it at the same point."""
+    distributed.all_reduce(part, group=_group(module))
+    return part
+
+
 def local(parameter: Tensor) -> Tensor:
     """Return the part of a parameter that this rank holds, as a plain tensor that shares memory."""
     return parameter.to_local() if isinstance(parameter, DTensor) else parameter

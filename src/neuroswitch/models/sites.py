@@ -60,7 +60,7 @@ def find_sites(module: nn.Module, pattern: str | None = None) -> SiteMap:
     shaped = list(_shaped(module, places))
     sites = [place for place in places if _is_named(place)] or shaped
     if not sites or (sites is shaped and any(len(set(sizes(place.module))) == 1 for place in shaped)):
-        raise _nothing_found(module, layers_path, layers)
+        raise _nothing_found(module, layers_path, places)
     _leave_nothing_out(layers_path, places, shaped, sites)
     return _site_map(
         layers_path, (place._replace(path=f"{layers_path}.{place.layer}.{place.path}") for place in sites)
@@ -165,20 +165,17 @@ def _site(layer: int, path: str, module: nn.Module) -> Site:
     return Site(layer, path, "experts", experts.width, experts.count)
 
 
-def _nothing_found(module: nn.Module, layers_path: str, layers: nn.ModuleList) -> UnsupportedModel:
-    present = {
-        re.sub(r"\d+(?=\.|$)", "*", path): sizes(child)
-        for path, child in layers.named_modules()
-        if is_linear(child)
-    }
-    # most likely the map that narrows most
-    guess = max(present, key=lambda path: present[path][0] / present[path][1], default="*.mlp.down_proj")
+def _nothing_found(module: nn.Module, layers_path: str, places: Iterable[_Place]) -> UnsupportedModel:
+    present = {place.path: sizes(place.module) for place in places if is_linear(place.module)}
+    # the likeliest one narrows most
+    guess = max(present, key=lambda path: present[path][0] / present[path][1], default="")
     return UnsupportedModel(
         f"no feed-forward output projection was found in {type(module).__name__}",
         found=", ".join(f"{path} ({wide} -> {out})" for path, (wide, out) in present.items())
-        or "no linear module",
-        expected=f"below {layers_path} a module called {', '.join(OUTPUT_PROJECTIONS)}, or one as wide as "
-        f"the configuration says",
-        do="a state-space model without feed-forward networks has no neurons; otherwise "
-        + advice(f"{layers_path}.{guess.replace('*', '{layer}', 1)}"),
+        or "no linear map besides those of attention and state spaces",
+        expected=f"in the layers of {layers_path} a module called {', '.join(OUTPUT_PROJECTIONS)}, "
+        "or one as wide as the configuration says",
+        do=advice(f"{layers_path}.{{layer}}.{guess}")
+        if guess
+        else "choose another model: one without feed-forward networks has no such neurons",
     )
