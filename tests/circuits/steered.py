@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.circuits.files import save
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.loading import load
 from neuroswitch.models.scaling import scaled_neurons
@@ -39,6 +40,13 @@ def spread_circuit(model: LanguageModel, count: int = 9, *, seed: int = 0) -> Ci
     axis = model.layout.offsets[-2]
     chosen = torch.randperm(axis, generator=torch.Generator().manual_seed(seed))[:count]
     return circuit_of(model, chosen.tolist())
+
+
+def steered_folders(folder: Path, **settings: object) -> tuple[LanguageModel, Circuit, Path]:
+    """Write a Llama to `base` and a circuit of it to `circuit`, as harnesses want them: as folders."""
+    model = saved_model("llama", folder / "base", **settings)
+    circuit = spread_circuit(model, 20)
+    return model, circuit, save(circuit, folder / "circuit")
 
 
 @torch.inference_mode()

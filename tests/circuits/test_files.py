@@ -53,6 +53,12 @@ def test_a_saved_circuit_comes_back_equal(model, tmp_path):
     assert [path.name for path in folder.parent.iterdir()] == ["circuit"]
 
 
+def test_columns_may_be_one_tensor(model, tmp_path):
+    zeros = torch.zeros(2)
+    circuit = replace(circuit_of(model, [4, 5]), scores=zeros, positive_mean=zeros, negative_mean=zeros)
+    assert same(load(save(circuit, tmp_path / "circuit")), circuit)
+
+
 def test_a_fingerprint_is_taken_of_the_circuits_own_model_only(model, tmp_path):
     folder = save(spread_circuit(model), tmp_path / "circuit", model=model)
     assert {path.name for path in folder.iterdir()} == FILES | {"fingerprint.safetensors"}

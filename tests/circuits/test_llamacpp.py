@@ -1,10 +1,9 @@
 """Circuits in llama.cpp: the GGUF forms against the hook, at the engine's own unsteered distance from it."""
 
-import json
-
 import gguf
 import pytest
 import torch
+from llamacpp_engine import PROMPT, log_probabilities
 from steered import circuit_of, hooked_logits, log_probability_gap, logits, spread_circuit
 from tiny_gguf import SETTINGS, write_gguf
 
@@ -12,7 +11,6 @@ from neuroswitch.circuits.export import export
 from neuroswitch.errors import Prerequisite, UnsupportedModel
 from tiny import tiny_model
 
-PROMPT = [1, 270, 280, 290]
 TYPE = gguf.GGMLQuantizationType
 
 
@@ -26,37 +24,6 @@ def base(model, tmp_path):
     return write_gguf(model, tmp_path / "base.gguf")
 
 
-def engine_log_probabilities(path, *, adapter=None, scales=(None,)):
-    """Ask llama.cpp for the next token's log-probabilities, once for each scale of the adapter."""
-    engine = pytest.importorskip("xllamacpp")
-    parameters = engine.CommonParams()
-    parameters.model.path = str(path)
-    parameters.n_ctx, parameters.n_parallel, parameters.warmup = 512, 1, False
-    parameters.cpuparams.n_threads = 1
-    if adapter is not None:
-        parameters.lora_adapters = [engine.CommonAdapterLoraInfo(str(adapter), 1.0)]
-    server = engine.Server(parameters)
-    size = SETTINGS["vocab_size"]
-    request = {
-        "prompt": PROMPT,
-        "n_predict": 1,
-        "temperature": 0,
-        "logprobs": size,
-        "logit_bias": [[300, 1000.0]],
-    }
-    answers = []
-    for scale in scales:
-        chosen = {} if scale is None else {"lora": [{"id": 0, "scale": scale}]}
-        answer = server.handle_completions({**request, **chosen})
-        answer = json.loads(answer) if isinstance(answer, str) else answer
-        row = torch.full((size,), float("nan"))
-        for token in answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]:
-            row[token["id"]] = token["logprob"]
-        assert not row.isnan().any()
-        answers.append(row)
-    return answers
-
-
 def reference(model, circuit=None, multiplier=1.0, *, monkeypatch):
     monkeypatch.setattr("steered.PROMPTS", torch.tensor([PROMPT]))
     found = logits(model.module) if circuit is None else hooked_logits(model, circuit, multiplier)
@@ -66,27 +33,27 @@ def reference(model, circuit=None, multiplier=1.0, *, monkeypatch):
 @pytest.mark.parametrize("multiplier", [0.0, 2.0, 1.7])
 @pytest.mark.parametrize("form", ["gguf", "gguf-lora"])
 def test_llamacpp_gives_the_hooks_log_probabilities(form, multiplier, model, base, tmp_path, monkeypatch):
+    pytest.importorskip("xllamacpp")
     circuit = spread_circuit(model, 30)
     written = export(
         circuit, base if form == "gguf" else model, form, tmp_path / "out.gguf", multiplier=multiplier
     )
     unsteered = reference(model, monkeypatch=monkeypatch)
-    floor = log_probability_gap(engine_log_probabilities(base)[0], unsteered)
+    floor = log_probability_gap(log_probabilities(base)[0], unsteered)
     lora = form == "gguf-lora"
-    (answer,) = engine_log_probabilities(base if lora else written, adapter=written if lora else None)
+    (answer,) = log_probabilities(base if lora else written, adapter=written if lora else None)
     expected = reference(model, circuit, multiplier, monkeypatch=monkeypatch)
     assert log_probability_gap(answer, expected) < 3 * floor
     assert log_probability_gap(expected, unsteered) > 10 * floor
 
 
 def test_one_adapter_is_a_dial(model, base, tmp_path, monkeypatch):
+    pytest.importorskip("xllamacpp")
     circuit = spread_circuit(model, 30)
     adapter = export(circuit, model, "gguf-lora", tmp_path / "lora.gguf")
     scales = (0.0, 0.5, 1.0)
-    floor = log_probability_gap(engine_log_probabilities(base)[0], reference(model, monkeypatch=monkeypatch))
-    for scale, answer in zip(
-        scales, engine_log_probabilities(base, adapter=adapter, scales=scales), strict=True
-    ):
+    floor = log_probability_gap(log_probabilities(base)[0], reference(model, monkeypatch=monkeypatch))
+    for scale, answer in zip(scales, log_probabilities(base, adapter=adapter, scales=scales), strict=True):
         expected = reference(model, circuit, 1 - scale, monkeypatch=monkeypatch)
         assert log_probability_gap(answer, expected) < 3 * floor
 

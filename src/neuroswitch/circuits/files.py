@@ -64,7 +64,8 @@ def save(
     if not math.isfinite(multiplier):
         raise ValueError(f"a multiplier must be finite, not {multiplier}")
     folder = Path(folder)
-    tensors = {name: getattr(circuit, name).contiguous().cpu().to(dtype) for name, dtype in COLUMNS.items()}
+    # cloned: safetensors refuses columns that happen to be one tensor
+    tensors = {name: getattr(circuit, name).cpu().to(dtype).clone() for name, dtype in COLUMNS.items()}
     adapter_files = adapter.adapter_files(circuit, multiplier)
     files = {TENSORS: dump_tensors(tensors), **adapter_files}
     if model is not None:
