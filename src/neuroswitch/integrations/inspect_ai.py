@@ -1,0 +1,57 @@
+"""A model provider of Inspect that is steered by a circuit.
+
+    inspect eval task.py --model neuroswitch/Qwen/Qwen3-8B -M circuit=refusal-circuit -M multiplier=0
+
+Inspect finds it through the entry point of this package. Without it, `--model hf/any -M
+model_path=refusal-circuit -M tokenizer_path=BASE` does the same for a circuit with an IA3 adapter.
+"""
+
+from contextlib import ExitStack
+from typing import Any
+
+from neuroswitch.circuits.files import load as load_circuit
+from neuroswitch.errors import Prerequisite
+from neuroswitch.methods.cna import scaled
+from neuroswitch.models.loading import wrap
+
+try:
+    from inspect_ai.model import ModelAPI, modelapi
+except ModuleNotFoundError as error:
+    raise Prerequisite(
+        "this needs inspect-ai", found=str(error), do="pip install 'neuroswitch[inspect]'"
+    ) from error
+
+
+@modelapi(name="neuroswitch")
+def neuroswitch() -> type[ModelAPI]:
+    """Return the provider; torch and transformers are imported only when it is asked for."""
+    from inspect_ai.model._providers.hf import HuggingFaceAPI
+
+    class SteeredAPI(HuggingFaceAPI):
+        """Inspect's transformers provider, with a circuit scaled in every forward pass.
+
+        Args:
+            model_name: Hub id, or any name if `model_path` is given.
+            circuit: Circuit folder; without one the model is untouched, which is the baseline.
+            multiplier: What the neurons are multiplied by; 0 ablates them.
+            arguments: As Inspect's own provider takes them, generation settings included.
+
+        Raises:
+            WrongModel: The circuit was made for another model.
+        """
+
+        def __init__(
+            self,
+            model_name: str,
+            *,
+            circuit: str | None = None,
+            multiplier: float = 0.0,
+            **arguments: Any,
+        ) -> None:
+            super().__init__(model_name, **arguments)
+            self._steering = ExitStack()  # open for as long as Inspect has the model
+            if circuit is not None:
+                model = wrap(self.model, self.tokenizer, name=arguments.get("model_path") or model_name)
+                self._steering.enter_context(scaled(model, load_circuit(circuit), float(multiplier)))
+
+    return SteeredAPI

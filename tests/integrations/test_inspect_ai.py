@@ -1,0 +1,53 @@
+"""The Inspect provider against the hook."""
+
+from importlib.metadata import entry_points
+
+import pytest
+import torch
+from steered import hooked_logits, logits, steered_folders
+
+from neuroswitch.errors import WrongModel
+
+pytest.importorskip("inspect_ai")
+pytestmark = pytest.mark.filterwarnings("default")  # not ours to mend
+
+
+def build(folder, **arguments):
+    from inspect_ai.model import get_model
+
+    import neuroswitch.integrations.inspect_ai  # noqa: F401 - what the entry point does
+
+    return get_model(
+        "neuroswitch/tiny", model_path=str(folder / "base"), device="cpu", memoize=False, **arguments
+    )
+
+
+def test_the_provider_steers_inspects_own_model(tmp_path):
+    model, circuit, folder = steered_folders(tmp_path)
+    for multiplier in (0.0, 2.0):
+        provider = build(tmp_path, circuit=str(folder), multiplier=multiplier)
+        assert torch.equal(logits(provider.api.model), hooked_logits(model, circuit, multiplier))
+    assert torch.equal(logits(build(tmp_path).api.model), logits(model.module))
+
+
+def test_it_generates(tmp_path):
+    import asyncio
+
+    from inspect_ai.model import GenerateConfig
+
+    _, _, folder = steered_folders(tmp_path)
+    provider = build(tmp_path, circuit=str(folder), do_sample=False)
+    answer = asyncio.run(provider.generate("tell me a story", config=GenerateConfig(max_tokens=4)))
+    assert answer.usage.output_tokens == 4
+
+
+def test_a_circuit_of_another_model_is_refused(tmp_path):
+    _, _, folder = steered_folders(tmp_path)
+    steered_folders(tmp_path / "other", num_hidden_layers=4)
+    with pytest.raises(WrongModel):
+        build(tmp_path / "other", circuit=str(folder))
+
+
+def test_inspect_finds_the_provider_by_its_entry_point():
+    names = {entry.name: entry.value for entry in entry_points(group="inspect_ai")}
+    assert names["neuroswitch"] == "neuroswitch.integrations.inspect_ai"
