@@ -1,9 +1,24 @@
-"""What every method gives: an intervention, something that changes a model while a block is open."""
+"""What every method gives: fitted once, an intervention of any strength, open around a block of code.
 
+    Method --fit(model, task)--> Fitted --at(strength)--> Intervention --applied(model)--> with ...:
+
+Values here hold no model. A new method is one file that registers a `Method`.
+"""
+
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
 
+from neuroswitch.chat import ChatFormat
+from neuroswitch.discovery.rankings import DEFAULT
+from neuroswitch.discovery.responses import Shows
+from neuroswitch.generation import Decoding
 from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.progress import Progress
+from neuroswitch.prompts import ContrastSet
+from neuroswitch.registry import Registry
 
 
 class Intervention(Protocol):
@@ -22,3 +37,89 @@ class Intervention(Protocol):
     def applied(self, model: LanguageModel) -> AbstractContextManager[None]:
         """Open the block inside which `model` is changed."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What a method may see while it is fitted: never a test prompt.
+
+    Attributes:
+        contrast: Fitted on its discovery split; settings are chosen on its validation split.
+        shows: Says whether an answer shows the behaviour.
+        chat: System prompt and thinking mode.
+        decoding: Length and batch size of the answers by which settings are chosen.
+        size: Budget of methods that choose neurons: below 1 a fraction of all, else a count.
+        ranking: How methods that choose neurons rank them, unless they say otherwise.
+        seed: Of everything random.
+    """
+
+    contrast: ContrastSet
+    shows: Shows
+    chat: ChatFormat = ChatFormat()
+    decoding: Decoding = Decoding(max_new_tokens=32)
+    size: float = 0.001
+    ranking: str = DEFAULT
+    seed: int = 0
+
+
+class Fitted(Protocol):
+    """A method fitted to one model and one behaviour. A frozen value that holds no model."""
+
+    @property
+    def description(self) -> str:
+        """One line for reports: what it does to the model, and how it was tuned, on what, with what result."""
+        ...
+
+    @property
+    def acts_on(self) -> Literal["model", "prompt"]:
+        """Whether it changes the model's computation, or only what it is asked."""
+        ...
+
+    def strengths(self, asked: tuple[float, ...]) -> tuple[float, ...]:
+        """Return those strengths that the method has; a system prompt has only 1."""
+        ...
+
+    def at(self, strength: float) -> Intervention:
+        """Return the intervention of a strength: 0 changes nothing, 1 is the full one."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write it, safetensors and JSON only, atomically: a folder that exists is complete."""
+        ...
+
+
+class Method(Protocol):
+    """A way to change a behaviour."""
+
+    def fit(self, model: LanguageModel, task: Task, *, progress: Progress) -> Fitted:
+        """Fit the method. Deterministic: the same model and task give the same bytes on disk.
+
+        Raises:
+            WeakBehaviour: There is nothing to fit it to.
+        """
+        ...
+
+    def load(self, folder: Path, model: LanguageModel) -> Fitted:
+        """Read what `Fitted.save` wrote.
+
+        Raises:
+            BadRun: The folder is damaged.
+            WrongModel: It was fitted to another model.
+        """
+        ...
+
+
+MethodFactory = Callable[[str], Method]
+"""From the text after the first colon of a method's name (empty without one) to the method."""
+
+METHODS: Registry[MethodFactory] = Registry("method")
+
+
+def get_method(name: str) -> Method:
+    """Find a method by name, such as `caa`, `cna:delta` or `random:3`.
+
+    Raises:
+        Prerequisite: There is no such method, or its argument is wrong.
+    """
+    kind, _, argument = name.partition(":")
+    return METHODS.get(kind)(argument)
