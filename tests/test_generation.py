@@ -8,7 +8,7 @@ from naive import naive_answer
 from neuroswitch import generation
 from neuroswitch.chat import encode
 from neuroswitch.completions import Completion, Journal
-from neuroswitch.generation import Decoding, end_tokens, generate, generate_tokens
+from neuroswitch.generation import STAGE, Decoding, end_tokens, generate, generate_tokens
 from neuroswitch.storage import read_jsonl
 from sets import prompts
 from tiny import tiny_llama, tiny_model
@@ -97,10 +97,26 @@ def test_memory_errors_halve_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = generate_tokens(model, ids, Decoding(max_new_tokens=3))
     original = generation._decode
 
-    def small(model_, rows, prefix, limit):  # type: ignore[no-untyped-def]
+    def small(model_, rows, *rest):  # type: ignore[no-untyped-def]
         if len(rows) > 2:
             raise RuntimeError("DefaultCPUAllocator: not enough memory")
-        return original(model_, rows, prefix, limit)
+        return original(model_, rows, *rest)
 
     monkeypatch.setattr(generation, "_decode", small)
     assert generate_tokens(model, ids, Decoding(max_new_tokens=3)) == expected
+
+
+def test_settled_answers_are_broken_off_and_the_others_do_not_notice(tmp_path: Path) -> None:
+    model = tiny_llama()
+    decoding = Decoding(max_new_tokens=40, batch_size=4)
+    whole = generate(model, ASKED, decoding=decoding)
+    settled = {one.prompt for one in whole[::2]}
+    journal = Journal(tmp_path / "r", {}, lambda c: {}, lambda text, prompt: prompt in settled)
+    answers = generate(model, ASKED, decoding=decoding, journal=journal)
+    assert any(one.finish == "settled" for one in answers)
+    for before, after in zip(whole, answers, strict=True):
+        if after.finish == "settled":
+            assert after.prompt in settled
+            assert before.text.startswith(after.text) and after.tokens == STAGE
+        else:
+            assert after == before

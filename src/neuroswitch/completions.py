@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from neuroswitch.storage import append_jsonl, read_jsonl
 
+Finish = Literal["stop", "length", "settled"]
+
 
 @dataclass(frozen=True)
 class Completion:
@@ -21,15 +23,19 @@ class Completion:
         prompt: Its last user message, for people.
         text: The answer, special tokens removed.
         tokens: How many tokens were generated, end-of-turn included.
-        finish: `stop` at an end-of-turn token, `length` at the limit.
+        finish: `stop` at an end-of-turn token, `length` at the limit, `settled` where it was broken off
+            because its verdict could no longer change.
     """
 
     prompt_id: str
     prompt: str
     text: str
     tokens: int
-    finish: Literal["stop", "length"]
+    finish: Finish
 
+
+Settled = Callable[[str, str], bool]
+"""Says of an answer so far, and its prompt, that more text cannot change what is counted."""
 
 Annotator = Callable[[Completion], Mapping[str, Any]]
 """Adds columns, such as a verdict, to the row of a completion."""
@@ -43,11 +49,18 @@ class Journal:
         path: The JSONL file; created with the first row.
         key: Columns that name the condition, for example `{"condition": "baseline"}`.
         annotate: Adds the columns that say what the answer means.
+        settled: Breaks answers off early where only verdicts are counted; None lets them end. Measures
+            of whole texts, such as repetition and perplexity, mean nothing on what is left.
     """
 
     path: Path
     key: Mapping[str, str]
     annotate: Annotator
+    settled: Settled | None = None
+
+    def is_settled(self, text: str, prompt: str) -> bool:
+        """Say whether an answer so far may be broken off."""
+        return self.settled is not None and self.settled(text, prompt)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows of this condition that are already on disk, in file order."""

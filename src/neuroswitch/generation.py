@@ -4,10 +4,11 @@ Run it inside `with intervention.applied(model)` to answer under an intervention
 nothing of circuits. The batches depend on the prompts alone, never on what is already
 done, so a run that was killed and started again writes the same bytes as one that was not.
 What all prompts begin with is computed once, and finished sequences leave the batch every
-`STAGE` tokens, so a batch costs what its unfinished members cost.
+`STAGE` tokens, so a batch costs what its unfinished members cost; a journal may say that an
+answer is finished early, because nothing that is counted can change any more.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch import Tensor
 from transformers import GenerationConfig
 
 from neuroswitch.chat import ChatFormat, encode
-from neuroswitch.completions import Completion, Journal
+from neuroswitch.completions import Completion, Finish, Journal
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.prefix import Prefix, compute_prefix
 from neuroswitch.progress import Progress, silent
@@ -24,6 +25,9 @@ from neuroswitch.prompts import Prompt
 
 STAGE = 16
 """Tokens decoded before finished sequences are dropped from the batch."""
+
+Stopped = Callable[[int, list[int]], bool]
+"""Says of a sequence, by its place, and its new tokens whether it needs no more of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +68,16 @@ def generate(
     """
     ids = [encode(model.tokenizer, prompt, chat) for prompt in prompts]
     done = journal.completions() if journal else {}
-    answers = _Answers(model, ids, decoding)
+
+    def stopped(i: int, tokens: list[int]) -> bool:
+        return journal is not None and journal.is_settled(_text(model, tokens), prompts[i].text)
+
+    answers = _Answers(model, ids, decoding, stopped)
     for batch in _batches(ids, decoding.batch_size):
         missing = [i for i in batch if prompts[i].id not in done]
         if missing:
             tokens = dict(zip(batch, answers.of(batch), strict=True))
-            fresh = [_completion(model, prompts[i], tokens[i]) for i in missing]
+            fresh = [_completion(model, prompts[i], tokens[i], decoding.max_new_tokens) for i in missing]
             if journal:
                 journal.append(fresh)
             done.update({completion.prompt_id: completion for completion in fresh})
@@ -100,19 +108,31 @@ def _batches(ids: Sequence[Sequence[int]], size: int) -> Iterator[list[int]]:
     yield from (order[start : start + size] for start in range(0, len(order), size))
 
 
-def _completion(model: LanguageModel, prompt: Prompt, tokens: list[int]) -> Completion:
-    stopped = bool(tokens) and tokens[-1] in end_tokens(model)
-    text = model.tokenizer.decode(tokens, skip_special_tokens=True)
-    return Completion(prompt.id, prompt.text, str(text), len(tokens), "stop" if stopped else "length")
+def _completion(model: LanguageModel, prompt: Prompt, tokens: list[int], limit: int) -> Completion:
+    finish: Finish = "length" if len(tokens) >= limit else "settled"
+    if tokens and tokens[-1] in end_tokens(model):
+        finish = "stop"
+    return Completion(prompt.id, prompt.text, _text(model, tokens), len(tokens), finish)
+
+
+def _text(model: LanguageModel, tokens: list[int]) -> str:
+    return str(model.tokenizer.decode(tokens, skip_special_tokens=True))
 
 
 class _Answers:
     """Decodes batches of one list of sequences in one state of the model, sharing their prefix."""
 
-    def __init__(self, model: LanguageModel, ids: Sequence[Sequence[int]], decoding: Decoding) -> None:
+    def __init__(
+        self,
+        model: LanguageModel,
+        ids: Sequence[Sequence[int]],
+        decoding: Decoding,
+        stopped: Stopped = lambda i, tokens: False,
+    ) -> None:
         self.model = model
         self.ids = ids
         self.limit = decoding.max_new_tokens
+        self.stopped = stopped
         self.prefix: Prefix | None = None
 
     def of(self, batch: Sequence[int]) -> list[list[int]]:
@@ -120,7 +140,13 @@ class _Answers:
         if self.prefix is None:
             self.prefix = compute_prefix(self.model, self.ids)
         try:
-            return _decode(self.model, [self.ids[i] for i in batch], self.prefix, self.limit)
+            return _decode(
+                self.model,
+                [self.ids[i] for i in batch],
+                self.prefix,
+                self.limit,
+                lambda row, tokens: self.stopped(batch[row], tokens),
+            )
         except (torch.OutOfMemoryError, RuntimeError) as error:
             if len(batch) == 1 or "memory" not in str(error):
                 raise
@@ -130,7 +156,7 @@ class _Answers:
 
 @torch.inference_mode()
 def _decode(
-    model: LanguageModel, ids: Sequence[Sequence[int]], prefix: Prefix, limit: int
+    model: LanguageModel, ids: Sequence[Sequence[int]], prefix: Prefix, limit: int, stopped: Stopped
 ) -> list[list[int]]:
     """Decode a left-padded batch stage by stage; return the new tokens of each row."""
     ends = end_tokens(model)
@@ -147,7 +173,9 @@ def _decode(
         for row, continuation in zip(rows, new.tolist(), strict=True):
             answers[row] += _until_end(continuation, ends)
         made += step
-        keep = [i for i, row in enumerate(rows) if answers[row][-1] not in ends]
+        keep = [
+            i for i, row in enumerate(rows) if answers[row][-1] not in ends and not stopped(row, answers[row])
+        ]
         cache = _kept(out.past_key_values, keep, len(rows))
         rows = [rows[i] for i in keep]
         tokens, mask = out.sequences[keep], torch.cat([mask, mask.new_ones(new.shape)], dim=1)[keep]
