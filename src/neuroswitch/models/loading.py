@@ -6,7 +6,7 @@ transformers does the loading; this decides type and device, refuses what would 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -90,6 +90,26 @@ def load(
         module = _module(origin, options)
         tokenizer = AutoTokenizer.from_pretrained(origin.location, **_from(origin, options))
     return _proven(module, tokenizer, origin, options.sites)
+
+
+def outline(
+    source: str | Path = "demo", *, options: LoadOptions = LoadOptions(), progress: Progress = silent
+) -> LanguageModel:
+    """Load a model's structure and tokenizer without its weights: shapes and prompts can be checked with it.
+
+    The same files are fetched or converted as `load` would, so a GGUF file is not converted twice.
+
+    Args:
+        source: As for `load`.
+        options: As for `load`; the device is not used.
+        progress: Told of downloads and conversions.
+
+    Raises:
+        Prerequisite: As `load`.
+        UnsupportedModel: As `load`.
+    """
+    dtype = str(_dtype(options)).removeprefix("torch.")
+    return load(source, options=replace(options, dtype=dtype, device="meta"), progress=progress)
 
 
 def wrap(

@@ -1,8 +1,8 @@
 """One condition of an experiment: prompts answered in one state of the model, labelled, on disk."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class Bench:
         decoding: Length and batch size.
         chat: System prompt and thinking mode.
         progress: Told after each batch.
+        key: Columns that tell this bench's rows from others in the file, besides condition and pile.
     """
 
     model: LanguageModel
@@ -38,6 +39,7 @@ class Bench:
     decoding: Decoding
     chat: ChatFormat
     progress: Progress = silent
+    key: Mapping[str, str] = field(default_factory=dict)
 
     def answers(
         self,
@@ -57,7 +59,7 @@ class Bench:
         Returns:
             One row per prompt, in the order of `prompts`.
         """
-        key = {"condition": condition, "pile": pile}
+        key = {**self.key, "condition": condition, "pile": pile}
         journal = Journal(self.results, key, self.detector.annotate)
         rows = {row["prompt_id"]: row for row in journal.rows()}
         if any(prompt.id not in rows for prompt in prompts):

@@ -1,0 +1,40 @@
+"""A circuit of one checkpoint, taken to another of the same shape: asked for by name, and written down.
+
+Everything else in the library refuses a circuit on a model that it was not made for, because that is
+nearly always a mistake. Here it is the question: do the same neurons do the same in another checkpoint?
+"""
+
+from dataclasses import asdict, replace
+
+from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.errors import WrongModel
+from neuroswitch.models.language_model import LanguageModel
+
+ORIGIN = ("name", "revision", "config_sha256", "weights_sha256")
+
+
+def transferred(circuit: Circuit, model: LanguageModel) -> Circuit:
+    """Return the same neurons as a circuit of another model.
+
+    Scores and means stay those that were measured in the model it was found in; the provenance names that
+    model under `transferred_from`.
+
+    Args:
+        circuit: A circuit of any checkpoint with the same neuron axis.
+        model: Where it shall be used.
+
+    Raises:
+        WrongModel: The two models have other neurons.
+    """
+    if circuit.layout != model.layout:
+        raise WrongModel(
+            "this circuit cannot be transferred: the two models differ in shape",
+            found=f"{model.identity.name}: {model.layout.size} neurons in {len(model.layout.sites)} sites",
+            expected=f"{circuit.layout.size} neurons in {len(circuit.layout.sites)} sites, as in "
+            f"{circuit.provenance.model.get('name')}",
+            do="transfer between checkpoints of one shape, such as a base model and its instruct model",
+        )
+    origin = {key: circuit.provenance.model.get(key) for key in ORIGIN}
+    arguments = {**circuit.provenance.arguments, "transferred_from": origin}
+    provenance = replace(circuit.provenance, model=asdict(model.identity), arguments=arguments)
+    return replace(circuit, provenance=provenance)
