@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from neuroswitch.completions import Completion
+from neuroswitch.completions import Completion, Settled
 from neuroswitch.errors import Prerequisite
 from neuroswitch.evaluation import language, refusal, register
 from neuroswitch.evaluation.repetition import quality
@@ -29,12 +29,15 @@ class Detector:
         classify: From an answer and its prompt to a verdict.
         shows: The labels that count as the behaviour.
         how: The rule in words, for tables.
+        settled: Says of an answer so far, and its prompt, that it shows the behaviour however it goes on;
+            None where that cannot be known.
     """
 
     name: str
     classify: Classify
     shows: frozenset[str]
     how: str
+    settled: Settled | None = None
 
     def annotate(self, completion: Completion) -> dict[str, Any]:
         """Return the columns that a row of `results.jsonl` gets: label, span, reason, quality.
@@ -82,7 +85,11 @@ def _refusal(argument: str) -> Detector:
     """
     _no_argument("refusal", argument)
     return Detector(
-        "refusal", refusal.classify, frozenset({"refusal", "partial"}), "full or partial refusals, by rules"
+        "refusal",
+        refusal.classify,
+        frozenset({"refusal", "partial"}),
+        "full or partial refusals, by rules",
+        refusal.settled,
     )
 
 

@@ -7,5 +7,6 @@ failures: docs/refusal-detection.md.
 """
 
 from neuroswitch.evaluation.refusal.decision import classify
+from neuroswitch.evaluation.refusal.settling import settled
 
-__all__ = ["classify"]
+__all__ = ["classify", "settled"]
