@@ -255,3 +255,20 @@ def test_a_bidirectional_model_is_refused() -> None:
 
     with pytest.raises(UnsupportedModel, match="is_decoder"):
         probe(module, find_sites(module))
+
+
+def test_layers_that_share_their_weights_are_known_with_and_without_weights() -> None:
+    with torch.device("meta"):
+        empty = AutoModelForCausalLM.from_config(tiny_config("zamba2/two blocks"))
+
+    for module in (tiny_module("zamba2/two blocks"), empty):
+        tied = {site.layer: site.tied_to for site in find_sites(module).layout.sites}
+        first = "model.layers.{}.shared_transformer.feed_forward.down_proj"
+        assert tied == {1: None, 3: None, 5: first.format(1), 7: first.format(3)}
+
+
+def test_untied_layers_say_nothing_about_it() -> None:
+    layout = find_sites(tiny_module("llama")).layout
+
+    assert not any(site.tied_to for site in layout.sites)
+    assert all("tied_to" not in site for site in layout.to_json()["sites"])

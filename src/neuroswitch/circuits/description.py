@@ -97,6 +97,7 @@ def _plausible(site: Site) -> bool:
     return (
         all(type(number) is int and number >= 0 for number in numbers)
         and isinstance(site.path, str)
+        and isinstance(site.tied_to, str | None)
         and site.kind in ("dense", "experts")
         and 0 < site.neurons <= LARGEST_SITE
         and (site.kind == "experts" or site.experts == 1)

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from neuroswitch.errors import UnsupportedModel
-from neuroswitch.models.layers import decoder_of
+from neuroswitch.models.layers import decoder_of, token_embedding
 from neuroswitch.models.layout import NeuronLayout
+from neuroswitch.models.linear import is_linear, sizes
 from neuroswitch.models.names import FINAL_NORMS, OTHER_NORMS
 
 
@@ -65,7 +66,7 @@ class LanguageModel:
     @property
     def device(self) -> torch.device:
         """Return the device that token ids must be on."""
-        weight = next(self.module.get_input_embeddings().parameters())
+        weight = next(token_embedding(self.module).parameters())
         # the inputs of an offloaded embedding are moved by accelerate
         return torch.device("cpu") if weight.is_meta else weight.device
 
@@ -94,19 +95,35 @@ class LanguageModel:
         )
 
     @property
+    def head(self) -> nn.Module:
+        """Return the LM head: the module that transformers knows as it, or the only map onto the vocabulary.
+
+        Raises:
+            UnsupportedModel: There is none, or several could be it.
+        """
+        known = self.module.get_output_embeddings()  # type: ignore[no-untyped-call]
+        if isinstance(known, nn.Module):
+            return known
+        inside = set(self.decoder.modules())
+        vocabulary = getattr(self.module.config.get_text_config(decoder=True), "vocab_size", None)
+        maps = [child for child in self.module.modules() if is_linear(child) and child not in inside]
+        fitting = [child for child in maps if sizes(child)[1] == vocabulary]
+        if len(fitting) == 1:
+            return fitting[0]
+        raise UnsupportedModel(
+            f"{type(self.module).__name__} has no output embedding",
+            found=f"{len(fitting)} linear maps onto {vocabulary} tokens behind the layers",
+            expected="a causal language model with an LM head",
+        )
+
+    @property
     def unembedding(self) -> Float[Tensor, "vocabulary hidden"]:
         """Return the output embedding's weight, shape (V, H).
 
         Raises:
             UnsupportedModel: The model has no LM head.
         """
-        head = self.module.get_output_embeddings()  # type: ignore[no-untyped-call]
-        if head is None:
-            raise UnsupportedModel(
-                f"{type(self.module).__name__} has no output embedding",
-                expected="a causal language model with an LM head",
-            )
-        weight: Tensor = head.weight
+        weight: Tensor = self.head.weight  # type: ignore[assignment]
         return weight
 
 

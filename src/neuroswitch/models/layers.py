@@ -5,6 +5,7 @@ Knows the tree of modules; does not know what is in a layer.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import takewhile
 from typing import Any
 
@@ -63,8 +64,34 @@ def advice(pattern: str) -> str:
     return f"name the output projection: --sites '{pattern}' on the command line, sites={pattern!r} in Python"
 
 
+def token_embedding(module: nn.Module) -> nn.Module:
+    """Return the module that turns token ids into vectors.
+
+    transformers knows it by name; in a model with names of its own, the only embedding with a row
+    for every token is it.
+
+    Raises:
+        UnsupportedModel: There is none, or several could be it.
+    """
+    with suppress(NotImplementedError, AttributeError):
+        known = module.get_input_embeddings()  # type: ignore[operator]
+        if isinstance(known, nn.Module):
+            return known
+    config: Any = module.config
+    vocabulary = getattr(config.get_text_config(decoder=True), "vocab_size", None)
+    tables = {path: child for path, child in module.named_modules() if isinstance(child, nn.Embedding)}
+    fitting = [child for child in tables.values() if child.num_embeddings == vocabulary]
+    if len(fitting) == 1:
+        return fitting[0]
+    raise UnsupportedModel(
+        f"the token embedding of {type(module).__name__} was not found",
+        found=", ".join(f"{path} with {table.num_embeddings} rows" for path, table in tables.items()),
+        expected=f"get_input_embeddings() to return it, or one embedding of {vocabulary} rows",
+    )
+
+
 def _embedding_path(module: nn.Module) -> str:
-    embedding = module.get_input_embeddings()  # type: ignore[operator]
+    embedding = token_embedding(module)
     paths: Iterator[str] = (path for path, child in module.named_modules() if child is embedding)
     return next(paths)
 

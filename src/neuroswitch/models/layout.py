@@ -5,7 +5,7 @@ Knows sites and numbers; does not know modules, tensors of weights or how a site
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import accumulate
 from typing import Any, Literal, NamedTuple
@@ -27,6 +27,8 @@ class Site:
         kind: "dense" for a projection of its own, "experts" for a mixture of experts.
         width: Neurons of the projection, or of each expert.
         experts: Number of experts; 1 for a dense site.
+        tied_to: Path of the first site that has the same weights (Zamba shares one block between
+            layers), None where the weights are its own. A neuron is scaled in its own layer only.
     """
 
     layer: int
@@ -34,6 +36,7 @@ class Site:
     kind: Literal["dense", "experts"]
     width: int
     experts: int = 1
+    tied_to: str | None = field(default=None, compare=False)
 
     @property
     def neurons(self) -> int:
@@ -138,7 +141,12 @@ class NeuronLayout:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object from which `from_json` builds an equal layout."""
-        return {"sites": [asdict(site) for site in self.sites]}
+        sites = [asdict(site) for site in self.sites]
+        return {
+            "sites": [
+                {key: value for key, value in site.items() if key != "tied_to" or value} for site in sites
+            ]
+        }
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "NeuronLayout":

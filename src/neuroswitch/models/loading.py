@@ -67,6 +67,65 @@ class _Origin(NamedTuple):
     revision: str | None
 
 
+@dataclass(frozen=True, eq=False)
+class Blueprint:
+    """A model before its weights: what its files say, read part by part, so that a part may be missing.
+
+    Attributes:
+        config: Its configuration.
+        has_weights: Whether there are weights to load: not in a folder that holds a configuration only.
+        origin: What transformers is asked for.
+        options: How.
+    """
+
+    config: PreTrainedConfig
+    has_weights: bool
+    origin: _Origin
+    options: LoadOptions
+
+    def module(self) -> PreTrainedModel:
+        """Build the module on the meta device.
+
+        Raises:
+            Prerequisite: As `load`.
+            UnsupportedModel: It is no causal language model.
+        """
+        with _explained(self.origin):
+            return _empty_module(self.config, self.options).eval()  # type: ignore[no-untyped-call]
+
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """Read the tokenizer.
+
+        Raises:
+            Prerequisite: There is none, or it needs something first.
+            UnsupportedModel: transformers does not know it.
+        """
+        with _explained(self.origin):
+            return _tokenizer(self.origin, self.options)
+
+
+def blueprint(
+    source: str | Path = "demo", *, options: LoadOptions = LoadOptions(), progress: Progress = silent
+) -> Blueprint:
+    """Read a model's configuration and nothing heavier; a GGUF file is converted as `load` would.
+
+    Args:
+        source: As for `load`; a folder may hold a `config.json` only.
+        options: As for `load`.
+        progress: Told of downloads and conversions.
+
+    Raises:
+        Prerequisite: As `load`.
+        UnsupportedModel: transformers does not know the model type.
+    """
+    origin = _origin(str(source), options, progress)
+    folder = Path(origin.location)
+    has_weights = not folder.is_dir() or any(folder.glob("*.safetensors"))
+    with _explained(origin):
+        config = AutoConfig.from_pretrained(origin.location, **_from(origin, options))
+    return Blueprint(config, has_weights, origin, options)
+
+
 def load(
     source: str | Path = "demo", *, options: LoadOptions = LoadOptions(), progress: Progress = silent
 ) -> LanguageModel:
@@ -88,7 +147,7 @@ def load(
     origin = _origin(str(source), options, progress)
     with _explained(origin):
         module = _module(origin, options)
-        tokenizer = AutoTokenizer.from_pretrained(origin.location, **_from(origin, options))
+        tokenizer = _tokenizer(origin, options)
     return _proven(module, tokenizer, origin, options.sites)
 
 
@@ -200,15 +259,10 @@ def _module(origin: _Origin, options: LoadOptions) -> PreTrainedModel:
     arguments = _from(origin, options)
     config = AutoConfig.from_pretrained(origin.location, **arguments)
     device, dtype = _device(options), _dtype(options)
-    kind = _auto_class(config)
     if device == "meta":
-        with torch.device("meta"):
-            empty: PreTrainedModel = kind.from_config(
-                config, dtype=dtype, trust_remote_code=options.trust_remote_code
-            )
-        return empty
+        return _empty_module(config, options)
     module: PreTrainedModel
-    module, report = kind.from_pretrained(
+    module, report = _auto_class(config).from_pretrained(
         origin.location,
         config=config,
         dtype=dtype,
@@ -219,6 +273,22 @@ def _module(origin: _Origin, options: LoadOptions) -> PreTrainedModel:
     )
     _require_all_weights(origin, report["missing_keys"])
     return module
+
+
+def _empty_module(config: PreTrainedConfig, options: LoadOptions) -> PreTrainedModel:
+    kind = _auto_class(config)
+    with torch.device("meta"):
+        empty: PreTrainedModel = kind.from_config(
+            config, dtype=_dtype(options), trust_remote_code=options.trust_remote_code
+        )
+    return empty
+
+
+def _tokenizer(origin: _Origin, options: LoadOptions) -> PreTrainedTokenizerBase:
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+        origin.location, **_from(origin, options)
+    )
+    return tokenizer
 
 
 def _require_all_weights(origin: _Origin, missing: Any) -> None:

@@ -63,8 +63,8 @@ def norm_gain(model: LanguageModel) -> Float[Tensor, " hidden"]:
 
 
 def _log_probabilities(model: LanguageModel, hidden: Tensor, *, normed: bool) -> Tensor:
-    head = model.module.get_output_embeddings()
-    hidden = hidden.to(head.weight.device, head.weight.dtype)
+    head, weight = model.head, model.unembedding
+    hidden = hidden.to(weight.device, weight.dtype)
     if not normed and model.final_norm is not None:
         hidden = model.final_norm(hidden)
     log_p: Tensor = head(hidden).float().log_softmax(-1)

@@ -15,7 +15,7 @@ from torch.nn import functional
 from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models.columns import resident
 from neuroswitch.models.experts import experts_at
-from neuroswitch.models.layers import decoder_of
+from neuroswitch.models.layers import decoder_of, token_embedding
 from neuroswitch.models.layout import Site
 from neuroswitch.models.linear import plain_weight
 from neuroswitch.models.sites import SiteMap
@@ -56,7 +56,7 @@ def probe(module: nn.Module, found: SiteMap) -> None:
 
 
 def _run(module: nn.Module, found: SiteMap) -> Tensor:
-    embedding = next(module.get_input_embeddings().parameters())  # type: ignore[operator]
+    embedding = next(token_embedding(module).parameters())
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(1, len(embedding), (2, LENGTH), generator=generator)
     ids[1, :SHARED] = ids[0, :SHARED]

@@ -155,14 +155,20 @@ def _sites_at(module: nn.Module, patterns: str) -> SiteMap:
 
 
 def _site_map(layers_path: str, places: Iterable[_Place]) -> SiteMap:
-    return SiteMap(layers_path, NeuronLayout(tuple(_site(*place) for place in places)))
+    first: dict[int, str] = {}  # identity of a site's weights -> the first site that has them
+    sites = []
+    for place in places:
+        weight = next(place.module.parameters(), place.module)
+        same = first.setdefault(id(weight), place.path)
+        sites.append(_site(place, None if same == place.path else same))
+    return SiteMap(layers_path, NeuronLayout(tuple(sites)))
 
 
-def _site(layer: int, path: str, module: nn.Module) -> Site:
-    experts = experts_of(module)
+def _site(place: _Place, tied_to: str | None) -> Site:
+    experts = experts_of(place.module)
     if experts is None:
-        return Site(layer, path, "dense", sizes(module)[0])
-    return Site(layer, path, "experts", experts.width, experts.count)
+        return Site(place.layer, place.path, "dense", sizes(place.module)[0], tied_to=tied_to)
+    return Site(place.layer, place.path, "experts", experts.width, experts.count, tied_to)
 
 
 def _nothing_found(module: nn.Module, layers_path: str, places: Iterable[_Place]) -> UnsupportedModel:
