@@ -13,9 +13,7 @@ pytestmark = pytest.mark.filterwarnings("default")  # not ours to mend
 
 
 def build(folder, **arguments):
-    from inspect_ai.model import get_model
-
-    import neuroswitch.integrations.inspect_ai  # noqa: F401 - what the entry point does
+    from inspect_ai.model import get_model  # it finds the provider by its entry point
 
     return get_model(
         "neuroswitch/tiny", model_path=str(folder / "base"), device="cpu", memoize=False, **arguments
