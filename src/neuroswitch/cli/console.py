@@ -10,6 +10,8 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from neuroswitch.progress import Progress
+from neuroswitch.reporting.measures import measured, taken
+from neuroswitch.reporting.words import between, p_value, percent
 
 console = Console()
 errors = Console(stderr=True)
@@ -50,6 +52,28 @@ def rates_table(summary: dict[str, Any]) -> Table:
     }
     for name, rate in rows.items():
         table.add_row(name, *_cells(rate))
+    return table
+
+
+def comparison_table(summary: dict[str, Any]) -> Table:
+    """Lay out a comparison, one method at one strength a row; a measure that was not taken has no column."""
+    table = Table(title=f"{summary['behaviour']} in {summary['model']['name']}")
+    rows = [{"name": "untouched", "strength": 0.0, **summary["baseline"]}, *summary["methods"]]
+    measures = taken(rows)
+    for heading in ("method", "strength", "shown", "95 % interval", "benign"):
+        table.add_column(heading, justify="left" if heading == "method" else "right")
+    for measure in measures.values():
+        table.add_column(measure.title, justify="right")
+    table.add_column("p (Holm)", justify="right")
+    for row in rows:
+        harmful = row["harmful"]
+        cells = [percent(harmful["value"]), between(harmful["low"], harmful["high"])]
+        cells.append(percent(row["benign"]["value"]))
+        cells += [
+            measure.write(found["value"] if (found := measured(row, key)) else None)
+            for key, measure in measures.items()
+        ]
+        table.add_row(row["name"], f"{row['strength']:g}", *cells, p_value(row.get("p_adjusted")))
     return table
 
 

@@ -6,7 +6,10 @@ from typing import Annotated
 import typer
 
 from neuroswitch.cli.console import console
+from neuroswitch.pipeline.compare_files import FACTS, SUMMARY
+from neuroswitch.pipeline.compare_summary import summarise_folder
 from neuroswitch.reporting import rebuild
+from neuroswitch.storage import write_json
 
 
 def report(
@@ -15,5 +18,7 @@ def report(
         bool, typer.Option(help="Put answers to harmful prompts into the page; do not share it then.")
     ] = False,
 ) -> None:
-    """Rebuild report.html from summary.json and results.jsonl."""
+    """Rebuild report.html from the files of the folder; a comparison's numbers are computed again."""
+    if (folder / FACTS).exists():
+        write_json(folder / SUMMARY, summarise_folder(folder))
     console.print(f"Report: {rebuild(folder, show_completions=show_completions).resolve()}", soft_wrap=True)

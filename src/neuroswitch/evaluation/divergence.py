@@ -45,8 +45,8 @@ def kl_per_token(
         untouched = answer_logits(model, chosen)
         with intervention.applied(model):
             intervened = answer_logits(model, chosen)
-        for i, before, after in zip(batch, untouched, intervened, strict=True):
-            found[i] = _divergences(before, after).mean().item()
+        for i, nats in zip(batch, divergences(untouched, intervened), strict=True):
+            found[i] = nats
         done += len(batch)
         progress("divergence", done, len(samples))
     return found
@@ -73,6 +73,19 @@ def divergence(
     scored = [value for value in nats if value is not None]
     how = "mean over answers of KL(untouched || intervened) per token, teacher-forced"
     return mean("kl", scored, unit="nats per token", how=how)
+
+
+def divergences(
+    untouched: Sequence[Float[Tensor, "answer vocabulary"]],
+    intervened: Sequence[Float[Tensor, "answer vocabulary"]],
+) -> list[float]:
+    """Return KL(untouched || intervened), in nats per token, of each answer from its logits.
+
+    For who compares many interventions with one reading of the untouched model.
+    """
+    return [
+        _divergences(before, after).mean().item() for before, after in zip(untouched, intervened, strict=True)
+    ]
 
 
 def _divergences(

@@ -19,6 +19,7 @@ from neuroswitch.reporting.schema import SCHEMA
 from neuroswitch.storage import read_jsonl, write_atomic
 
 SUMMARY, RESULTS, REPORT = "summary.json", "results.jsonl", "report.html"
+PROVENANCE = "provenance.json"
 
 
 class Context(Protocol):
@@ -106,12 +107,14 @@ def rebuild(folder: Path, *, show_completions: bool = False) -> Path:
         BadRun: The folder has no readable `summary.json`, or a damaged `results.jsonl`.
     """
     folder = Path(folder)
-    summary = _read_summary(folder / SUMMARY)
+    summary = _read_json(folder / SUMMARY)
+    if (folder / PROVENANCE).exists():  # kept apart where equal runs shall have equal summaries
+        summary["provenance"] = {**summary.get("provenance", {}), **_read_json(folder / PROVENANCE)}
     page = render(summary, list(read_jsonl(folder / RESULTS)), show_completions=show_completions)
     return write_atomic(folder / REPORT, page)
 
 
-def _read_summary(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

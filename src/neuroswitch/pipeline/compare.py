@@ -1,0 +1,256 @@
+"""The comparison of methods: the same prompts, every method at every strength, behaviour and damage.
+
+Everything is on disk as soon as it is known, and a folder can be continued and added to: what it
+holds is never fitted, generated or measured again. The same request gives the same bytes in
+`results.jsonl`, `damage.jsonl` and `summary.json`, however often it was interrupted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from neuroswitch.completions import Completion, Journal
+from neuroswitch.errors import Prerequisite
+from neuroswitch.evaluation.capability import Exam
+from neuroswitch.evaluation.detectors import Detector, get_detector
+from neuroswitch.evaluation.forcing import Forced, force
+from neuroswitch.evaluation.mmlu import read_mmlu
+from neuroswitch.evaluation.over_refusal import read_xstest
+from neuroswitch.evaluation.preflight import check_baseline
+from neuroswitch.evaluation.summary import rate
+from neuroswitch.generation import generate
+from neuroswitch.methods.base import Task, get_method
+from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.loading import load as load_model
+from neuroswitch.pipeline.behaviour import Behaviour, find_behaviour
+from neuroswitch.pipeline.compare_damage import (
+    Condition,
+    DamageLog,
+    measure_kl,
+    measure_mmlu,
+    measure_perplexity,
+)
+from neuroswitch.pipeline.compare_facts import write_facts
+from neuroswitch.pipeline.compare_files import DAMAGE, RESULTS, SUMMARY, members
+from neuroswitch.pipeline.compare_methods import Fitting, fit_all
+from neuroswitch.pipeline.compare_settings import CompareSettings, claim_comparison
+from neuroswitch.pipeline.compare_summary import summarise_folder
+from neuroswitch.progress import Progress, silent
+from neuroswitch.prompts import Prompt, check_held_out, read_prompts
+from neuroswitch.reporting import rebuild
+from neuroswitch.storage import write_json
+
+Row = dict[str, Any]
+Pile = tuple[str, tuple[Prompt, ...], Detector]
+"""Name, prompts, and who judges the answers to them."""
+
+
+def compare(settings: CompareSettings, output: Path, *, progress: Progress = silent) -> dict[str, Any]:
+    """Compare methods on one model and one behaviour.
+
+    Args:
+        settings: What to do; added to what the folder was asked for before.
+        output: Folder of the comparison.
+        progress: Told after each batch of each stage.
+
+    Returns:
+        The summary, as in `summary.json`; see `reporting.schema.Comparison`. The folder also holds
+        every answer and every measured unit, the fitted methods and `report.html`.
+
+    Raises:
+        Prerequisite: There is no such method, or what it or a measure needs is not installed.
+        WeakBehaviour: The model hardly shows the behaviour, so there is nothing to change.
+        BadRun: The folder holds a comparison with other settings, of another model or other prompts.
+        BadPrompts: Prompts are malformed, or test prompts are among the discovery prompts.
+    """
+    check_methods(settings)
+    behaviour = find_behaviour(settings.behaviour, settings.detector)
+    piles = held_out(behaviour, settings)
+    tasks = _questions(settings)
+    settings = claim_comparison(output, settings)
+    check_methods(settings)
+    model = load_model(settings.model, options=settings.loading, progress=progress)
+    write_facts(output, model, behaviour, settings, {name: prompts for name, prompts, _ in piles})
+    job = _Job(model, settings, output, piles, progress)
+    baseline = job.answers([Condition()], "untouched answers")[0]
+    check_baseline(rate(baseline["positive"], behaviour.detector), behaviour=behaviour.name)
+    conditions = [Condition(), *_conditions(job, behaviour)]
+    answers = job.answers(conditions, "answers")
+    _measure(job, conditions, answers, tasks)
+    summary = summarise_folder(output)
+    write_json(output / SUMMARY, summary)
+    rebuild(output)
+    return summary
+
+
+def check_methods(settings: CompareSettings) -> None:
+    """Look every method up, so that a wrong name or a missing extra ends things before they begin.
+
+    Raises:
+        Prerequisite: There is no such method, or what it needs is not installed.
+    """
+    for name in settings.methods:
+        for member in members(name, settings.random_seeds):
+            get_method(member)
+
+
+def held_out(behaviour: Behaviour, settings: CompareSettings) -> list[Pile]:
+    """Return the piles of test prompts: positive, negative and, if asked for, XSTest's.
+
+    Raises:
+        BadPrompts: A test prompt is among those that discovery or validation sees.
+    """
+    positive, negative = behaviour.contrast.test
+    if settings.test_prompts:
+        positive = read_prompts(settings.test_prompts)
+    if settings.benign_prompts:
+        negative = read_prompts(settings.benign_prompts)
+    positive, negative = _spread(positive, settings.limit), _spread(negative, settings.limit)
+    if settings.test_prompts or settings.benign_prompts:
+        check_held_out([*positive, *negative], behaviour.contrast)
+    piles = [("positive", positive, behaviour.detector), ("negative", negative, behaviour.detector)]
+    if settings.xstest:
+        safe = read_xstest(None if settings.xstest == "hub" else settings.xstest)
+        piles.append(("xstest", _spread(safe, settings.xstest_limit), get_detector("refusal")))
+    return piles
+
+
+def _spread(prompts: tuple[Prompt, ...], limit: int | None) -> tuple[Prompt, ...]:
+    """Take so many at even distances: files are often sorted by category."""
+    count = len(prompts) if limit is None else min(limit, len(prompts))
+    return tuple(prompts[index * len(prompts) // count] for index in range(count))
+
+
+def _questions(settings: CompareSettings) -> Sequence[Any]:
+    if settings.mmlu is None:
+        return ()
+    if find_spec("lm_eval") is None:
+        raise Prerequisite(
+            "MMLU is asked through lm-eval, which is not installed", do="pip install 'neuroswitch[eval]'"
+        )
+    return ("mmlu",) if settings.mmlu == "hub" else read_mmlu(settings.mmlu, settings.mmlu_dev)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A comparison whose model is loaded."""
+
+    model: LanguageModel
+    settings: CompareSettings
+    output: Path
+    piles: list[Pile]
+    progress: Progress
+
+    def answers(self, conditions: Sequence[Condition], stage: str) -> list[dict[str, list[Row]]]:
+        """Answer every pile in every condition, or take the answers from disk; condition -> pile -> rows."""
+        asked = [[pile for pile in self.piles if _wanted(one, pile)] for one in conditions]
+        total = sum(len(prompts) for piles in asked for _, prompts, _ in piles)
+        done = 0
+        found = []
+        for condition, piles in zip(conditions, asked, strict=True):
+            rows = {}
+            for pile in piles:
+
+                def report(_: str, now: int, __: int, before: int = done) -> None:
+                    self.progress(stage, before + now, total)
+
+                rows[pile[0]] = self._answer(condition, pile, report)
+                done += len(pile[1])
+            found.append(rows)
+        return found
+
+    def _answer(self, condition: Condition, pile: Pile, progress: Progress) -> list[Row]:
+        name, prompts, detector = pile
+
+        def annotate(one: Completion) -> Row:
+            return {"method": condition.method, "strength": condition.strength, **detector.annotate(one)}
+
+        journal = Journal(self.output / RESULTS, {"condition": condition.key, "pile": name}, annotate)
+        rows = {row["prompt_id"]: row for row in journal.rows()}
+        if any(prompt.id not in rows for prompt in prompts):
+            with condition.applied(self.model):
+                generate(
+                    self.model,
+                    prompts,
+                    decoding=self.settings.decoding,
+                    chat=self.settings.chat,
+                    journal=journal,
+                    progress=progress,
+                )
+            rows = {row["prompt_id"]: row for row in journal.rows()}
+        progress("", len(prompts), len(prompts))
+        return [rows[prompt.id] for prompt in prompts]
+
+    def forced(self, pile: int, rows: Sequence[Row]) -> dict[str, Forced]:
+        """Return prompt id -> answer as tokens behind its prompt."""
+        names = [field.name for field in fields(Completion)]
+        completions = [Completion(**{name: row[name] for name in names}) for row in rows]
+        made = force(self.model, self.piles[pile][1], completions=completions, chat=self.settings.chat)
+        return {one.prompt_id: sample for one, sample in zip(completions, made, strict=True)}
+
+
+def _wanted(condition: Condition, pile: Pile) -> bool:
+    return pile[0] == "positive" or not condition.further
+
+
+def _conditions(job: _Job, behaviour: Behaviour) -> list[Condition]:
+    """Fit every method, or load it, and return it at each of its strengths."""
+    settings = job.settings
+    task = Task(
+        contrast=behaviour.contrast,
+        shows=behaviour.detector.judges,
+        chat=settings.chat,
+        decoding=type(settings.decoding)(
+            max_new_tokens=Task.decoding.max_new_tokens, batch_size=settings.decoding.batch_size
+        ),
+        size=settings.size,
+        ranking=settings.ranking,
+        seed=settings.seed,
+    )
+    fitting = Fitting(job.model, task, job.output, job.progress)
+    asked = tuple(sorted(settings.strengths))
+    found = []
+    for name in settings.methods:
+        names = members(name, settings.random_seeds)
+        for member, fitted in fit_all(fitting, names):
+            found += [
+                Condition(
+                    member,
+                    strength,
+                    fitted.at(strength),
+                    on_prompt=fitted.acts_on == "prompt",
+                    further=member != names[0],
+                )
+                for strength in fitted.strengths(asked)
+                if strength > 0
+            ]
+    return found
+
+
+def _measure(
+    job: _Job,
+    conditions: Sequence[Condition],
+    answers: Sequence[dict[str, list[Row]]],
+    tasks: Sequence[Any],
+) -> None:
+    """Measure what every condition costs."""
+    model, settings, log = job.model, job.settings, DamageLog(job.output / DAMAGE)
+    benign = job.forced(1, answers[0]["negative"])
+    changed = [one for one in conditions if one.intervention is not None and not one.on_prompt]
+    measure_kl(model, changed, benign, log, job.progress)
+    said = [
+        (condition, job.forced(0, rows["positive"]))
+        for condition, rows in zip(conditions, answers, strict=True)
+    ]
+    measure_perplexity(model, said, log, job.progress)
+    if tasks:
+        at = settings.mmlu_strengths or settings.strengths
+        examined = [
+            one
+            for one in conditions
+            if one.intervention is None or (one.strength in at and not one.on_prompt and not one.further)
+        ]
+        exam = Exam(num_fewshot=settings.shots or 0, limit=settings.mmlu_questions, seed=settings.seed)
+        measure_mmlu(model, examined, tasks, exam, log, job.progress)
