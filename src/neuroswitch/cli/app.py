@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from neuroswitch.cli import chat, compare, discover, evaluate, inspect, report, run
+from neuroswitch.cli import chat, compare, compare_models, discover, evaluate, inspect, report, run
 from neuroswitch.cli.console import errors
 from neuroswitch.errors import NeuroswitchError
 
@@ -19,6 +19,7 @@ app.command()(run.demo)
 app.command()(discover.discover)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
+app.command("compare-models")(compare_models.compare_models)
 app.command()(chat.chat)
 app.command("inspect")(inspect.inspect_circuit)
 app.command()(report.report)

@@ -71,7 +71,7 @@ def context(summary: Comparison, rows: Sequence[ResultRow], *, show_completions:
         "by_strength": _by_strength(summary, methods),
         "measures": taken(cells),
         "matched": _matched(summary, methods),
-        "profile": _profile(summary.get("layers", [])),
+        "profile": profile_chart(summary.get("layers", [])),
         "profiles": [(one, concentration(one)) for one in summary.get("layers", [])],
         "descriptions": summary.get("descriptions", {}),
         "hows": _hows(summary),
@@ -218,8 +218,8 @@ def _matched(summary: Comparison, methods: list[Method]) -> dict[str, Any] | Non
     }
 
 
-def _profile(profiles: Sequence[Layers]) -> Chart | None:
-    """Return the share of each circuit in every layer."""
+def profile_chart(profiles: Sequence[Layers], tones: Sequence[str] = TONES) -> Chart | None:
+    """Return the share of each circuit in every layer, one line per circuit in the tones given."""
     if not profiles:
         return None
     series = []
@@ -228,7 +228,7 @@ def _profile(profiles: Sequence[Layers]) -> Chart | None:
         points = [
             Point(layer, count / total, f"layer {layer}: {count}") for layer, count in sorted(counts.items())
         ]
-        series.append(Series(profile["name"], TONES[index % len(TONES)], tuple(points)))
+        series.append(Series(profile["name"], tones[index % len(tones)], tuple(points)))
     last = max(point.x for one in series for point in one.points)
     highest = [point.y for one in series for point in one.points]
     share = plots.linear([0.0, *highest], "share of the circuit (%)", kind="fraction")

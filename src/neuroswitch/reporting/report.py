@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
 from neuroswitch.errors import BadRun
-from neuroswitch.reporting import comparison, run, words
+from neuroswitch.reporting import comparison, models, run, words
 from neuroswitch.reporting.schema import SCHEMA
 from neuroswitch.storage import read_jsonl, write_atomic
 
@@ -32,6 +32,7 @@ class Context(Protocol):
 PAGES: Mapping[str, tuple[str, Context]] = {
     "run": ("run.html.j2", run.context),
     "comparison": ("comparison.html.j2", comparison.context),
+    "models": ("models.html.j2", models.context),
 }
 """Kind of summary -> its template and what fills it."""
 
@@ -39,10 +40,10 @@ PAGES: Mapping[str, tuple[str, Context]] = {
 def render(
     summary: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], *, show_completions: bool = False
 ) -> str:
-    """Return the report of a run or of a comparison as one HTML page.
+    """Return the report of a run, of a comparison or of a study of two models as one HTML page.
 
     Args:
-        summary: A `RunSummary` or a `Comparison`.
+        summary: A `RunSummary`, a `Comparison` or a `ModelsSummary`.
         rows: The rows of `results.jsonl`; may be empty where completions are not kept.
         show_completions: Whether the page may contain what the model wrote in a sensitive run.
 

@@ -203,3 +203,69 @@ class Comparison(_Common, _ComparisonOptions):
     damage: str
     baseline: Cell
     methods: list[MethodCell]
+
+
+class StudyCondition(TypedDict):
+    """One state of one of two models: how often it shows the behaviour, against its untouched state.
+
+    `p_adjusted` is the test's p after Holm's correction over all tests of the study, `changed` how many
+    answers differ in their text from the untouched model's; all three are None for the untouched model.
+    """
+
+    rate: Rate
+    test: PairedTest | None
+    p_adjusted: float | None
+    changed: int | None
+
+
+class Checkpoint(TypedDict):
+    """One of the two models of a study.
+
+    `occurs` says whether it shows the behaviour untouched, `asked` how prompts are put to it. `positive` holds
+    `baseline`, `own` (its circuit scaled), `other` (the neurons of the other model's circuit scaled) and
+    `random` (all seeds together), `negative` the first two; `circuits` its profile at each size compared.
+    """
+
+    name: str
+    occurs: bool
+    asked: str
+    positive: dict[str, StudyCondition]
+    negative: dict[str, StudyCondition]
+    circuits: list[Layers]
+
+
+class Chance(TypedDict):
+    """How many neurons two random circuits share on average, and the chance of as many as were found."""
+
+    expected: float
+    p: float
+
+
+class Shared(TypedDict):
+    """What the circuits of both models share at one size.
+
+    `all` draws at random from the whole model, `by_layer` as many from each layer as each circuit has.
+    """
+
+    name: str
+    sizes: list[int]
+    shared: int
+    jaccard: float
+    all: Chance
+    by_layer: Chance
+
+
+class ModelsSummary(_Common):
+    """`summary.json` of `neuroswitch compare-models`; `models` and every part by role: base, instruct.
+
+    `ranking` says which was `asked`, which was `used` and the `reason` for another; `same_tokens`
+    whether both models got the same token ids for every prompt.
+    """
+
+    kind: Literal["models"]
+    shows: list[str]
+    models: dict[str, Checkpoint]
+    overlap: list[Shared]
+    ranking: dict[str, str]
+    same_tokens: bool
+    multiplier: float
