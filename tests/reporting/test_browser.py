@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import example
+import models_example
 import pytest
 from browser import Browser, browser, chromium
 
@@ -13,7 +14,7 @@ from neuroswitch.reporting import render
 
 pytestmark = pytest.mark.slow
 
-MADE = {"run": example.run, "comparison": example.compared}
+MADE = {"run": example.run, "comparison": example.compared, "models": models_example.studied}
 PLOTS = {
     "run": ["rates-plot", "verdicts-plot", "layers-plot"],
     "comparison": [
@@ -24,6 +25,7 @@ PLOTS = {
         "harmful-plot",
         "layers-plot",
     ],
+    "models": ["rates-plot", "layers-plot", "verdicts-plot"],
 }
 
 

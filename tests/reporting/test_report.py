@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import example
+import models_example
 import pytest
 from html_tree import Tree
 
 from neuroswitch.errors import BadRun
 from neuroswitch.reporting import rebuild, render
+
+MADE = [example.run, example.compared, models_example.studied]
 
 PAYLOADS = (
     "<script>alert(1)</script>",
@@ -147,7 +150,7 @@ def test_no_text_from_outside_becomes_markup(payload: str) -> None:
     assert payload in "".join(one.content for one in tree.texts)
 
 
-@pytest.mark.parametrize("made", [example.run, example.compared])
+@pytest.mark.parametrize("made", MADE)
 def test_the_page_is_well_formed_and_its_references_resolve(made: Any) -> None:
     tree = Tree(render(*made()))
     ids = tree.values("id")
@@ -157,7 +160,7 @@ def test_the_page_is_well_formed_and_its_references_resolve(made: Any) -> None:
     assert tree.tags["h1"] == 1
 
 
-@pytest.mark.parametrize("made", [example.run, example.compared])
+@pytest.mark.parametrize("made", MADE)
 def test_the_page_names_nothing_outside_itself_and_forbids_it_too(made: Any) -> None:
     page = render(*made())
     tree = Tree(page)
@@ -170,7 +173,7 @@ def test_the_page_names_nothing_outside_itself_and_forbids_it_too(made: Any) -> 
     assert "@import" not in page
 
 
-@pytest.mark.parametrize("made", [example.run, example.compared])
+@pytest.mark.parametrize("made", MADE)
 def test_every_figure_and_table_can_be_read_aloud(made: Any) -> None:
     tree = Tree(render(*made()))
     pictures = tree.values("role").count("img")

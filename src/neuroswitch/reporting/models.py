@@ -80,7 +80,7 @@ def context(summary: ModelsSummary, rows: Sequence[ResultRow], *, show_completio
 
 
 def _piles(summary: ModelsSummary, model: Checkpoint) -> list[Pile]:
-    done = action(summary["multiplier"])
+    done = "off" if summary["multiplier"] == 0 else action(summary["multiplier"])
     labels = {
         "baseline": "Untouched",
         "own": f"Own circuit {done}",

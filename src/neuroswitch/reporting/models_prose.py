@@ -50,7 +50,7 @@ def _effect(summary: ModelsSummary, role: str) -> str:
     what = f"the {rate_name(summary['behaviour'])} of {model['name']}"
     if before["rate"] is None or own["rate"]["rate"] is None:
         return f"{what} could not be measured"
-    if not model["occurs"]:
+    if not model["occurs"] and summary["multiplier"] < 1:
         return f"{what} is {percent(before['rate'])} to begin with, so there is nothing to switch off"
     doing = "switching its own circuit off"
     if summary["multiplier"] != 0:
