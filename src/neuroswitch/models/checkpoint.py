@@ -21,6 +21,7 @@ from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models.language_model import LanguageModel
 
 DTYPES = {"F64": torch.float64, "F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
+INTEGERS = {"I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "BOOL": torch.bool}
 LARGEST_HEADER = 100_000_000
 
 
@@ -61,7 +62,8 @@ class Place:
             Prerequisite: The file is gone, or ends before the tensor does.
             UnsupportedModel: The values are packed or quantised.
         """
-        if self.dtype not in DTYPES:
+        kinds = {**DTYPES, **INTEGERS}
+        if self.dtype not in kinds:
             raise UnsupportedModel(
                 f"{self.file.name} holds quantised weights, which are not read one tensor at a time",
                 found=f"type {self.dtype}",
@@ -75,7 +77,7 @@ class Place:
                 _fill(stream, raw.numpy().data)
         except OSError as error:
             raise _damaged(self.file, error) from error
-        return raw.view(DTYPES[self.dtype]).view(self.shape)
+        return raw.view(kinds[self.dtype]).view(self.shape)
 
 
 @dataclass(frozen=True)

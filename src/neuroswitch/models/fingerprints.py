@@ -6,6 +6,7 @@ between versions of transformers, and under wrappers.
 """
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ CIRCUMSTANCES = frozenset(
         "_model_name_or_path",
         "_name_or_path",
         "architectures",
+        "distributed_config",
         "dtype",
         "pad_token_id",
         "quantization_config",
@@ -48,8 +50,12 @@ def weights_digest(module: nn.Module) -> str | None:
     parameters = [parameter.detach() for parameter in module.parameters()]
     if not all(_is_plain(parameter) for parameter in parameters):
         return None
-    samples = sorted(_sample(parameter) for parameter in parameters)
-    return hashlib.sha256(b"".join(samples)).hexdigest()
+    return digest_of(map(sample, parameters))
+
+
+def digest_of(samples: Iterable[bytes]) -> str:
+    """Return the digest of weights of which only the samples are at hand."""
+    return hashlib.sha256(b"".join(sorted(samples))).hexdigest()
 
 
 def _without_circumstances(value: Any) -> Any:
@@ -68,8 +74,8 @@ def _is_plain(weight: Tensor) -> bool:
     return type(weight) is Tensor and weight.is_floating_point() and weight.device.type != "meta"
 
 
-def _sample(weight: Tensor) -> bytes:
-    """Return shape and values as bytes; bfloat16, because a checkpoint in it may be loaded in float32."""
+def sample(weight: Tensor) -> bytes:
+    """Digest shape and values of a weight; in bfloat16, because a checkpoint in it may be loaded in float32."""
     flat = weight.flatten()
     places = torch.linspace(0, flat.numel() - 1, VALUES_PER_TENSOR, dtype=torch.float64).long()
     values = flat[places.to(flat.device)].to(torch.bfloat16).cpu().view(torch.int16).numpy()
