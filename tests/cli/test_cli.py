@@ -13,7 +13,7 @@ from neuroswitch.errors import WeakBehaviour
 from sets import write_contrast
 from tiny import tiny_llama
 
-COMMANDS = ("run", "demo", "discover", "evaluate", "chat", "inspect", "report")
+COMMANDS = ("run", "demo", "discover", "evaluate", "chat", "inspect", "report", "doctor")
 
 
 @pytest.fixture(scope="module")

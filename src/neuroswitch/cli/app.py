@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from neuroswitch.cli import chat, compare, compare_models, discover, evaluate, inspect, report, run
+from neuroswitch.cli import chat, compare, compare_models, discover, doctor, evaluate, inspect, report, run
 from neuroswitch.cli.console import errors
 from neuroswitch.errors import NeuroswitchError
 
@@ -23,6 +23,7 @@ app.command("compare-models")(compare_models.compare_models)
 app.command()(chat.chat)
 app.command("inspect")(inspect.inspect_circuit)
 app.command()(report.report)
+app.command()(doctor.doctor)
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""

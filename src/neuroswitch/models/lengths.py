@@ -27,9 +27,9 @@ def compatible(model: LanguageModel, lengths: Sequence[int]) -> list[list[int]]:
     """
     config: Any = model.module.config.get_text_config(decoder=True)
     sparse = getattr(config, "index_topk", None)
-    ropes = _ropes(config)
-    long_from = [one["original_max_position_embeddings"] for one in ropes if one["rope_type"] == "longrope"]
-    limit = [config.max_position_embeddings for one in ropes if one["rope_type"] == "dynamic"]
+    kinds = ropes(config)
+    long_from = [one["original_max_position_embeddings"] for one in kinds if one["rope_type"] == "longrope"]
+    limit = [config.max_position_embeddings for one in kinds if one["rope_type"] == "dynamic"]
     groups: dict[tuple[int, int], list[int]] = {}
     for position, length in enumerate(lengths):
         if limit and length > limit[0]:
@@ -44,7 +44,7 @@ def compatible(model: LanguageModel, lengths: Sequence[int]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _ropes(config: Any) -> list[dict[str, Any]]:
+def ropes(config: Any) -> list[dict[str, Any]]:
     """Return the parameters of every RoPE: one set, or one for each type of layer."""
     rope = getattr(config, "rope_parameters", None) or {}
     every = [rope] if "rope_type" in rope else list(rope.values())

@@ -31,6 +31,7 @@ from neuroswitch.models.fingerprints import config_digest, weights_digest
 from neuroswitch.models.gguf import converted
 from neuroswitch.models.language_model import LanguageModel, ModelIdentity
 from neuroswitch.models.probe import probe
+from neuroswitch.models.quantization import ask_to_unpack, has_experts, unpacks
 from neuroswitch.models.sites import find_sites
 from neuroswitch.progress import Progress, silent
 
@@ -82,6 +83,15 @@ class Blueprint:
     has_weights: bool
     origin: _Origin
     options: LoadOptions
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Return the type that the weights are loaded in.
+
+        Raises:
+            Prerequisite: It is not one that is known.
+        """
+        return _dtype(self.options)
 
     def module(self) -> PreTrainedModel:
         """Build the module on the meta device.
@@ -261,6 +271,8 @@ def _module(origin: _Origin, options: LoadOptions) -> PreTrainedModel:
     device, dtype = _device(options), _dtype(options)
     if device == "meta":
         return _empty_module(config, options)
+    if unpacks(config, experts=True) and has_experts(_empty_module(config, options)):
+        ask_to_unpack(config)
     module: PreTrainedModel
     module, report = _auto_class(config).from_pretrained(
         origin.location,
@@ -288,6 +300,14 @@ def _tokenizer(origin: _Origin, options: LoadOptions) -> PreTrainedTokenizerBase
     tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
         origin.location, **_from(origin, options)
     )
+    # where there are no files, transformers makes up a tokenizer that knows no word
+    known = set(tokenizer.get_vocab()) - set(tokenizer.get_added_vocab()) - set(tokenizer.all_special_tokens)
+    if len(known) < 2:
+        raise Prerequisite(
+            f"{origin.name} has no tokenizer",
+            found=f"a {type(tokenizer).__name__} without a vocabulary",
+            do="put tokenizer.json and tokenizer_config.json beside config.json",
+        )
     return tokenizer
 
 
