@@ -110,7 +110,7 @@ def template_digest(tokenizer: "PreTrainedTokenizerBase") -> str:
 
 
 def _templated(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, format: ChatFormat) -> list[int]:
-    messages = _with_system(prompt, format.system)
+    messages = with_system(prompt, format.system)
     switch = {} if format.thinking is None else _thinking_switch(tokenizer, prompt, messages, format.thinking)
     text = _render(tokenizer, prompt, messages, switch)
     _require_system(prompt, messages, text)
@@ -133,7 +133,12 @@ def _raw(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, format: ChatForma
     return list(tokenizer.encode(prompt.text, add_special_tokens=False))
 
 
-def _with_system(prompt: Prompt, system: str | None) -> tuple[Message, ...]:
+def with_system(prompt: Prompt, system: str | None) -> tuple[Message, ...]:
+    """Return the messages of a prompt, with a system prompt before them if there is one.
+
+    Raises:
+        BadPrompts: The prompt has one already.
+    """
     if system is None:
         return prompt.messages
     if prompt.messages[0].role == "system":

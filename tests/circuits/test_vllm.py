@@ -3,14 +3,24 @@
 Run in an environment of its own: `make test-vllm`.
 """
 
+import subprocess
+import sys
+
 import pytest
+import torch
 from steered import hooked_logits, log_probability_gap, logits, saved_model, spread_circuit
 from vllm_engine import ENVIRONMENT, PROMPTS, SIZES, ask
 
 from neuroswitch.circuits.export import export
 from neuroswitch.circuits.files import save
 from neuroswitch.errors import Prerequisite
+from neuroswitch.generation import Decoding
 from neuroswitch.integrations.serve import ServeOptions, client_code, serving
+from neuroswitch.pipeline.engines import EngineChoice
+from neuroswitch.pipeline.run import evaluate
+from neuroswitch.pipeline.settings import RunSettings
+from neuroswitch.storage import read_jsonl
+from sets import write_contrast
 
 pytestmark = pytest.mark.vllm
 
@@ -41,7 +51,7 @@ def test_a_mixed_batch_gives_the_hooks_log_probabilities(processes, model, tmp_p
     found = ask(tmp_path / "base", adapters, requests, processes=processes)
     for row, request in zip(found, requests, strict=True):
         reference = expected[request["adapter"]][PROMPTS.index(request["ids"]), -1]
-        assert log_probability_gap(row, reference) < TOLERANCE, request["adapter"]
+        assert log_probability_gap(torch.tensor(row), reference) < TOLERANCE, request["adapter"]
     assert log_probability_gap(expected["base"], expected["circuit@0"]) > 100 * TOLERANCE
 
 
@@ -60,14 +70,50 @@ def test_a_server_answers_under_every_name_and_stops(model, tmp_path, monkeypatc
             ][0]
             for name in server.names
         ]
-        assert "talk@2" in client_code(server)
         with pytest.raises(Prerequisite, match="nobody"):
             server.request("/completions", {"model": "nobody", **body})
-    assert server.process.poll() is not None
+        pasted = subprocess.run(
+            [sys.executable, "-c", client_code(server)], capture_output=True, text=True, check=True
+        )
+        assert [line.split()[0] for line in pasted.stdout.splitlines()[:1]] == ["base"]
+        assert all(name in pasted.stdout for name in server.names)
+        server.process.kill()
+        with pytest.raises(Prerequisite, match="vLLM stopped"):
+            server.wait()
+        with pytest.raises(Prerequisite, match="a request to /completions failed"):
+            server.request("/completions", {"model": "base", **body})
     circuit = spread_circuit(model, 20)
     expected = [logits(model.module), hooked_logits(model, circuit, 0.0), hooked_logits(model, circuit, 2.0)]
     best = [float(each[0, -1].log_softmax(-1).max()) for each in expected]
     assert tops == pytest.approx(best, abs=TOLERANCE)
+
+
+def test_an_evaluation_by_vllm_gives_the_answers_of_transformers(model, tmp_path, monkeypatch):
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    folder = save(spread_circuit(model, 20), tmp_path / "talk")
+    settings = RunSettings(
+        model=str(tmp_path / "base"),
+        behaviour=str(write_contrast(tmp_path / "asking.jsonl")),
+        detector="contains:(?s).*",
+        multiplier=2.0,
+        limit=4,
+        decoding=Decoding(max_new_tokens=6),
+    )
+    arguments = ("--enforce-eager", "--max-model-len", "128", "--dtype", "float32")
+    choice = EngineChoice("vllm", ServeOptions(port=8767, start_seconds=600, arguments=arguments))
+    answers = []
+    for output, engine in ((tmp_path / "here", EngineChoice()), (tmp_path / "there", choice)):
+        evaluate(folder, settings, output, engine=engine)
+        rows = list(read_jsonl(output / "results.jsonl"))
+        answers.append(
+            {
+                (row["condition"], row["pile"], row["prompt_id"]): (row["text"], row["tokens"], row["finish"])
+                for row in rows
+            }
+        )
+    assert answers[0] == answers[1]
+    assert len(answers[0]) == 5 * 4
 
 
 def test_a_server_that_does_not_start_says_why(model, tmp_path):

@@ -10,8 +10,9 @@ import os
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from neuroswitch.errors import Prerequisite
 
@@ -19,6 +20,8 @@ BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 """HTTP statuses after which the same request may succeed later."""
 
 LONGEST_PAUSE = 60.0
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +66,31 @@ def ask(endpoint: Endpoint, messages: Sequence[Mapping[str, str]]) -> str:
     Raises:
         Prerequisite: The endpoint rejects the request, or fails at every attempt.
     """
+    body = {"model": endpoint.model, "messages": list(messages), "temperature": 0}
+    return post(endpoint, "/chat/completions", body, _text_of)
+
+
+def post(endpoint: Endpoint, path: str, body: Mapping[str, Any], parse: Callable[[Any], Answer]) -> Answer:
+    """Post a request, again and again while the server is busy, and return what `parse` reads in the reply.
+
+    Args:
+        endpoint: Whom to ask.
+        path: What follows the base address.
+        body: Sent as JSON.
+        parse: From the JSON of the reply; a ValueError, LookupError or TypeError of it is a failed attempt.
+
+    Raises:
+        Prerequisite: The endpoint rejects the request, or fails at every attempt.
+    """
+    return _send(endpoint, path, json.dumps(body).encode(), parse)
+
+
+def get(endpoint: Endpoint, path: str, parse: Callable[[Any], Answer]) -> Answer:
+    """Get something, as patiently as `post`."""
+    return _send(endpoint, path, None, parse)
+
+
+def _send(endpoint: Endpoint, path: str, body: bytes | None, parse: Callable[[Any], Answer]) -> Answer:
     if not endpoint.url.startswith(("http://", "https://")):
         raise Prerequisite(
             "not the address of an endpoint", found=endpoint.url, expected="http://... or https://..."
@@ -70,7 +98,7 @@ def ask(endpoint: Endpoint, messages: Sequence[Mapping[str, str]]) -> str:
     pause, found = endpoint.pause, ""
     for attempt in range(endpoint.attempts):
         try:
-            return _ask_once(endpoint, messages)
+            return _send_once(endpoint, path, body, parse)
         except _Busy as busy:
             found = str(busy)
             if attempt + 1 < endpoint.attempts:
@@ -83,16 +111,15 @@ def ask(endpoint: Endpoint, messages: Sequence[Mapping[str, str]]) -> str:
     )
 
 
-def _ask_once(endpoint: Endpoint, messages: Sequence[Mapping[str, str]]) -> str:
-    body = {"model": endpoint.model, "messages": list(messages), "temperature": 0}
+def _send_once(endpoint: Endpoint, path: str, body: bytes | None, parse: Callable[[Any], Answer]) -> Answer:
     headers = {"Content-Type": "application/json"}
     if key := os.environ.get(endpoint.key_variable):
         headers["Authorization"] = f"Bearer {key}"
-    address = endpoint.url.rstrip("/") + "/chat/completions"
-    request = urllib.request.Request(address, json.dumps(body).encode(), headers)  # noqa: S310  checked above
+    address = endpoint.url.rstrip("/") + path
+    request = urllib.request.Request(address, body, headers)  # noqa: S310  checked above
     try:
         with urllib.request.urlopen(request, timeout=endpoint.timeout) as response:  # noqa: S310
-            return _text_of(response.read())
+            return _parsed(response.read(), parse)
     except urllib.error.HTTPError as error:
         with error:
             detail = f"HTTP {error.code}: {error.read(300).decode(errors='replace')}"
@@ -107,11 +134,15 @@ def _ask_once(endpoint: Endpoint, messages: Sequence[Mapping[str, str]]) -> str:
         raise _Busy(f"{type(error).__name__}: {error}") from error
 
 
-def _text_of(body: bytes) -> str:
+def _parsed(body: bytes, parse: Callable[[Any], Answer]) -> Answer:
     try:
-        content = json.loads(body)["choices"][0]["message"]["content"]
+        return parse(json.loads(body))
     except (ValueError, LookupError, TypeError) as error:
-        raise _Busy(f"not a chat completion: {body[:80]!r}") from error
+        raise _Busy(f"not the expected reply: {body[:80]!r}") from error
+
+
+def _text_of(reply: Any) -> str:
+    content = reply["choices"][0]["message"]["content"]
     return content if isinstance(content, str) else ""
 
 

