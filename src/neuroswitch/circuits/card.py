@@ -19,6 +19,7 @@ CONDITIONS = {
     "steered": "circuit scaled",
     "random": "random circuits, pooled over seeds",
 }
+BENIGN = {"baseline": "benign prompts, unsteered", "steered": "benign prompts, circuit scaled"}
 
 LIMITS = """\
 * It belongs to one checkpoint. On another one, a fine-tune included, it changes arbitrary neurons; neuroswitch
@@ -132,16 +133,37 @@ or, at any multiplier:
 def _measured(summary: Mapping[str, Any] | None) -> str:
     if summary is None:
         return "Nothing was measured for this card."
+    benign = summary.get("benign", {})
+    found = {
+        **{words: summary.get(name) for name, words in CONDITIONS.items()},
+        **{words: benign.get(name) for name, words in BENIGN.items()},
+    }
     rows = [
-        f"| {words} | {_percent(summary[name], 'rate')} | {_percent(summary[name], 'low')} to "
-        f"{_percent(summary[name], 'high')} | {summary[name]['n']} |"
-        for name, words in CONDITIONS.items()
-        if name in summary
+        f"| {words} | {_percent(rate, 'rate')} | {_percent(rate, 'low')} to {_percent(rate, 'high')} "
+        f"| {rate['n']} |"
+        for words, rate in found.items()
+        if rate is not None
     ]
-    multiplier = summary.get("circuit", {}).get("multiplier")
-    detector = summary.get("provenance", {}).get("detector", "unknown")
     table = "\n".join(["| condition | shows the behaviour | 95 % interval | n |", "|---|---|---|---|", *rows])
-    return f"Multiplier {multiplier}; held-out prompts; judged by: {detector}.\n\n{table}"
+    return f"{_how(summary)}\n\n{table}"
+
+
+def _how(summary: Mapping[str, Any]) -> str:
+    """Say how the rates of a run were obtained, as far as its summary does."""
+    provenance, prompts = summary.get("provenance", {}), summary.get("prompts", {})
+    decoding = summary.get("settings", {}).get("decoding", {})
+    # a file by its name only: where it lies on somebody's disk is nobody's business
+    asked = Path(str(prompts["test_prompts"])).name if "test_prompts" in prompts else None
+    parts = {
+        "multiplier": summary.get("circuit", {}).get("multiplier"),
+        "held-out prompts": asked,
+        "new tokens at most": decoding.get("max_new_tokens"),
+        "p (McNemar, steered against unsteered)": summary.get("tests", {}).get("steered", {}).get("p"),
+        "date": str(provenance.get("date", ""))[:10] or None,
+        "judged by": provenance.get("detector", "unknown"),
+    }
+    said = {name: f"{value:.2g}" if isinstance(value, float) else value for name, value in parts.items()}
+    return "\n".join(f"* {name}: {value}" for name, value in said.items() if value is not None)
 
 
 def _percent(measured: Mapping[str, Any], key: str) -> str:

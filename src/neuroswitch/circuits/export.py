@@ -29,7 +29,7 @@ def export(
         circuit: Which neurons.
         base: The model it was made for. A name (folder, Hub id, "demo") loads no weights: those that
             are needed are read from the checkpoint, one tensor at a time. For the form "gguf" the
-            `.gguf` file to change a copy of.
+            `.gguf` file to change a copy of; for other forms such a file is converted as `load` does.
         form: "ia3", "lora", "weights", "gguf-lora", "gguf", "mlx", or a plug-in's.
         destination: Folder to write, or file for the two GGUF forms. It appears when it is complete.
         multiplier: What the neurons are multiplied by; 0 ablates them.
@@ -51,15 +51,15 @@ def export(
         raise ValueError(f"a multiplier must be finite, not {multiplier}")
     require_neurons(circuit)
     exporter = exporters.get(form)
-    known = base if isinstance(base, LanguageModel) else _named(base)
+    known = base if isinstance(base, LanguageModel) else _named(base, form)
     if isinstance(known, LanguageModel):
         check_model(circuit, known)
     return exporter(circuit, known, Path(destination), multiplier)
 
 
-def _named(base: str | Path) -> LanguageModel | Path:
-    """Find a base model by name, without its weights; a GGUF file stays a path."""
+def _named(base: str | Path, form: str) -> LanguageModel | Path:
+    """Find a base model by name, without its weights; the GGUF file that is to be copied stays a path."""
     path = Path(base)
-    return (
-        path if path.suffix == ".gguf" and path.is_file() else load(base, options=LoadOptions(device="meta"))
-    )
+    if form == "gguf" and path.suffix == ".gguf" and path.is_file():
+        return path
+    return load(base, options=LoadOptions(device="meta"))

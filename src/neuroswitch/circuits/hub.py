@@ -6,7 +6,9 @@ returned. Knows repositories and folders; does not know what a circuit does.
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
@@ -15,10 +17,11 @@ from neuroswitch.circuits.adapter import CONFIG
 from neuroswitch.circuits.card import CardFacts, render
 from neuroswitch.circuits.files import OWNED, load
 from neuroswitch.circuits.folders import updated_folder
-from neuroswitch.errors import NeuroswitchError, Prerequisite
+from neuroswitch.errors import BadRun, NeuroswitchError, Prerequisite
 from neuroswitch.storage import write_atomic
 
 CARD = "README.md"
+SUMMARY = "summary.json"
 TRAVELLING = (*OWNED, CARD)
 
 
@@ -111,6 +114,42 @@ def _unreachable(repository: str, error: Exception, instead: str) -> Neuroswitch
     )
 
 
+def find_facts(folder: str | Path, summary: str | Path | None = None, *, license: str = "other") -> CardFacts:
+    """Find what a circuit's card can state.
+
+    Args:
+        folder: The circuit.
+        summary: `summary.json` of a run or evaluation of it. None takes the one beside the folder, which
+            is where `run` puts it, if it is of this circuit.
+        license: As in `CardFacts`.
+
+    Raises:
+        BadCircuit: The folder is no circuit.
+        BadRun: The summary that was named is of another circuit, or of no run.
+        Prerequisite: It cannot be read.
+    """
+    made = json.loads(json.dumps(load(folder).provenance.to_json()))
+    beside = Path(folder).resolve().parent / SUMMARY
+    path = Path(summary) if summary is not None else beside
+    if summary is None and not beside.is_file():
+        return CardFacts(license=license)
+    found = read_summary(path).summary or {}
+    if found.get("kind") == "run" and found["provenance"].get("circuit") == made:
+        return CardFacts(license=license, summary=found)
+    if summary is None:
+        return CardFacts(license=license)
+    raise BadRun(
+        f"{path} does not say what this circuit does",
+        found=f"a summary of kind {found.get('kind')!r}, of the circuit made {_made(found)}",
+        expected=f"the run or evaluation of the circuit made {made['date']}",
+        do="name the summary.json that `run` or `evaluate` wrote for this circuit",
+    )
+
+
+def _made(summary: Mapping[str, Any]) -> str:
+    return str(summary.get("provenance", {}).get("circuit", {}).get("date", "at an unknown time"))
+
+
 def read_summary(path: str | Path) -> CardFacts:
     """Take what was measured from a run's `summary.json`.
 
@@ -118,8 +157,8 @@ def read_summary(path: str | Path) -> CardFacts:
         Prerequisite: The file is missing or not JSON.
     """
     try:
-        return CardFacts(summary=json.loads(Path(path).read_text()))
-    except (OSError, ValueError) as error:
+        return CardFacts(summary=dict(json.loads(Path(path).read_text())))
+    except (OSError, ValueError, TypeError) as error:
         raise Prerequisite(
             f"{path} cannot be read as a summary", found=str(error), do="name the summary.json of a run"
         ) from error

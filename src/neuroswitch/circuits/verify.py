@@ -21,10 +21,10 @@ from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.comparison import Cause, NeuronCheck, compare, find_cause
 from neuroswitch.circuits.files import load, load_fingerprint
 from neuroswitch.circuits.fingerprint import take_of
-from neuroswitch.errors import Prerequisite, WrongModel
+from neuroswitch.errors import BadPrompts, Prerequisite, WrongModel
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.reading import read_neurons
-from neuroswitch.prompts import ContrastSet, Prompt
+from neuroswitch.prompts import ContrastSet, Prompt, builtin_names
 
 BATCH = 16
 
@@ -133,6 +133,7 @@ def verify(
 
     Raises:
         BadCircuit: The folder is damaged.
+        BadPrompts: The circuit was found with other prompts.
         WrongModel: The checkpoint has other neurons.
         Prerequisite: The circuit was saved without a fingerprint.
     """
@@ -148,6 +149,13 @@ def verify(
             found=f"{model.layout.size} neurons in {len(model.layout.sites)} sites",
             expected=f"{circuit.layout.size} neurons in {len(circuit.layout.sites)} sites",
         )
+    if contrast is not None and contrast.sha256 != circuit.provenance.prompts_sha256:
+        raise BadPrompts(
+            "the circuit was found with other prompts, so there is nothing to compare with",
+            found=f"{contrast.name}, sha256 {contrast.sha256}",
+            expected=f"{circuit.provenance.contrast}, sha256 {circuit.provenance.prompts_sha256}",
+            do="name the file it was found with, or compare weights only",
+        )
     after = take_of(model, before.ids)
     finding = find_cause(circuit, before, after)
     digests = (circuit.provenance.model.get("weights_sha256"), model.identity.weights_sha256)
@@ -158,6 +166,19 @@ def verify(
         same_weights=digests[0] == digests[1] if all(digests) else None,
         response=None if contrast is None else remeasure(circuit, model, contrast, chat),
     )
+
+
+def own_prompts(folder: str | Path) -> ContrastSet | None:
+    """Return the prompts that a circuit was found with, if they are a built-in set that has not changed since.
+
+    Raises:
+        BadCircuit: The folder is damaged.
+    """
+    made = load(folder).provenance
+    if made.contrast not in builtin_names():
+        return None
+    contrast = ContrastSet.builtin(made.contrast)
+    return contrast if contrast.sha256 == made.prompts_sha256 else None
 
 
 def remeasure(circuit: Circuit, model: LanguageModel, contrast: ContrastSet, chat: ChatFormat) -> Response:

@@ -4,7 +4,21 @@ import sys
 
 import typer
 
-from neuroswitch.cli import chat, compare, compare_models, discover, doctor, evaluate, inspect, report, run
+from neuroswitch.cli import (
+    chat,
+    compare,
+    compare_models,
+    discover,
+    doctor,
+    evaluate,
+    export,
+    inspect,
+    report,
+    run,
+    serve,
+    share,
+    verify,
+)
 from neuroswitch.cli.console import errors
 from neuroswitch.errors import NeuroswitchError
 
@@ -24,6 +38,11 @@ app.command()(chat.chat)
 app.command("inspect")(inspect.inspect_circuit)
 app.command()(report.report)
 app.command()(doctor.doctor)
+app.command()(export.export)
+app.command()(verify.verify)
+app.command()(share.push)
+app.command()(share.pull)
+app.command()(serve.serve)
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""

@@ -27,11 +27,15 @@ def evaluate(  # noqa: PLR0913  one parameter per option of the command line
     revision: o.Revision = None,
     dtype: o.Dtype = "auto",
     device: o.Device = "auto",
+    engine: o.Engine = "transformers",
+    vllm: o.VllmArguments = None,
 ) -> None:
     """Measure a saved circuit on held-out prompts, beside the untouched model and a random circuit."""
     from neuroswitch.chat import ChatFormat
     from neuroswitch.generation import Decoding
+    from neuroswitch.integrations.serve import ServeOptions
     from neuroswitch.models.loading import LoadOptions
+    from neuroswitch.pipeline.engines import EngineChoice
     from neuroswitch.pipeline.run import evaluate as evaluate_pipeline
     from neuroswitch.pipeline.settings import RunSettings
 
@@ -47,4 +51,8 @@ def evaluate(  # noqa: PLR0913  one parameter per option of the command line
         decoding=Decoding(max_new_tokens=max_new_tokens, batch_size=batch_size),
         chat=ChatFormat(system=system, thinking=thinking),
     )
-    show_run(lambda progress: evaluate_pipeline(circuit, settings, output, progress=progress), output)
+    choice = EngineChoice(engine, ServeOptions(arguments=tuple(vllm or ())))
+    show_run(
+        lambda progress: evaluate_pipeline(circuit, settings, output, engine=choice, progress=progress),
+        output,
+    )

@@ -1,5 +1,6 @@
 """Options that several commands share, written once."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -39,8 +40,39 @@ Sites = Annotated[
     typer.Option(help="Where the neurons are, if they are not found: model.layers.{layer}.ffn.out"),
 ]
 TrustRemoteCode = Annotated[bool, typer.Option(help="Run code that comes with the model. Off: never.")]
+Stream = Annotated[
+    bool,
+    typer.Option(
+        "--stream", help="Read the checkpoint layer by layer, if it is larger than memory. Name a --ranking."
+    ),
+]
 System = Annotated[str | None, typer.Option(help="System prompt.")]
 Thinking = Annotated[bool | None, typer.Option(help="Thinking mode of the chat template.")]
+VllmArguments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--vllm", help="A further argument of vLLM's server, as --vllm=--max-model-len=4096; repeatable."
+    ),
+]
+Engine = Annotated[
+    str,
+    typer.Option(help="Who answers: transformers, vllm (started here), or the URL of a `neuroswitch serve`."),
+]
+
+
+def parse_multipliers(text: str) -> tuple[float, ...]:
+    """Read multipliers, separated by commas.
+
+    Raises:
+        BadPrompts: One is no finite number.
+    """
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        found = (math.nan,)
+    if not all(map(math.isfinite, found)):
+        raise BadPrompts("these are no multipliers", found=repr(text), expected="numbers such as 0,2")
+    return found
 
 
 def parse_size(text: str) -> float:

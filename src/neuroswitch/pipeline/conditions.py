@@ -1,7 +1,6 @@
 """One condition of an experiment: prompts answered in one state of the model, labelled, on disk."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,10 @@ from neuroswitch.chat import ChatFormat
 from neuroswitch.completions import Journal
 from neuroswitch.evaluation.detectors import Detector
 from neuroswitch.evaluation.intervals import mcnemar
-from neuroswitch.generation import Decoding, generate
+from neuroswitch.generation import Decoding
 from neuroswitch.methods.base import Intervention
 from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.pipeline.engines import Asking, Engine, LocalEngine
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
 
@@ -31,6 +31,7 @@ class Bench:
         chat: System prompt and thinking mode.
         progress: Told after each batch.
         key: Columns that tell this bench's rows from others in the file, besides condition and pile.
+        engine: Who answers; None is the model itself, in this process.
     """
 
     model: LanguageModel
@@ -40,6 +41,12 @@ class Bench:
     chat: ChatFormat
     progress: Progress = silent
     key: Mapping[str, str] = field(default_factory=dict)
+    engine: Engine | None = None
+
+    @property
+    def answered_by(self) -> str:
+        """Say who answers, for reports."""
+        return (self.engine or LocalEngine(self.model)).name
 
     def answers(
         self,
@@ -63,18 +70,13 @@ class Bench:
         journal = Journal(self.results, key, self.detector.annotate)
         rows = {row["prompt_id"]: row for row in journal.rows()}
         if any(prompt.id not in rows for prompt in prompts):
-            state = intervention.applied(self.model) if intervention else nullcontext()
-            with state:
-                generate(
-                    self.model,
-                    prompts,
-                    decoding=self.decoding,
-                    chat=self.chat,
-                    journal=journal,
-                    progress=lambda _, done, total: self.progress(
-                        f"answer, {condition}, {pile}", done, total
-                    ),
-                )
+            asking = Asking(
+                journal,
+                self.decoding,
+                self.chat,
+                lambda _, done, total: self.progress(f"answer, {condition}, {pile}", done, total),
+            )
+            (self.engine or LocalEngine(self.model)).answer(prompts, intervention, asking)
             rows = {row["prompt_id"]: row for row in journal.rows()}
         return [rows[prompt.id] for prompt in prompts]
 

@@ -4,7 +4,7 @@ Every answer is on disk when it has been given, and the folder can be continued:
 settings again and only what is missing is computed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,14 @@ from neuroswitch.discovery.rankings import RANKINGS, rank
 from neuroswitch.discovery.selection import select
 from neuroswitch.evaluation.preflight import check_baseline
 from neuroswitch.evaluation.summary import rate
+from neuroswitch.methods.base import Intervention
 from neuroswitch.methods.cna import Scaling
 from neuroswitch.methods.random import RandomControl
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.loading import load as load_model
 from neuroswitch.pipeline.behaviour import Behaviour, find_behaviour
 from neuroswitch.pipeline.conditions import Bench, Row
+from neuroswitch.pipeline.engines import LOCALLY, EngineChoice, circuit_name, open_engine
 from neuroswitch.pipeline.settings import RunSettings, claim_folder
 from neuroswitch.pipeline.summary import Conditions, summarise
 from neuroswitch.progress import Progress, silent
@@ -50,14 +52,19 @@ def run(settings: RunSettings, output: Path, *, progress: Progress = silent) -> 
         BadRun: The folder holds a run with other settings.
         BadPrompts: Prompts are malformed, or test prompts are among the discovery prompts.
     """
-    job = _start(settings, output, settings.to_json(), progress)
+    job = _start(_prepare(settings, output, settings.to_json(), progress))
     folder = output / CIRCUIT
     circuit = find_circuit(job.bench.model, job.behaviour, settings, folder, progress=progress)
     return _finish(job, circuit, settings, output)
 
 
 def evaluate(
-    circuit: str | Path, settings: RunSettings, output: Path, *, progress: Progress = silent
+    circuit: str | Path,
+    settings: RunSettings,
+    output: Path,
+    *,
+    engine: EngineChoice = LOCALLY,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Show what scaling a saved circuit does, on prompts it was not found with.
 
@@ -65,17 +72,32 @@ def evaluate(
         circuit: Folder of the circuit.
         settings: As for `run`; ranking and size are the circuit's own.
         output: Folder for the results; an interrupted evaluation in it is continued.
+        engine: Who answers. For all but "transformers" no weights are loaded here.
         progress: Told after each batch of each stage.
 
     Raises:
         BadCircuit: The circuit cannot be read.
         WrongModel: It was made for another model.
+        Prerequisite: The engine does not start, lacks a model, or died; answers so far are kept.
     """
-    asked = {**settings.to_json(), "circuit": str(Path(circuit).resolve())}
+    asked = {**settings.to_json(), "circuit": str(Path(circuit).resolve()), **engine.to_json()}
     found = load(circuit)
-    job = _start(settings, output, asked, progress)
-    check_model(found, job.bench.model)
-    return _finish(job, found, settings, output)
+    ready = _prepare(settings, output, asked, progress, elsewhere=not engine.local)
+    check_model(found, ready.bench.model)
+    circuits = {circuit_name(circuit): found}
+    interventions: list[Intervention] = [Scaling(found, settings.multiplier), *controls_of(found, settings)]
+    with open_engine(engine, ready.bench.model, interventions, circuits, progress=progress) as answering:
+        job = _start(replace(ready, bench=replace(ready.bench, engine=answering)))
+        return _finish(job, found, settings, output)
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A run whose folder is claimed and whose model is loaded."""
+
+    bench: Bench
+    behaviour: Behaviour
+    tests: Piles
 
 
 @dataclass(frozen=True)
@@ -89,12 +111,21 @@ class _Job:
     warnings: tuple[str, ...]
 
 
-def _start(settings: RunSettings, output: Path, asked: dict[str, Any], progress: Progress) -> _Job:
+def _prepare(
+    settings: RunSettings, output: Path, asked: dict[str, Any], progress: Progress, *, elsewhere: bool = False
+) -> _Ready:
+    """Find the prompts and load the model; its structure only, if it answers elsewhere."""
     behaviour = find_behaviour(settings.behaviour, settings.detector)
     tests = held_out(behaviour, settings)
     claim_folder(output, asked)
-    model = load_model(settings.model, options=settings.loading, progress=progress)
+    loading = replace(settings.loading, device="meta") if elsewhere else settings.loading
+    model = load_model(settings.model, options=loading, progress=progress)
     bench = Bench(model, behaviour.detector, output / RESULTS, settings.decoding, settings.chat, progress)
+    return _Ready(bench, behaviour, tests)
+
+
+def _start(ready: _Ready) -> _Job:
+    bench, behaviour, tests = ready.bench, ready.behaviour, ready.tests
     baseline = bench.answers("baseline", "positive", tests.positive)
     warnings = check_baseline(rate(baseline, behaviour.detector), behaviour=behaviour.name)
     return _Job(bench, behaviour, tests, baseline, warnings)
@@ -111,6 +142,7 @@ def _finish(job: _Job, circuit: Circuit, settings: RunSettings, output: Path) ->
         benign_steered=bench.answers("steered", "negative", tests.negative, scaling),
     )
     summary = summarise(bench.model, job.behaviour, settings, circuit, conditions, warnings=job.warnings)
+    summary["provenance"]["engine"] = bench.answered_by
     write_json(output / SUMMARY, summary)
     rebuild(output)
     return summary
@@ -147,18 +179,19 @@ def find_circuit(
     )
     statistics = collect(model, behaviour.contrast, reading, progress=progress)
     circuit = select(rank(statistics, settings.ranking, model), settings.size)
-    save(circuit, folder, multiplier=settings.multiplier)
+    save(circuit, folder, model=model, multiplier=settings.multiplier)
     return circuit
+
+
+def controls_of(circuit: Circuit, settings: RunSettings) -> list[RandomControl]:
+    """Return the random circuits to try beside a circuit."""
+    seeds = range(settings.seed, settings.seed + settings.controls)
+    return [RandomControl(circuit, settings.multiplier, seed) for seed in seeds]
 
 
 def _controls(bench: Bench, circuit: Circuit, settings: RunSettings, tests: Piles) -> list[list[Row]]:
     """Answer the positive prompts under random circuits, one list of rows per seed."""
     return [
-        bench.answers(
-            f"random:{seed}",
-            "positive",
-            tests.positive,
-            RandomControl(circuit, settings.multiplier, seed),
-        )
-        for seed in range(settings.seed, settings.seed + settings.controls)
+        bench.answers(f"random:{control.seed}", "positive", tests.positive, control)
+        for control in controls_of(circuit, settings)
     ]

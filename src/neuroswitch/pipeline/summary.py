@@ -88,7 +88,9 @@ def summarise(
 def circuit_facts(model: LanguageModel, circuit: Circuit, multiplier: float) -> dict[str, Any]:
     """Describe a circuit: its size, its layers, its strongest neurons with the tokens they promote."""
     strongest = circuit.strongest(TOP)
-    tokens = promoted_tokens(model, strongest)
+    # without weights in memory it is not known what a neuron promotes
+    known = model.module.device.type != "meta"
+    tokens = promoted_tokens(model, strongest) if known else [[]] * len(strongest)
     layers = range(max(site.layer for site in circuit.layout.sites) + 1)
     by_layer = circuit.by_layer()
     top = [
