@@ -9,17 +9,24 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from neuroswitch.progress import Progress
+from neuroswitch.processes import is_first
+from neuroswitch.progress import Progress, silent
 from neuroswitch.reporting.measures import measured, taken
 from neuroswitch.reporting.words import between, p_value, percent
 
-console = Console()
+console = Console(quiet=not is_first())
 errors = Console(stderr=True)
 
 
 @contextmanager
 def bars() -> Iterator[Progress]:
-    """Show one bar per stage while the block is open; yield what library functions report to."""
+    """Show one bar per stage while the block is open; yield what library functions report to.
+
+    Of several processes the first one draws.
+    """
+    if not is_first():
+        yield silent
+        return
     columns = (
         TextColumn("{task.description:<34}"),
         BarColumn(bar_width=28),

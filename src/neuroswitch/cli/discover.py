@@ -5,6 +5,7 @@ from pathlib import Path
 from neuroswitch.cli import options as o
 from neuroswitch.cli.console import bars, console
 from neuroswitch.cli.inspect import layers_table
+from neuroswitch.processes import written_once
 
 
 def discover(  # noqa: PLR0913  one parameter per option of the command line
@@ -23,6 +24,7 @@ def discover(  # noqa: PLR0913  one parameter per option of the command line
     device: o.Device = "auto",
     sites: o.Sites = None,
     trust_remote_code: o.TrustRemoteCode = False,
+    stream: o.Stream = False,
 ) -> None:
     """Find the neurons behind a behaviour and save them as a circuit folder."""
     from neuroswitch.chat import ChatFormat
@@ -31,6 +33,7 @@ def discover(  # noqa: PLR0913  one parameter per option of the command line
     from neuroswitch.pipeline.behaviour import find_behaviour
     from neuroswitch.pipeline.run import find_circuit
     from neuroswitch.pipeline.settings import RunSettings, claim_folder
+    from neuroswitch.pipeline.streamed import find_circuit_streamed
 
     settings = RunSettings(
         model=model,
@@ -45,9 +48,13 @@ def discover(  # noqa: PLR0913  one parameter per option of the command line
         chat=ChatFormat(system=system, thinking=thinking),
     )
     found = find_behaviour(behaviour, detector)
-    claim_folder(output, settings.to_json())
+    with written_once(output) as folder:
+        claim_folder(folder, settings.to_json())
     with bars() as progress:
-        loaded = load_model(model, options=settings.loading, progress=progress)
-        circuit = find_circuit(loaded, found, settings, output, progress=progress)
+        if stream:
+            circuit = find_circuit_streamed(found, settings, output, progress=progress)
+        else:
+            loaded = load_model(model, options=settings.loading, progress=progress)
+            circuit = find_circuit(loaded, found, settings, output, progress=progress)
     console.print(layers_table(circuit))
     console.print(f"Circuit: {output.resolve()}", soft_wrap=True)

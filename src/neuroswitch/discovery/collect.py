@@ -2,7 +2,8 @@
 
 Each prompt is read at its last token, in right-padded batches of similar length. The body of
 the LM head never runs; where next-token probabilities are asked for, it runs on that one token.
-Memory grows with the model and the batch, never with the number of prompts.
+Memory grows with the model and the batch, never with the number of prompts. Processes that
+torchrun started split the batches, and all of them get the statistics of all prompts.
 
 Source: contrastive pair search of Herring, Naviasky & Malhotra (arXiv:2605.12290), steps 1-3.
 """
@@ -16,11 +17,14 @@ from torch import Tensor
 
 from neuroswitch.chat import ChatFormat, encode, read_token
 from neuroswitch.discovery.responses import Gathering, Shows, gather_contributions
+from neuroswitch.discovery.shared import own_batches, whole
 from neuroswitch.discovery.statistics import ClassStatistics, Contribution, Moments, NeuronStatistics
 from neuroswitch.discovery.universal import universal_neurons
 from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.memory import fitting_batch, in_halves
 from neuroswitch.models.output import next_token_probabilities
 from neuroswitch.models.prefix import compute_prefix
+from neuroswitch.models.processes import team_of
 from neuroswitch.models.reading import LastToken, read_last_token
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import ContrastSet, Prompt, diverse_prompts
@@ -32,14 +36,15 @@ class Reading:
 
     Attributes:
         chat: System prompt and thinking mode.
-        batch_size: Prompts per forward pass; the numbers do not depend on it.
+        batch_size: Prompts per forward pass; the numbers do not depend on it. None takes what fits into
+            the memory that is free; either is halved where memory runs out.
         needs: What to collect beyond neurons: `next_token`, `contribution` (a ranking's `needs`).
         shows: Says which responses show the behaviour; None counts every response to a positive prompt.
         gathering: How responses are gathered where contributions are needed.
     """
 
     chat: ChatFormat = ChatFormat()
-    batch_size: int = 32
+    batch_size: int | None = None
     needs: frozenset[str] = frozenset({"next_token", "contribution"})
     shows: Shows | None = None
     gathering: Gathering = Gathering()
@@ -88,9 +93,14 @@ def class_statistics(
     progress: Progress = silent,
     stage: str = "read prompts",
 ) -> ClassStatistics:
-    """Collect the statistics of one pile of prompts."""
+    """Collect the statistics of one pile of prompts; all processes of a team get those of all prompts.
+
+    Raises:
+        BadPrompts: The pile is empty.
+    """
     batches = read_batches(model, prompts, reading, progress=progress, stage=stage)
-    return reduce(ClassStatistics.merge, (_of_batch(model, batch, reading) for batch in batches))
+    own = reduce(_merge, (_of_batch(model, batch, reading) for batch in batches), None)
+    return whole(own, team_of(model))
 
 
 def read_batches(
@@ -101,13 +111,19 @@ def read_batches(
     progress: Progress,
     stage: str,
 ) -> Iterator[LastToken]:
-    """Read prompts batch by batch, sorted by length so that little is padded."""
+    """Read prompts batch by batch, sorted by length so that little is padded.
+
+    In a team of processes each reads its own batches; where memory runs out, a batch comes in halves.
+    """
     ids = sorted((encode(model.tokenizer, prompt, reading.chat) for prompt in prompts), key=len)
     prefix = compute_prefix(model, ids)
-    for start in range(0, len(ids), reading.batch_size):
-        batch = ids[start : start + reading.batch_size]
-        yield read_last_token(model, batch, prefix)
-        progress(stage, start + len(batch), len(ids))
+    size = reading.batch_size or fitting_batch(model, max(map(len, ids), default=1))
+    batches = own_batches(len(ids), size, team_of(model))
+    done, total = 0, sum(map(len, batches))
+    for batch in batches:
+        yield from in_halves(lambda part: read_last_token(model, part, prefix), [ids[i] for i in batch])
+        done += len(batch)
+        progress(stage, done, total)
 
 
 def _of_batch(model: LanguageModel, batch: LastToken, reading: Reading) -> ClassStatistics:
@@ -120,9 +136,13 @@ def _of_batch(model: LanguageModel, batch: LastToken, reading: Reading) -> Class
     )
 
 
+def _merge(left: ClassStatistics | None, right: ClassStatistics) -> ClassStatistics:
+    return right if left is None else left.merge(right)
+
+
 def _universal(model: LanguageModel, reading: Reading, progress: Progress) -> Tensor:
     batches = read_batches(model, diverse_prompts(), reading, progress=progress, stage="read diverse prompts")
-    return universal_neurons(batch.neurons for batch in batches)
+    return universal_neurons((batch.neurons for batch in batches), team=team_of(model))
 
 
 def _contribution(

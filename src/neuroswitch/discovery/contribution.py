@@ -18,11 +18,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neuroswitch.discovery.shared import merged, own_batches
 from neuroswitch.discovery.statistics import Moments
 from neuroswitch.models.columns import columns
 from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.memory import in_halves
 from neuroswitch.models.output import log_probability_gradient
 from neuroswitch.models.prefix import Prefix, compute_prefix
+from neuroswitch.models.processes import team_of
 from neuroswitch.models.reading import read_tokens, weighted_by_router
 from neuroswitch.progress import Progress, silent
 
@@ -41,6 +44,7 @@ def contributions(
     model: LanguageModel,
     responses: Sequence[Response],
     *,
+    batch_size: int = 32,
     progress: Progress = silent,
     stage: str = "read responses",
 ) -> Moments:
@@ -48,7 +52,8 @@ def contributions(
 
     Args:
         model: The model, untouched.
-        responses: Prompts with the answers whose tokens are explained.
+        responses: Prompts with the answers whose tokens are explained; the same in every process.
+        batch_size: Responses read together at most; halved where memory runs out.
         progress: Told after each batch.
         stage: What to call the work.
 
@@ -57,14 +62,18 @@ def contributions(
     """
     whole = [[*response.prompt, *response.tokens] for response in responses]
     prefix = compute_prefix(model, [response.prompt for response in responses])
-    size = _batch_size(model, responses)
+    size, team = min(batch_size, _fitting(model, responses)), team_of(model)
     order = sorted(range(len(responses)), key=lambda i: len(whole[i]))
     found: Moments | None = None
-    for start in range(0, len(order), size):
-        batch = [responses[i] for i in order[start : start + size]]
-        moments = Moments.of(_contributions(model, batch, prefix))
-        found = moments if found is None else found.merge(moments)
-        progress(stage, start + len(batch), len(order))
+    batches = own_batches(len(order), size, team)
+    done, total = 0, sum(map(len, batches))
+    for batch in batches:
+        chosen = [responses[order[i]] for i in batch]
+        for part in in_halves(lambda part: Moments.of(_contributions(model, part, prefix)), chosen):
+            found = part if found is None else found.merge(part)
+        done += len(batch)
+        progress(stage, done, total)
+    found = merged(found, team)
     if found is None:
         raise ValueError("no responses")
     return found
@@ -91,6 +100,6 @@ def _contributions(
     return result / lengths[:, None]
 
 
-def _batch_size(model: LanguageModel, responses: Sequence[Response]) -> int:
+def _fitting(model: LanguageModel, responses: Sequence[Response]) -> int:
     longest = max((len(response.tokens) for response in responses), default=1)
-    return max(1, min(32, MEMORY // (4 * longest * model.layout.size)))
+    return max(1, MEMORY // (4 * longest * model.layout.size))

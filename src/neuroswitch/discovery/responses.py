@@ -15,10 +15,12 @@ import torch
 
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.discovery.contribution import Response, contributions
+from neuroswitch.discovery.shared import every_answer, own_batches
 from neuroswitch.discovery.statistics import Contribution, Moments
 from neuroswitch.errors import WeakBehaviour
 from neuroswitch.generation import Decoding, generate_tokens
 from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.processes import team_of
 from neuroswitch.models.scaling import scaled_neurons
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Piles, Prompt
@@ -35,7 +37,7 @@ class Gathering:
         tokens: Tokens of each response that are looked at.
         rounds: How often the model answers the positive prompts; 1 is the untouched model only.
         provisional: Size of the circuit ablated between rounds, as a fraction of all neurons.
-        batch_size: Prompts answered together.
+        batch_size: Prompts answered, and answers read, together at most.
     """
 
     tokens: int = 16
@@ -66,21 +68,19 @@ def gather_contributions(
     Raises:
         WeakBehaviour: No response to a positive prompt shows the behaviour.
     """
-    answers = _responses(model, piles.negative, how, chat, None, progress)
-    negative = contributions(model, answers, progress=progress, stage="attribute negative answers")
+    ask = _Asking(model, how, chat, progress)
+    answers = ask.responses(piles.negative, None, _any)
+    negative = contributions(
+        model, answers, batch_size=how.batch_size, progress=progress, stage="attribute negative answers"
+    )
     positive: Moments | None = None
     for round_ in range(how.rounds):
         provisional = None if positive is None else _best(model, positive, negative, how.provisional)
-        answers = _responses(model, piles.positive, how, chat, provisional, progress)
-        found = [
-            one
-            for one, prompt in zip(answers, piles.positive, strict=True)
-            if _shown(model, one, prompt, shows)
-        ]
+        found = ask.responses(piles.positive, provisional, shows)
         if not found:
             break
         stage = f"attribute responses, round {round_ + 1}"
-        moments = contributions(model, found, progress=progress, stage=stage)
+        moments = contributions(model, found, batch_size=how.batch_size, progress=progress, stage=stage)
         positive = moments if positive is None else positive.merge(moments)
     if positive is None:
         raise WeakBehaviour(
@@ -91,25 +91,54 @@ def gather_contributions(
     return Contribution(positive, negative)
 
 
-def _responses(
-    model: LanguageModel,
-    prompts: Sequence[Prompt],
-    how: Gathering,
-    chat: ChatFormat,
-    ablated: torch.Tensor | None,
-    progress: Progress,
-) -> list[Response]:
-    ids = [encode(model.tokenizer, prompt, chat) for prompt in prompts]
-    decoding = Decoding(max_new_tokens=how.tokens, batch_size=how.batch_size)
-    state = nullcontext() if ablated is None else scaled_neurons(model, ablated, torch.zeros(len(ablated)))
-    with state:
-        tokens = generate_tokens(model, ids, decoding, progress=progress, stage="answer discovery prompts")
-    return [Response(prompt, answer) for prompt, answer in zip(ids, tokens, strict=True)]
+@dataclass(frozen=True)
+class _Asking:
+    """Lets a model answer piles of prompts; processes of a team answer a share each, and all get all."""
+
+    model: LanguageModel
+    how: Gathering
+    chat: ChatFormat
+    progress: Progress
+
+    def responses(
+        self, prompts: Sequence[Prompt], ablated: torch.Tensor | None, shows: Shows
+    ) -> list[Response]:
+        """Return the answers that show the behaviour, in the order of the prompts."""
+        team = team_of(self.model)
+        ids = [encode(self.model.tokenizer, prompt, self.chat) for prompt in prompts]
+        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
+        batches = own_batches(len(ids), self.how.batch_size, team)
+        places = [order[i] for batch in batches for i in batch]
+        size = max(map(len, batches), default=1)
+        answers = self._answers([ids[i] for i in places], size, ablated)
+        own = {
+            i: answer
+            for i, answer in zip(places, answers, strict=True)
+            if self._shown(answer, prompts[i], shows)
+        }
+        return [Response(ids[i], answer) for i, answer in sorted(every_answer(own, team).items())]
+
+    def _answers(
+        self, ids: Sequence[Sequence[int]], size: int, ablated: torch.Tensor | None
+    ) -> list[list[int]]:
+        decoding = Decoding(max_new_tokens=self.how.tokens, batch_size=size)
+        state = (
+            nullcontext()
+            if ablated is None
+            else scaled_neurons(self.model, ablated, torch.zeros(len(ablated)))
+        )
+        with state:
+            return generate_tokens(
+                self.model, ids, decoding, progress=self.progress, stage="answer discovery prompts"
+            )
+
+    def _shown(self, answer: Sequence[int], prompt: Prompt, shows: Shows) -> bool:
+        text = self.model.tokenizer.decode(list(answer), skip_special_tokens=True)
+        return shows(str(text), prompt.text)
 
 
-def _shown(model: LanguageModel, response: Response, prompt: Prompt, shows: Shows) -> bool:
-    text = model.tokenizer.decode(list(response.tokens), skip_special_tokens=True)
-    return shows(str(text), prompt.text)
+def _any(response: str, prompt: str | None) -> bool:
+    return True
 
 
 def _best(model: LanguageModel, positive: Moments, negative: Moments, fraction: float) -> torch.Tensor:

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from neuroswitch.errors import BadPrompts
+from neuroswitch.models.processes import ALONE, Team
 
 TOP_FRACTION = 0.001
 SHARE_OF_PROMPTS = 0.8
@@ -22,6 +23,7 @@ def universal_neurons(
     *,
     fraction: float = TOP_FRACTION,
     share: float = SHARE_OF_PROMPTS,
+    team: Team = ALONE,
 ) -> Bool[Tensor, " neurons"]:
     """Mark the neurons that are among the most active for most of the prompts.
 
@@ -29,6 +31,7 @@ def universal_neurons(
         batches: Neurons of diverse prompts at the last token, activation units, batch by batch.
         fraction: Size of each prompt's top set, as a fraction of all neurons.
         share: Share of the prompts whose top set must hold the neuron.
+        team: Processes whose prompts count together; each brings its own batches.
 
     Returns:
         One flag per neuron, shape (neurons,).
@@ -43,6 +46,9 @@ def universal_neurons(
         hits = torch.zeros(batch.shape[1], dtype=torch.int64) if hits is None else hits
         hits += torch.bincount(batch.abs().topk(count).indices.flatten(), minlength=batch.shape[1])
         prompts += len(batch)
-    if hits is None:
+    own = torch.zeros(0, dtype=torch.int64) if hits is None else torch.cat([torch.tensor([prompts]), hits])
+    counts = [part for part in team.gather(own) if len(part)]
+    if not counts:
         raise BadPrompts("universal neurons need diverse prompts", found="none", do="name a file with some")
-    return hits >= share * prompts
+    total = torch.stack(counts).sum(0)
+    return total[1:] >= share * total[0]

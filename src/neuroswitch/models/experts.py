@@ -130,7 +130,7 @@ class FusedExperts(Experts):
     @staticmethod
     def describes(module: nn.Module) -> bool:
         """Say whether the container is called with tokens, chosen experts and their weights."""
-        return _has_fused(module) and len(inspect.signature(module.forward).parameters) >= 3
+        return _has_fused(module) and _arguments(module) >= 3
 
     @property
     def written(self) -> Float[Tensor, "experts width hidden"]:
@@ -183,7 +183,7 @@ class ScoredInputExperts(FusedExperts):
     @staticmethod
     def describes(module: nn.Module) -> bool:
         """Say whether the container is called with tokens only."""
-        return _has_fused(module) and len(inspect.signature(module.forward).parameters) == 1
+        return _has_fused(module) and _arguments(module) == 1
 
     def routed(
         self, arguments: tuple[Tensor, ...], rows: Int64[Tensor, " tokens"]
@@ -211,7 +211,7 @@ class SharedExperts(FusedExperts):
     @staticmethod
     def describes(module: nn.Module) -> bool:
         """Say whether the container is called with tokens and one weight for each expert."""
-        return _has_fused(module) and len(inspect.signature(module.forward).parameters) == 2
+        return _has_fused(module) and _arguments(module) == 2
 
     def neurons(self, inputs: Float[Tensor, "n hidden"], expert: int) -> Float[Tensor, "n width"]:
         """Compute one expert's gated neurons."""
@@ -342,6 +342,11 @@ def experts_at(module: nn.Module) -> Experts:
     if experts is None:
         raise UnsupportedModel(f"{type(module).__name__} is not a container of experts")
     return experts
+
+
+def _arguments(module: nn.Module) -> int:
+    """Count what a container is called with; tensor parallelism and accelerate replace the bound method."""
+    return len(inspect.signature(type(module).forward).parameters) - 1  # self
 
 
 def _has_fused(module: nn.Module) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from neuroswitch.errors import UnsupportedModel
@@ -118,13 +119,13 @@ class LanguageModel:
 
     @property
     def unembedding(self) -> Float[Tensor, "vocabulary hidden"]:
-        """Return the output embedding's weight, shape (V, H).
+        """Return the output embedding's weight, shape (V, H); every rank must ask for a sharded one.
 
         Raises:
             UnsupportedModel: The model has no LM head.
         """
         weight: Tensor = self.head.weight  # type: ignore[assignment]
-        return weight
+        return weight.full_tensor() if isinstance(weight, DTensor) else weight
 
 
 def _is_norm(name: str, child: nn.Module) -> bool:

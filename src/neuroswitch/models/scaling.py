@@ -114,8 +114,10 @@ def _require_fired(decoder: _Witness, witnesses: dict[str, _Witness]) -> None:
 
 @contextmanager
 def _scaled_experts(module: nn.Module, local: Tensor, factors: Tensor) -> Iterator[None]:
-    experts = experts_at(module)
-    written = experts.outgoing  # (E, I, H), a view of the weights
+    with torch.inference_mode(False):  # a caller's inference mode allows no views of sharded weights
+        experts = experts_at(module)
+        written = experts.outgoing  # (E, I, H), a view of the weights
+        here, place = experts.place(local)
     if written.is_meta:
         raise UnsupportedModel(
             f"the experts of {type(module).__name__} are offloaded, so a change would be lost",
@@ -123,7 +125,6 @@ def _scaled_experts(module: nn.Module, local: Tensor, factors: Tensor) -> Iterat
             expected="weights in memory",
             do="load the model without offloading its experts",
         )
-    here, place = experts.place(local)
     with torch.no_grad():
         before = written[place]  # indexing with tensors copies
         written[place] = (before.float() * factors[here, None].to(before.device)).to(before.dtype)

@@ -17,6 +17,7 @@ from neuroswitch.models.columns import columns, resident
 from neuroswitch.models.experts import experts_at, experts_of
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.linear import is_linear, plain_weight, sizes
+from neuroswitch.models.sharding import gathered
 
 DIRECTIONS = 64
 SEED = 20260
@@ -123,13 +124,13 @@ def _rows(module: nn.Module, rows: Int64[Tensor, " n"], hidden: int) -> Tensor:
 def _responses(site: nn.Module, local: Int64[Tensor, " n"]) -> Tensor:
     """Let experts answer the directions: their gate and up rows are fused in many orders."""
     experts = experts_at(site)
-    written = experts.outgoing
-    _, width, hidden = written.shape
+    written, width = experts.outgoing, experts.width
+    hidden = written.shape[2]
     found = torch.zeros(len(local), 2, DIRECTIONS)
     probes = directions(hidden).to(written.device, written.dtype)
     for expert in sorted(set((local // width).tolist())):
         mine = local // width == expert
-        answers = experts.neurons(probes, expert)  # (DIRECTIONS, width)
+        answers = gathered(experts.neurons(probes, expert), width, site)  # (DIRECTIONS, width)
         found[mine, 0] = answers[:, local[mine] % width].T.float().cpu()
     return found
 

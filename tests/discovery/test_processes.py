@@ -1,0 +1,90 @@
+"""Processes that split the prompts end with the numbers of one process, and one of them writes."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from shared_worker import measured, planted
+from torch import distributed
+
+from launch import torchrun
+from neuroswitch.circuits.files import load
+from neuroswitch.cli.discover import discover
+from neuroswitch.discovery.shared import every_answer, own_batches
+from neuroswitch.errors import Prerequisite
+from neuroswitch.models.processes import ALONE, Team
+from neuroswitch.pipeline.run import run
+from neuroswitch.pipeline.settings import RunSettings
+from sets import write_contrast
+from tiny import tiny_module, tiny_tokenizer
+
+WORKER = Path(__file__).parent / "shared_worker.py"
+
+
+@pytest.mark.slow
+def test_two_ranks_discover_what_one_process_does(tmp_path: Path) -> None:
+    torchrun(WORKER, tmp_path)
+    first, second = (load_file(tmp_path / f"{rank}.safetensors") for rank in range(2))
+    one = measured()
+    assert first.keys() == second.keys() == one.keys()
+    for name, value in one.items():
+        assert torch.equal(first[name], second[name]), name
+        torch.testing.assert_close(first[name], value, rtol=1e-12, atol=1e-12, msg=name)
+    assert torch.equal(first["delta"], planted()[2])
+
+
+@pytest.mark.slow
+def test_a_command_under_torchrun_prints_and_writes_once(tmp_path: Path) -> None:
+    tiny_module("llama").save_pretrained(tmp_path / "model")
+    tiny_tokenizer().save_pretrained(tmp_path / "model")
+    options = {
+        "model": str(tmp_path / "model"),
+        "behaviour": str(write_contrast(tmp_path / "set.jsonl")),
+        "detector": "contains:.",
+        "device": "cpu",
+        "size": "9",
+    }
+    typed = [word for name, value in options.items() for word in (f"--{name}", value)]
+
+    printed = torchrun("-m", "neuroswitch", "discover", *typed, "--output", tmp_path / "two")
+    discover(**options, output=tmp_path / "one")
+
+    assert printed.count("Circuit:") == 1
+    two, one = load(tmp_path / "two"), load(tmp_path / "one")
+    assert torch.equal(two.ids, one.ids)
+    torch.testing.assert_close(two.positive_mean, one.positive_mean)
+
+
+def test_every_item_is_in_one_batch_of_one_process() -> None:
+    sizes = {0: 4, 1: 3}  # what each has memory for
+    for count in (0, 1, 2, 5, 12, 13):
+        batches = [own_batches(count, sizes[rank], _Pretending(rank, sizes)) for rank in sizes]
+        items = sorted(i for own in batches for batch in own for i in batch)
+        assert items == list(range(count))
+        assert all(len(batch) <= 3 for own in batches for batch in own)
+        assert count < 2 or all(batches)
+
+
+def test_one_process_is_left_as_it_was() -> None:
+    assert own_batches(7, 3, ALONE) == [range(0, 3), range(3, 6), range(6, 7)]
+    answers = {4: [1, 2], 0: [], 2: [7]}
+    assert every_answer(answers, ALONE) == answers
+    assert not distributed.is_initialized()
+
+
+def test_an_evaluation_is_refused_under_torchrun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(Prerequisite, match="runs in one process"):
+        run(RunSettings(), tmp_path)
+
+
+class _Pretending(Team):
+    """A team that knows what the other process would say about its memory."""
+
+    def __init__(self, rank: int, sizes: dict[int, int]) -> None:
+        super().__init__(rank, len(sizes))
+        object.__setattr__(self, "sizes", sizes)
+
+    def gather(self, values: torch.Tensor) -> list[torch.Tensor]:
+        return [torch.tensor([size]) for size in self.sizes.values()]
