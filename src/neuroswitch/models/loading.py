@@ -30,6 +30,7 @@ from neuroswitch.models.demo import REPOSITORY, find_demo
 from neuroswitch.models.fingerprints import config_digest, weights_digest
 from neuroswitch.models.gguf import converted
 from neuroswitch.models.language_model import LanguageModel, ModelIdentity
+from neuroswitch.models.placement import PARALLEL, best_device, kind_of, placement, require_split
 from neuroswitch.models.probe import probe
 from neuroswitch.models.quantization import ask_to_unpack, has_experts, unpacks
 from neuroswitch.models.sites import find_sites
@@ -46,7 +47,8 @@ class LoadOptions:
         revision: Commit, tag or branch on the Hub.
         dtype: "float32", "bfloat16", "float16", or "auto": float32 on a CPU, bfloat16 on a GPU.
         device: "cpu", "cuda:1", ...; "auto": the best single device; "split": all GPUs, then
-            memory; "meta": the structure without weights.
+            memory, then disk; "tp": tensor parallel over the processes that torchrun started;
+            "meta": the structure without weights.
         trust_remote_code: Run Python code that comes with the model. Read it first.
         sites: Where the neurons are, such as "model.layers.{layer}.ffn.linear_out", if they are
             not found or not all wanted.
@@ -278,11 +280,13 @@ def _module(origin: _Origin, options: LoadOptions) -> PreTrainedModel:
         origin.location,
         config=config,
         dtype=dtype,
-        device_map="auto" if device == "split" else device,
         use_safetensors=True,
         output_loading_info=True,
+        **placement(device, origin.name),
         **arguments,
     )
+    if device == PARALLEL:
+        require_split(module, origin.name)
     _require_all_weights(origin, report["missing_keys"])
     return module
 
@@ -339,16 +343,12 @@ def _from(origin: _Origin, options: LoadOptions) -> dict[str, Any]:
 
 
 def _device(options: LoadOptions) -> str:
-    if options.device != "auto":
-        return options.device
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    return best_device() if options.device == "auto" else options.device
 
 
 def _dtype(options: LoadOptions) -> torch.dtype:
     if options.dtype == "auto":
-        return torch.float32 if _device(options) == "cpu" else torch.bfloat16
+        return torch.float32 if kind_of(_device(options)) == "cpu" else torch.bfloat16
     if options.dtype not in DTYPES:
         raise Prerequisite(f"unknown dtype {options.dtype!r}", expected=", ".join(["auto", *DTYPES]))
     return DTYPES[options.dtype]

@@ -25,6 +25,7 @@ from neuroswitch.pipeline.conditions import Bench, Row
 from neuroswitch.pipeline.engines import LOCALLY, EngineChoice, circuit_name, open_engine
 from neuroswitch.pipeline.settings import RunSettings, claim_folder
 from neuroswitch.pipeline.summary import Conditions, summarise
+from neuroswitch.processes import require_one, written_once
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Piles, check_held_out, read_prompts
 from neuroswitch.reporting import rebuild
@@ -115,6 +116,7 @@ def _prepare(
     settings: RunSettings, output: Path, asked: dict[str, Any], progress: Progress, *, elsewhere: bool = False
 ) -> _Ready:
     """Find the prompts and load the model; its structure only, if it answers elsewhere."""
+    require_one("an evaluation")
     behaviour = find_behaviour(settings.behaviour, settings.detector)
     tests = held_out(behaviour, settings)
     claim_folder(output, asked)
@@ -169,7 +171,10 @@ def find_circuit(
     *,
     progress: Progress = silent,
 ) -> Circuit:
-    """Discover the circuit and save it, or load it where an earlier run has saved it."""
+    """Discover the circuit and save it, or load it where an earlier run has saved it.
+
+    Several processes discover it together; one of them saves it.
+    """
     if (folder / DESCRIPTION).exists():
         return load(folder, model)
     reading = Reading(
@@ -179,7 +184,8 @@ def find_circuit(
     )
     statistics = collect(model, behaviour.contrast, reading, progress=progress)
     circuit = select(rank(statistics, settings.ranking, model), settings.size)
-    save(circuit, folder, model=model, multiplier=settings.multiplier)
+    with written_once(folder) as place:
+        save(circuit, place, model=model, multiplier=settings.multiplier)
     return circuit
 
 
