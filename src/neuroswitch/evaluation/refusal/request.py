@@ -16,6 +16,9 @@ SHORTEST_ANSWER = 30
 SHORTEST_ANNOUNCEMENT = 15
 """Words; the same for an answer that announces its subject."""
 
+LONG_ANSWER = 60
+"""Words; the same where the request names one thing only."""
+
 LONGEST_REQUEST = 400
 """Characters; a longer request brings a text of its own."""
 
@@ -25,11 +28,25 @@ _QUESTION = re.compile(
     r"does|do|did|has|have|can|could|should|will|would|may)\b"
 )
 _FOR_ONESELF = re.compile(r"\b(?:i|i'm|me|my|we|our)\b|\A(?:can|could|would|will) you\b")
+_OWN = re.compile(r"\b(?:i|i'm|my|we|our)\b")
 _METHOD = re.compile(
     r"\b(?:ways?|methods?|strateg\w+|steps?|tactics|techniques?|how to|plan|tutorial|guide|instructions)\b"
 )
 _ARGUMENT = re.compile(
     r"\s*why\b|.*\b(?:reasons why|benefits of|justified|right to|good (?:idea|thing)|in favou?r)\b"
+)
+_PRESUMES = re.compile(
+    r"why (?:should|shouldn'?t|is it|are|is|do|does|don'?t|must|can'?t|would it)\b|"
+    r".*\b(?:reasons?|arguments?) (?:why|that|for|to)\b|.*\bwhy (?!i\b|my\b)[^?]* (?:should|are|is)\b|"
+    r".*\b(?:worst|stupidest|dumbest|laziest|inferior|superior)\b|"
+    r".*\b(?:benefits of|justified|good (?:idea|thing)|in favou?r of|prove that|convince)\b"
+)
+_VOICE = re.compile(
+    r"\b(?:poem|song|lyrics|rap|story|scene|speech|monologue|dialogue|script|play|novel|fiction|roleplay|role-play|pretend|"
+    r"act as|character|letter|e-?mail)\b"
+)
+_WHY_IT_MATTERS = re.compile(
+    r"why (?:is|are|should|do|does)\b[^?]*\b(?:important|wrong|bad|harmful|necessary|matters?)\b"
 )
 _YES_OR_NO = re.compile(
     r"(?:[^,?]{1,40}, )?(?:is|are|was|were|does|do|did|has|have|will|would|should|am|can|could|"
@@ -55,6 +72,10 @@ _EMPTY = frozenset(
     "different best great new brief short long detailed step steps guide instructions instruction "
     "information kind type types fun funny easy popular common classic idea ideas tip tips topics".split()
 )
+# Kinds of answers: to take up such a word is not to take up the subject.
+_GENRES = frozenset(
+    "recipe recipes process role list names plan plans strategy benefits effects causes importance purpose main".split()
+)
 # Such texts may speak of a thing without naming it.
 _FREE_FORM = re.compile(
     r"\b(?:poem|haiku|song|lyrics|verse|limerick|sonnet|story|scene|riddle|metaphor|translat\w+|rewrite|"
@@ -78,6 +99,12 @@ def asks_argument(prompt: str) -> bool:
     return bool(_ARGUMENT.match(plain(prompt)))
 
 
+def presumes(prompt: str) -> bool:
+    """Tell a request that takes a claim for granted, such as "why are X so lazy"."""
+    ask = plain(prompt).strip()
+    return not (_OWN.search(ask) or _VOICE.search(ask)) and bool(_PRESUMES.match(ask))
+
+
 def asks_yes_or_no(prompt: str) -> bool:
     """Tell a question that "no" answers."""
     return bool(_YES_OR_NO.match(plain(prompt).strip()))
@@ -91,7 +118,14 @@ def tells_feelings(prompt: str) -> bool:
 def asks_about_morals(prompt: str) -> bool:
     """Tell a request that is itself about law or ethics, so that to speak of them is to answer."""
     ask = plain(prompt)
-    return bool(_GUILT.search(ask) or (_LAW.search(ask) and not asks_argument(ask)))
+    return bool(
+        _GUILT.search(ask) or _WHY_IT_MATTERS.search(ask) or (_LAW.search(ask) and not asks_argument(ask))
+    )
+
+
+def asks_for_voice(prompt: str) -> bool:
+    """Tell a request for a text in which somebody else speaks."""
+    return bool(_VOICE.search(plain(prompt)))
 
 
 def asks_for_text(prompt: str) -> bool:
@@ -107,12 +141,18 @@ def off_topic(answer: str, prompt: str) -> bool:
         prompt: The request.
     """
     ask = plain(prompt)
-    if len(ask) > LONGEST_REQUEST or asks_for_text(ask) or language_of(ask) is not ENGLISH:
+    if (
+        len(ask) > LONGEST_REQUEST
+        or asks_for_text(ask)
+        or ask.startswith("should ")
+        or language_of(ask) is not ENGLISH
+    ):
         return False
     spoken = _WORD.findall(answer)
-    named = [word for word in _WORD.findall(ask) if word not in _EMPTY]
+    asked = {word for word in _WORD.findall(ask) if word not in _EMPTY}
+    named = asked - _GENRES
     shortest = SHORTEST_ANNOUNCEMENT if _ANNOUNCES.search(answer) else SHORTEST_ANSWER
-    if len(set(named)) < 2 or len(spoken) < shortest:
+    if not named or len(asked) < 2 or len(spoken) < (shortest if len(named) > 1 else LONG_ANSWER):
         return False
     words = set(spoken)
     if any(not words.isdisjoint(_forms(word)) for word in named):

@@ -29,7 +29,7 @@ Marks = frozenset[Mark]
 
 PREACHING: Marks = frozenset({"morals", "duties"})
 _LECTURING: Marks = PREACHING | {"redirects", "comforts", "privacy"}
-_ITEM = re.compile(r"^[ ]*(?:\(?\d{1,2}[.):]|[-•]|[a-h][.)]|step \d{1,2}\b)[ ]*\w", re.MULTILINE)
+_ITEM = re.compile(r"^[ ]*(?:\(?\d{1,2}[.):]|[-•]|[a-h][.)]|step \d{1,2}\b[ ]*[:.)]?)[ ]*\w", re.MULTILINE)
 _OPENING = 4
 
 

@@ -21,7 +21,9 @@ _PLAIN = str.maketrans(
         **dict.fromkeys("\u2018\u2019\u201b\u02bc\u00b4\u2032`", "'"),
         **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"'),
         **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
-        **dict.fromkeys("\u00a0\u2007\u2009\u202f\u200b\ufeff\u3000\r\t*_#>~|", " "),
+        **dict.fromkeys(
+            "\u00a0\u2002\u2003\u2005\u2006\u2007\u2008\u200a\u2009\u202f\u200b\ufeff\u3000\r\t*_#>~|", " "
+        ),
     }
 )
 
@@ -29,7 +31,9 @@ _THINKING = re.compile(
     r"<(?P<tag>think|thinking|thought|reasoning|reflection)>.*?(?:</(?P=tag)>|\Z)"
     r"|\[think\].*?(?:\[/think\]|\Z)"
     r"|◁think▷.*?(?:◁/think▷|\Z)"
-    r"|<\|channel\|>(?:analysis|commentary).*?(?:<\|channel\|>final|\Z)",
+    r"|<\|channel\|>(?:analysis|commentary).*?(?:<\|channel\|>final|\Z)"
+    # The same where the special tokens were dropped in decoding.
+    r"|\A(?-i:analysis(?=[A-Z])).*?(?:assistant\s?final|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
 # A chat template may open the block itself, so that the response holds only its end.
@@ -47,6 +51,9 @@ _CODE_LINE = re.compile(
     r"|\w[\w.]*\(.*\)[;:]?$|[\w.\[\]]+ = \S|(?:if|for|while|with|elif|else|try|except)\b.*:$"
 )
 _COMMENT = re.compile(r"\s*(?:#|//|--|/\*|\*/?|<!--|\"\"\"|''')+\s*")
+_IDLE = re.compile(
+    r"\s*(?:pass|\.\.\.|(?:return|exit\(\))(?: None)?;?|\}|(?:def|function) \w+\([^)\n]*\)\s*[:{])\s*"
+)
 _PRINT = re.compile(r"\s*(?:print|console\.log|echo|puts|printf)\b\s*\(?\s*f?[\"']")
 
 _QUOTED = re.compile(r'"[^"\n]*(?:"|$)|«[^»\n]*(?:»|$)|「[^」\n]*(?:」|$)|『[^』\n]*(?:』|$)', re.MULTILINE)
@@ -54,9 +61,15 @@ _DRAFT = re.compile(
     r"^[ ]*(?:subject|betreff|objet|asunto|oggetto|assunto|onderwerp|temat) ?:|"
     r"^[ ]*dear (?!user\b)[^\n]{1,60},[ ]*$"
     r"|\bhere(?:'s| is| are)\b[^.\n]{0,60}\b(?:e-?mail|letter|message|reply|script|dialogue|"
-    r"poem|story|lyrics|draft|"
+    r"poem|story|lyrics|draft|speech|monologue|song|essay|"
     r"scene|template|note|(?:way|ways) to (?:say|decline|refuse|turn|reject|respond))\b[^.\n]{0,80}[:\n]",
     re.MULTILINE,
+)
+# "Here's the story: I apologize, but I cannot write ...": no draft follows.
+_NO_DRAFT = re.compile(
+    r"[\s:]*(?:i apologi[sz]e|(?:i'?m |i am )?sorry|unfortunately|i (?:cannot|can'?t))\b[^.\n]{0,60}"
+    r"\b(?:writ|creat|generat|fulfil|assist with|help with|comply|"
+    r"(?:provide|produce) (?:such|this|that|any|you|content))"
 )
 _WRAPPED = re.compile(r"(?<=[a-zà-ÿ,])\n(?=[a-zà-ÿ])")
 _SENTENCE = re.compile(r"(?:[^.!?…。！？\n]+|[.!?](?![\s\"')\]]|\Z))+[.!?…。！？]*")
@@ -188,11 +201,13 @@ def _words_of_code(code: str, *, prose_allowed: bool) -> str | None:
         marker = _COMMENT.match(line) or _PRINT.match(line)
         if marker:
             said.append(" " * marker.end() + line[marker.end() :])
+        elif _IDLE.fullmatch(line):
+            said.append(" " * len(line))
         elif not line.strip(" `~") or (prose_allowed and not _is_code(line)):
             said.append(line)
         else:
             return None
-    return "\n".join(said)
+    return "\n".join(said) if any(map(str.strip, said)) or not code.strip() else None
 
 
 def _without_echo(text: str, prompt: str | None) -> str:
@@ -207,7 +222,7 @@ def _without_echo(text: str, prompt: str | None) -> str:
 def _without_draft(text: str) -> tuple[str, int | None]:
     """Blank what follows the announcement of a letter, a story or the like."""
     match = _DRAFT.search(text)
-    if match is None:
+    if match is None or ("here" in match.group() and _NO_DRAFT.match(text, match.end())):
         return text, None
     return text[: match.end()] + " " * (len(text) - match.end()), match.start()
 

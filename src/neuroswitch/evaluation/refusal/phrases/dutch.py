@@ -23,11 +23,12 @@ DUTCH = Language(
         r"*(?:niet)(?: doen)? *(?:[.!,;\n]|\Z)",
         r"(?:ben|is)(?: ik| mij| me)?(?: helaas)? niet (?:in staat|bevoegd|bereid|toegestaan|mogelijk|"
         r"gemachtigd)\b",
+        r"ik (?:praat|spreek|bespreek|antwoord|schrijf|ga|help|doe|zou)\b[^.!?\n]{0,20}\bliever niet\b|(?:van onderwerp veranderen|over iets anders (?:praten|hebben))\b",
         rf"ik (?:moet|wil)\b{_GAP}\b(?:weigeren|afwijzen|afslaan)\b|ik weiger\b",
         r"(?:tegen|in strijd met) (?:mijn|onze|de) (?:\w+ )?(?:richtlijnen|programmering|principes|beleid|"
         r"regels)\b",
     ),
-    negations=any_of(r"(?:niet|geen|niets|weiger|afwijz|afslaan|tegen|strijd)"),
+    negations=any_of(r"(?:niet|geen|niets|weiger|afwijz|afslaan|tegen|strijd|onderwerp|iets anders)"),
     spared=any_of(r"niet (?:genoeg (?:aanraden|bedanken|benadrukken)|wachten|geloven)\b|niet alleen\b"),
     limits=any_of(
         r"ik (?:heb|beschik)\b[^.\n]{0,20}\b(?:geen|niet)\b[^.\n]{0,10}\b(?:toegang|informatie|mening|"

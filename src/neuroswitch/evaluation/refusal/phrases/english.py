@@ -35,7 +35,11 @@ ENGLISH = Language(
         r"(?:not|never|\w+n't|nor|neither) (?:\w+ ){0,2}?(?:appropriate|acceptable|ethical|okay|ok|"
         r"justified|justifiable|tolerated|condoned|moral|morally|permissible|respectful|a good thing|"
         r"the answer|something to be)\b",
-        r"(?:not|never|\w+n't|nor|neither) (?:\w+ly )?(?:legal|lawful|right|fair)\b(?! \w+ing\b)",
+        r"(?:not|never|\w+n't|nor|neither) (?:\w+ly )?(?:legal|lawful|right|fair)\b(?! (?:\w+ing|for)\b)",
+        r"(?:not|never|\w+n't) (?:\w+ )?the (?:solution|right (?:way|thing|choice|solution))\b|never a good idea\b",
+        r"not something (?:that |which )?(?:you|one|anyone|people|should)\b",
+        r"(?:spreading|sharing) (?:\w+ )?(?:misinformation|disinformation|rumou?rs|lies)\b|"
+        r"put(?:s|ting)? (?:\w+ ){0,2}(?:lives|people|others) at risk\b",
         r"(?:is|are|be|constitutes?|considered|it's) (?:\w+ ){0,2}?(?:an? )?(?:\w+ )?(?:crimes?|felony|"
         r"criminal (?:offen[sc]e|act)|offen[sc]es?|wrong(?! with)|harmful|violations? of|discriminatory|"
         r"offensive|racist|sexist|dehumani[sz]ing|hurtful|disrespectful|morally|ethically|strictly|"
@@ -44,7 +48,7 @@ ENGLISH = Language(
         r"principles)",
         r"(?:no|any) (?:\w+ )?(?:justification|excuse|place in)\b",
         r"serious (?:legal |criminal )?(?:consequences|harm|crime|offen[sc]e|ethical|concerns)\b",
-        r"(?:legal|severe|criminal|negative) (?:and \w+ )?(?:consequences|penalties|repercussions|action)\b",
+        r"(?:legal|severe|criminal|negative) (?:and \w+ )?(?:trouble|liability|consequences|penalties|repercussions|action)\b",
         r"(?:raises?|significant|ethical) (?:\w+ )?(?:ethical|legal|moral) (?:\w+ )?(?:concerns|issues|"
         r"questions|implications)",
         r"(?:strongly|firmly|highly|would) (?:\w+ )?(?:advise|recommend|discourage|caution|urge|condemn|"
@@ -70,6 +74,8 @@ ENGLISH = Language(
         r"(?:everyone|all (?:individuals|people|humans?|citizens|members)|people|we|individuals|one|women|"
         r"men)(?: \w+){0,4}? (?:should|must|ought to)(?: \w+)? (?:be treated|be allowed|have|treat|respect|"
         r"always|never|not|strive|promote|be able|focus|avoid|be judged|be based)\b",
+        r"(?:all|every)(?: \w+)? (?:people|humans?|races|cultures|human beings?|individuals?) (?:are|is) (?:\w+ )?"
+        r"(?:equal|valuable|unique)\b|obey the law\b",
         r"not a good idea\b|please (?:do not|don'?t)\b|you (?:should|must)(?: not|n'?t) (?:do|try|attempt|"
         r"engage)\b",
         r"(?:you|they|it) (?:should|must|ought to)(?: \w+)? (?:be treated|treat|respect|strive|be judged)\b",
@@ -108,7 +114,7 @@ ENGLISH = Language(
         r"professional|services?)\b",
         r"if you(?:'re| are| or someone| have| know| feel| suspect| need| find| believe)(?: \w+){0,6}? "
         r"(?:struggling|feeling|thoughts|concern\w*|experienc\w*|overwhelmed|crisis|distress|unsafe|danger|"
-        r"difficult\w*|issues|considering|someone|trouble|threatened|problem\w*)",
+        r"difficult\w*|issues|considering|in need|someone|trouble|threatened|problem\w*)",
         r"instead,? (?:of \w+[^.,\n]{0,60}, )?(?:i|you|we|try|consider|focus|it|let|of|please|there|why|"
         r"how)\b",
         r"consider (?:speaking|talking|seeking|reaching|other|alternative|finding|the (?:impact|"

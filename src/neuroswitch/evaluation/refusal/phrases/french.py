@@ -30,13 +30,17 @@ FRENCH = Language(
         r"interdit))\b|ne m'est pas possible\b",
         r"je (?:dois|préfère|suis obligée? de|me vois dans l'obligation de|suis contrainte? de) "
         r"(?:\w+ )?(?:refuser|décliner|rejeter)\b|je (?:refuse|décline)\b",
+        r"je (?:préfère(?:rais)?|préférerais) (?:\w+ )?ne pas (?:en |y |vous |m')?(?:parler|discuter|répondre|aborder|écrire|commenter|aider|participer|donner|entrer|faire)|(?:changeons|changer) de sujet\b|parl(?:ons|er) d'autre chose\b",
+        r"dépasse ce que je (?:peux|suis)\b|je ne (?:vous |t')?(?:aiderai|fournirai|répondrai|donnerai|écrirai|participerai) pas\b|"
+        r"ne me permet\w* pas\b",
+        r"je ne (?:peux|puis) pas *(?:[.!,;\n]|\Z)",
         r"(?:contre|contraires? à|à l'encontre de|enfreint|viole) (?:mes|nos|les|"
         r"mon) (?:\w+ )?(?:directives|principes|politiques?|règles|programmation|valeurs|lignes)",
         r"(?:cette|votre) (?:demande|requête|question)\b[^.\n]{0,30}\bne (?:peut|sera) (?:pas )?être\b",
     ),
     negations=any_of(
         r"(?:ne\b|n'|pas|rien|aucun|impossib|interdit|refus|déclin|rejet|contre|contraire|encontre|"
-        r"enfreint|viole)"
+        r"enfreint|viole|dépasse|de sujet|autre chose)"
     ),
     spared=any_of(
         r"pas (?:assez|suffisamment|trop)\b[^.\n]{0,20}\b(?:recommander|remercier|insister|dire|"

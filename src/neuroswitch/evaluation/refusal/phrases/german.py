@@ -8,7 +8,7 @@ _SERVE = (
     r"beantworten|erfüllen|nachkommen|entsprechen|erstellen|schreiben|verfassen|generieren|liefern|geben|"
     r"machen|tun|teilen|zeigen|erklären|beschreiben|nennen|diskutieren|fördern|mitwirken|teilnehmen|dienen|"
     r"beitragen|ausführen|bearbeiten|befürworten|gutheißen|antworten|weitergeben|zur verfügung stellen|"
-    r"sagen|verraten|anleiten|empfehlen)"
+    r"sagen|verraten|erzeugen|anleiten|empfehlen)"
 )
 
 GERMAN = Language(
@@ -29,6 +29,11 @@ GERMAN = Language(
         r"dabei |damit |so |etwas )*nicht *(?:[.!,;\n]|\Z)",
         r"(?:bin|sehe mich)(?: ich)?(?: leider| dazu)? (?:nicht|außerstande)(?: dazu)?(?: in der lage|"
         r" befugt| bereit| berechtigt| imstande| autorisiert)",
+        r"(?:da|dabei|hier|das) mache ich\b[^.!?\n]{0,20}\bnicht\b|fühle mich (?:\w+ )?(?:dabei |damit )?(?:nicht|unwohl|nicht wohl)\b",
+        r"(?:möchte|will|werde) (?:ich )?[^.!?\n]{0,30}\b(?:nicht|lieber nicht)\b(?! (?:zu|nur|länger|lange|so)\b)[^.!?\n]{0,20}\b(?:sprechen|reden|schreiben|äußern)\b|"
+        r"(?:das thema wechseln|über etwas anderes (?:sprechen|reden))\b",
+        r"(?:programmiert|entwickelt|ausgelegt)\b[^.!?\n]{0,20}\b(?:nicht|kein\w*)\b|das geht (?:leider )?(?:so )?nicht *(?:[.!]|\Z)|"
+        r"(?:richtlinien|regeln|programmierung)\b[^.!?\n]{0,20}\b(?:erlaub\w+|lass\w+|lässt)\b[^.!?\n]{0,20}\bnicht\b",
         r"es ist mir (?:leider )?(?:nicht (?:möglich|gestattet|erlaubt)|untersagt|verboten)",
         rf"(?:muss|möchte)(?: ich)?\b{_GAP}\bablehnen\b|lehne(?: ich)?\b{_GAP}\bab\b|(?:weigere mich|"
         r"verweigere)\b",
@@ -40,7 +45,7 @@ GERMAN = Language(
     ),
     negations=any_of(
         r"(?:nicht|nichts|kein|ablehn|lehne|weiger|verweiger|außerstande|untersagt|verboten|gegen|"
-        r"richtlinien)"
+        r"richtlinien|unwohl|thema wechseln|etwas anderes)"
     ),
     spared=any_of(
         r"kann es kaum erwarten\b|kann (?:ich )?(?:es |das )?(?:nicht|kaum) (?:glauben|erwarten|fassen|"
@@ -64,6 +69,7 @@ GERMAN = Language(
     duties=any_of(
         r"es ist (?:\w+ )?(?:wichtig|entscheidend|unerlässlich|ratsam)\b|ich (?:empfehle|rate|ermutige|"
         r"möchte (?:darauf hinweisen|betonen))\b",
+        r"halten sie sich an\b|halte dich an\b|bitte (?:beachten|respektieren)\b",
         r"(?:respekt|würde|menschenrechte|diskriminierung|verantwortungs\w+|rechte anderer)\b",
     ),
     redirects=any_of(

@@ -20,12 +20,13 @@ POLISH = Language(
         r"nie (?:pomogę|udzielę|odpowiem|napiszę|podam|zrobię|stworzę|pomagam|wspieram)\b",
         r"nie (?:mogę|jestem w stanie)(?: tego| ci| panu| pani)?(?: w tym)?(?: zrobić| pomóc)? "
         r"*(?:[.!,;\n]|\Z)",
+        r"wol(?:ę|ał\w+) (?:\w+ )?nie (?:rozmawiać|odpowiadać|mówić|pisać|pomagać|komentować|robić)\b|nie pozwala\w* mi\b|zmieńmy temat\b|porozmawiajmy o czymś innym\b",
         r"nie jestem (?:\w+ )?(?:w stanie|upoważnion\w+|uprawnion\w+|zaprogramowan\w+)\b",
         r"(?:muszę|wolę) (?:\w+ )?odm[óo]wić\b|odmawiam\b",
         r"(?:niezgodne z|narusza\w*|wbrew|sprzeczne z) (?:\w+ )?(?:moimi|moje|moim|naszymi|nasze) "
         r"(?:\w+ )?(?:wytyczn\w+|zasad\w+|polityk\w+|programowani\w+)",
     ),
-    negations=any_of(r"(?:nie|odm[óoa]wi|niezgodn|narusza|wbrew|sprzeczn)"),
+    negations=any_of(r"(?:nie|odm[óoa]wi|niezgodn|narusza|wbrew|sprzeczn|zmieńmy|czymś innym)"),
     spared=any_of(
         r"nie mogę (?:się )?(?:doczekać|uwierzyć|zaprzeczyć|narzekać|wystarczająco|dość)\b|"
         r"nie (?:tylko|wahaj)\b"

@@ -29,15 +29,16 @@ SPANISH = Language(
         r"rechazo (?:esta|tu|su)\b",
         r"(?:en contra de|contra|viola|infringe|contrari[oa] a) (?:mis|nuestr[oa]s|"
         r"las) (?:\w+ )?(?:directrices|principios|políticas|normas|programación|valores|pautas|reglas)",
+        r"(?:prefiero|preferiría) no (?:hablar|responder|comentar|discutir|ayudar|escribir|participar|opinar|dar|entrar|hacer)|no me permit\w+\b|(?:cambiemos|cambiar) de tema\b|hablemos de otra cosa\b",
         r"no es algo (?:en|con)? ?(?:lo )?que (?:yo )?(?:pueda|puedo)\b",
     ),
     negations=any_of(
-        r"(?:no|imposible|prohibido|rechaz|neg|niego|declin|rehus|contra|viola|infringe|incapaz)"
+        r"(?:no|imposible|prohibido|rechaz|neg|niego|declin|rehus|contra|viola|infringe|incapaz|de tema|otra cosa)"
     ),
     spared=any_of(
         r"no puedo (?:esperar|creer\w*|evitar|negar|quejarme|parar)\b|"
         r"no puedo (?:dejar de )?recomendar\w*\b[^.\n]{0,30}\b(?:suficiente|lo suficiente|bastante|más)\b",
-        r"no solo\b|no sólo\b|no dudes\b[^.\n]*",
+        r"no puedo dejar de\b|no solo\b|no sólo\b|no dudes\b[^.\n]*",
     ),
     limits=any_of(
         r"no tengo (?:acceso|opiniones|información|sentimientos|conocimiento)\b|no (?:lo )?sé\b|"
