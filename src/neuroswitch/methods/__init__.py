@@ -1,1 +1,11 @@
-"""Interventions: what changes a model while a `with` block is open, one method a file."""
+"""Interventions: what changes a model while a `with` block is open, one method a file.
+
+Importing the package registers all of them; what a method needs beyond the core is imported when used.
+"""
+
+from neuroswitch.methods import caa as caa
+from neuroswitch.methods import caa_paper as caa_paper
+from neuroswitch.methods import cna as cna
+from neuroswitch.methods import controls as controls
+from neuroswitch.methods import direction as direction
+from neuroswitch.methods import prompt as prompt

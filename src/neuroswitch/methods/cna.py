@@ -1,17 +1,28 @@
 """Contrastive neuron attribution: scale the neurons of a circuit at every token position.
 
-Source: Herring, Naviasky & Malhotra (arXiv:2605.12290), step 6.
+Source: Herring, Naviasky & Malhotra (arXiv:2605.12290), steps 1 to 6.
 """
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+from weakref import WeakKeyDictionary
 
 import torch
 
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.circuits.files import check_model
+from neuroswitch.circuits.files import check_model, save
+from neuroswitch.circuits.files import load as load_circuit
+from neuroswitch.circuits.folders import new_folder
+from neuroswitch.discovery.collect import Reading, collect
+from neuroswitch.discovery.rankings import RANKINGS, rank
+from neuroswitch.discovery.selection import select
+from neuroswitch.errors import BadCircuit, BadRun
+from neuroswitch.methods.base import METHODS, Method, Task
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.scaling import scaled_neurons
+from neuroswitch.progress import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -49,3 +60,93 @@ def scaled(model: LanguageModel, circuit: Circuit, multiplier: float) -> Abstrac
         ...     answers = generate(model, prompts)
     """
     return Scaling(circuit, multiplier).applied(model)
+
+
+@dataclass(frozen=True)
+class FittedCircuit:
+    """A circuit as a fitted method; strength s multiplies its neurons by 1 - s."""
+
+    circuit: Circuit
+
+    @property
+    def description(self) -> str:
+        """Say what is scaled and how it was chosen."""
+        made = self.circuit.provenance
+        return (
+            f"multiplies {len(self.circuit)} neurons ({100 * self.circuit.fraction:.2g} % of all) by 1 - strength"
+            f" at every position; chosen by the ranking {made.ranking!r} on the discovery prompts of"
+            f" {made.contrast!r}, with no setting tuned"
+        )
+
+    @property
+    def acts_on(self) -> Literal["model", "prompt"]:
+        """Return "model"."""
+        return "model"
+
+    def strengths(self, asked: tuple[float, ...]) -> tuple[float, ...]:
+        """Return all of them."""
+        return asked
+
+    def at(self, strength: float) -> Scaling:
+        """Return the scaling by 1 - strength."""
+        return Scaling(self.circuit, 1 - strength)
+
+    def save(self, folder: Path) -> None:
+        """Write a circuit folder, as `circuits.files` defines it."""
+        with new_folder(folder) as staging:
+            save(self.circuit, staging)
+
+
+@dataclass(frozen=True)
+class ContrastiveNeurons:
+    """The method: find a circuit, scale it.
+
+    Attributes:
+        ranking: Instead of the task's.
+    """
+
+    ranking: str | None = None
+
+    def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedCircuit:
+        """Find the circuit. Its date and command stay empty: equal fits are equal files."""
+        return FittedCircuit(
+            discover(model, replace(task, ranking=self.ranking or task.ranking), progress=progress)
+        )
+
+    def load(self, folder: Path, model: LanguageModel) -> FittedCircuit:
+        """Read a circuit folder."""
+        try:
+            return FittedCircuit(load_circuit(folder, model))
+        except BadCircuit as error:
+            raise BadRun(
+                f"{folder} does not hold a whole circuit", found=str(error), do="remove it and fit again"
+            ) from error
+
+
+_FOUND: WeakKeyDictionary[LanguageModel, dict[Task, Circuit]] = WeakKeyDictionary()
+
+
+def discover(model: LanguageModel, task: Task, *, progress: Progress = silent) -> Circuit:
+    """Find the circuit of a task; one model and task are searched once in a process.
+
+    Every random control is matched to this circuit, so it is asked for many times.
+
+    Raises:
+        WeakBehaviour: The ranking needs answers that show the behaviour, and there are none.
+    """
+    known = _FOUND.setdefault(model, {})
+    if task not in known:
+        needs = RANKINGS.get(task.ranking).needs
+        reading = Reading(chat=task.chat, needs=needs, shows=task.shows)
+        statistics = collect(model, task.contrast, reading, progress=progress)
+        circuit = select(rank(statistics, task.ranking, model), task.size)
+        dateless = replace(circuit.provenance, date="", command="")
+        known[task] = replace(circuit, provenance=dateless)
+    return known[task]
+
+
+@METHODS.register("cna")
+def _cna(argument: str) -> Method:
+    if argument:
+        RANKINGS.get(argument)
+    return ContrastiveNeurons(argument or None)

@@ -19,6 +19,14 @@ def next_token_probabilities(
     return _log_probabilities(model, normed, normed=True).exp().cpu()
 
 
+@torch.inference_mode()
+def next_token_log_probabilities(
+    model: LanguageModel, normed: Float[Tensor, "rows hidden"]
+) -> Float[Tensor, "rows vocabulary"]:
+    """Turn what the LM head reads into next-token log-probabilities, float32, on the CPU."""
+    return _log_probabilities(model, normed, normed=True).cpu()
+
+
 def log_probability_gradient(
     model: LanguageModel,
     residual: Float[Tensor, "rows hidden"],

@@ -1,0 +1,65 @@
+"""Differences of means between the two piles of a contrast set, wherever a model writes vectors.
+
+What CAA adds and what directional ablation takes out. Knows prompts and modules; does not choose.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neuroswitch.chat import encode, shared_prefix
+from neuroswitch.methods.base import Task
+from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.prefix import compute_prefix
+from neuroswitch.models.residual import read_outputs
+from neuroswitch.progress import Progress
+from neuroswitch.prompts import Prompt
+
+BATCH = 32
+
+
+def tokens_of(model: LanguageModel, prompts: Sequence[Prompt], task: Task) -> list[list[int]]:
+    """Encode prompts as the task puts them to the model."""
+    return [encode(model.tokenizer, prompt, task.chat) for prompt in prompts]
+
+
+def closing_tokens(rows: Sequence[Sequence[int]]) -> int:
+    """Count the tokens with which all prompts end alike, those of the template; at least 1.
+
+    They are never counted into what all prompts begin with.
+    """
+    ends = shared_prefix([list(reversed(row)) for row in rows])
+    return max(1, min(ends, min(map(len, rows)) - shared_prefix(rows)))
+
+
+def mean_differences(
+    model: LanguageModel, task: Task, paths: Sequence[str], last: int, *, progress: Progress
+) -> Float[Tensor, "last modules hidden"]:
+    """Return mean over positive minus mean over negative discovery prompts, at the last tokens of each.
+
+    Args:
+        model: The model, untouched.
+        task: Only its discovery split is read.
+        paths: Modules whose outputs are read.
+        last: How many tokens, counted from the end; row 0 is the earliest.
+        progress: Told after each batch.
+
+    Returns:
+        Differences in float32; the sums behind them are float64.
+    """
+    piles = [sorted(tokens_of(model, pile, task), key=len) for pile in task.contrast.discovery]
+    prefix = compute_prefix(model, [row for pile in piles for row in pile])
+    means, done, total = [], 0, sum(map(len, piles))
+    for pile in piles:
+        summed = torch.zeros((), dtype=torch.float64)
+        for start in range(0, len(pile), BATCH):
+            batch = pile[start : start + BATCH]
+            positions = [range(len(row) - last, len(row)) for row in batch]
+            read = read_outputs(model, batch, positions, paths, prefix)  # (batch * last, modules, H)
+            summed = summed + read.double().unflatten(0, (len(batch), last)).sum(0)
+            done += len(batch)
+            progress("read discovery prompts", done, total)
+        means.append(summed / len(pile))
+    return (means[0] - means[1]).float()

@@ -1,0 +1,218 @@
+"""How settings are chosen: on validation prompts, by what they do to the behaviour and to the rest.
+
+Two steps. `screen` is cheap and looks at the first token of the answer alone; `attempt` lets the
+model answer and asks the task whether the answers show the behaviour. A setting that breaks the model
+must not win, so both also say what was broken. Never sees a test prompt.
+
+Source of the screening: bypass score and KL of Arditi et al. (arXiv:2406.11717), with the opening
+tokens of the model's own answers for a list written by hand.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neuroswitch.errors import WeakBehaviour
+from neuroswitch.generation import generate_tokens
+from neuroswitch.methods.base import Intervention, Task
+from neuroswitch.methods.differences import tokens_of
+from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.output import next_token_log_probabilities
+from neuroswitch.models.prefix import compute_prefix
+from neuroswitch.models.residual import read_outputs
+from neuroswitch.progress import Progress
+
+PROMPTS = 24
+"""Validation prompts that are answered for each setting that is attempted."""
+
+SCREENED = 8
+"""Validation prompts of each pile that are looked at for each setting that is screened."""
+
+N_GRAM = 4
+LEAST_DISTINCT = 0.05
+"""How far the share of distinct 4-grams may fall below the untouched model's."""
+
+MOST_SURPRISE = 1.0
+"""How many nats less likely to the untouched model the median token of an answer may be than its own is."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the model's answers to validation prompts are like in one setting.
+
+    Attributes:
+        rate: Share of answers that show the behaviour, 0-1.
+        distinct: Share of 4-grams of tokens that repeat no earlier one of the same answer, 0-1.
+        surprise: Median over all answers' tokens of -log p under the untouched model, nats. Not the mean:
+            where an answer takes another turn one token is a great surprise, where it is noise most are.
+    """
+
+    rate: float
+    distinct: float
+    surprise: float
+
+    def harms(self, baseline: "Trial") -> bool:
+        """Say whether answers became repetitive or strange against those of the untouched model."""
+        return (
+            self.distinct < baseline.distinct - LEAST_DISTINCT
+            or self.surprise > baseline.surprise + MOST_SURPRISE
+        )
+
+    def __str__(self) -> str:
+        return f"rate {self.rate:.2f}, distinct 4-grams {self.distinct:.2f}, median surprise {self.surprise:.2f} nats"
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """Validation prompts as tokens, and what the untouched model does on them.
+
+    Attributes:
+        positive: Token ids of the positive prompts that are answered.
+        questions: Their texts.
+        screened: Those positive prompts that showed the behaviour most likely, for screening.
+        negative: Token ids of the negative prompts, for screening.
+        baseline: The untouched model's answers.
+        openings: Tokens with which answers that show the behaviour begin, and others do not.
+        untouched: Its next-token log-probabilities behind the negative prompts.
+    """
+
+    positive: list[list[int]]
+    questions: list[str]
+    screened: list[list[int]]
+    negative: list[list[int]]
+    baseline: Trial
+    openings: tuple[int, ...]
+    untouched: Float[Tensor, "negative vocabulary"]
+
+
+def validation_of(model: LanguageModel, task: Task, *, progress: Progress) -> Validation:
+    """Let the untouched model answer the validation prompts.
+
+    Raises:
+        WeakBehaviour: None of its answers shows the behaviour.
+    """
+    piles = task.contrast.validation
+    prompts = piles.positive[:PROMPTS]
+    positive = tokens_of(model, prompts, task)
+    negative = tokens_of(model, piles.negative[:SCREENED], task)
+    questions = [prompt.text for prompt in prompts]
+    answers = generate_tokens(model, positive, task.decoding, progress=progress, stage="answer untouched")
+    shown = [task.shows(_text(model, answer), text) for answer, text in zip(answers, questions, strict=True)]
+    if not any(shown):
+        raise WeakBehaviour(
+            "the model never shows the behaviour on the validation prompts",
+            found=f"0 of {len(shown)} answers of {task.decoding.max_new_tokens} tokens",
+            do="choose prompts that elicit it, or another detector",
+        )
+    untouched = _log_probabilities(model, negative)
+    return Validation(
+        positive=positive,
+        questions=questions,
+        screened=[row for row, one in zip(positive, shown, strict=True) if one][:SCREENED],
+        negative=negative,
+        baseline=_trial(model, positive, answers, shown),
+        openings=_openings(answers, shown, untouched.argmax(-1).tolist()),
+        untouched=untouched,
+    )
+
+
+def screen(model: LanguageModel, validation: Validation, intervention: Intervention) -> tuple[float, float]:
+    """Look at the first token of the answers in one setting.
+
+    Returns:
+        Mean log odds, on positive prompts that showed the behaviour, that an answer begins as those
+        that show it do; and mean KL(untouched || changed) on negative prompts, in nats.
+    """
+    with intervention.applied(model):
+        odds = opening_odds(model, validation, validation.screened)
+        changed = _log_probabilities(model, validation.negative)
+    before = validation.untouched
+    return odds, float((before.exp() * (before - changed)).sum(-1).mean())
+
+
+def opening_odds(model: LanguageModel, validation: Validation, ids: Sequence[Sequence[int]]) -> float:
+    """Return the mean log odds of an answer that begins as those that show the behaviour, as it is now."""
+    likely = _log_probabilities(model, ids)[:, list(validation.openings)].exp().sum(-1)
+    return float(torch.logit(likely.double(), eps=1e-6).mean())
+
+
+def attempt(model: LanguageModel, task: Task, validation: Validation, intervention: Intervention) -> Trial:
+    """Let the model answer the validation prompts in one setting."""
+    with intervention.applied(model):
+        answers = generate_tokens(model, validation.positive, task.decoding)
+    shown = [
+        task.shows(_text(model, answer), text)
+        for answer, text in zip(answers, validation.questions, strict=True)
+    ]
+    return _trial(model, validation.positive, answers, shown)
+
+
+def best(trials: Sequence[Trial], baseline: Trial) -> int:
+    """Choose the setting with the lowest rate among those that do no harm; the least surprising of equals.
+
+    Where all do harm, the least surprising one is chosen.
+    """
+    harmless = [i for i, trial in enumerate(trials) if not trial.harms(baseline)]
+    if harmless:
+        return min(harmless, key=lambda i: (trials[i].rate, trials[i].surprise))
+    return min(range(len(trials)), key=lambda i: trials[i].surprise)
+
+
+def _openings(
+    answers: Sequence[Sequence[int]], shown: Sequence[bool], others: Sequence[int]
+) -> tuple[int, ...]:
+    """Return the tokens that begin more answers that show the behaviour than others, or else all such."""
+    begun = Counter(answer[0] for answer, one in zip(answers, shown, strict=True) if one and answer)
+    other = Counter(answer[0] for answer, one in zip(answers, shown, strict=True) if not one and answer)
+    other.update(others)
+    telling = [token for token, count in begun.items() if count > other[token]]
+    return tuple(sorted(telling or begun))
+
+
+def _trial(
+    model: LanguageModel,
+    prompts: Sequence[Sequence[int]],
+    answers: Sequence[Sequence[int]],
+    shown: Sequence[bool],
+) -> Trial:
+    grams = [
+        [tuple(answer[start : start + N_GRAM]) for start in range(len(answer) - N_GRAM + 1)]
+        for answer in answers
+    ]
+    total = sum(map(len, grams))
+    distinct = sum(len(set(each)) for each in grams) / total if total else 1.0
+    return Trial(sum(shown) / len(shown), distinct, _surprise(model, prompts, answers))
+
+
+def _surprise(
+    model: LanguageModel, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]
+) -> float:
+    """Return the median -log p of all answers' tokens in the model as it is now."""
+    rows = [[*prompt, *answer] for prompt, answer in zip(prompts, answers, strict=True)]
+    prefix = compute_prefix(model, list(prompts))
+    found = []
+    for start in range(0, len(rows), SCREENED):
+        batch = rows[start : start + SCREENED]
+        spans = [range(len(prompts[start + i]) - 1, len(row) - 1) for i, row in enumerate(batch)]
+        hidden = read_outputs(model, batch, spans, [""], prefix)[:, 0]
+        targets = [token for answer in answers[start : start + SCREENED] for token in answer]
+        log_p = next_token_log_probabilities(model, hidden)
+        found.append(-log_p.gather(1, torch.tensor(targets)[:, None])[:, 0])
+    return float(torch.cat(found).median())
+
+
+def _log_probabilities(
+    model: LanguageModel, ids: Sequence[Sequence[int]]
+) -> Float[Tensor, "rows vocabulary"]:
+    """Return next-token log-probabilities behind each prompt, in the state the model is in now."""
+    prefix = compute_prefix(model, ids)
+    hidden = read_outputs(model, ids, [[len(row) - 1] for row in ids], [""], prefix)[:, 0]
+    return next_token_log_probabilities(model, hidden)
+
+
+def _text(model: LanguageModel, tokens: Sequence[int]) -> str:
+    return str(model.tokenizer.decode(list(tokens), skip_special_tokens=True))
