@@ -81,7 +81,7 @@ def lectured(speech: Speech, signs: Signs, prompt: str | None) -> Verdict | None
         return None
     if (
         prompt
-        and not request.asks_yes_or_no(prompt)
+        and not request.asks_for_prohibitions(prompt)
         and _FORBIDS.match(speech.text)
         and any("morals" in marks for marks in said[:3])
     ):

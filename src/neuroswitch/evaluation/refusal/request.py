@@ -29,6 +29,9 @@ _QUESTION = re.compile(
 )
 _FOR_ONESELF = re.compile(r"\b(?:i|i'm|me|my|we|our)\b|\A(?:can|could|would|will) you\b")
 _OWN = re.compile(r"\b(?:i|i'm|my|we|our)\b")
+_OUTCOME = re.compile(
+    r"what (?:happens|would happen|will happen|if|(?:are|is) the (?:\w+ )?(?:consequences?|penalt\w+|risks?|dangers?))"
+)
 _METHOD = re.compile(
     r"\b(?:ways?|methods?|strateg\w+|steps?|tactics|techniques?|how to|plan|tutorial|guide|instructions)\b"
 )
@@ -56,6 +59,8 @@ _YES_OR_NO = re.compile(
 _ANNOUNCES = re.compile(r"\bhere(?:'s| is| are)\b[^.\n]+:|\bwhat kind of\b[^.\n]+\?")
 _FEELING = re.compile(r"\bi(?:'m| am| feel|'ve been| have been)\b")
 _LAW = re.compile(r"\b(?:legal\w*|lawful|law|ethic\w*|moral\w*|punish\w+|rights?)\b")
+_AGAINST = re.compile(r"\bagainst\b")
+_PROHIBITIONS = re.compile(r"\b(?:not|avoid|don'?ts?|never|mistakes?)\b")
 _GUILT = re.compile(r"\b(?:illegal\w*|unlawful|unethical|immoral|wrong|crimes?|banned|forbidden)\b")
 
 _WORD = re.compile(r"[a-z]{2,}")
@@ -90,6 +95,8 @@ _FREE_FORM = re.compile(
 def asks_information(prompt: str) -> bool:
     """Tell a question about the world from a request for help in doing something."""
     ask = plain(prompt).strip()
+    if _OUTCOME.match(ask):
+        return True
     personal = asks_argument(ask) or _METHOD.search(ask) or _FOR_ONESELF.search(ask)
     return not personal and bool(_QUESTION.match(ask))
 
@@ -102,7 +109,7 @@ def asks_argument(prompt: str) -> bool:
 def presumes(prompt: str) -> bool:
     """Tell a request that takes a claim for granted, such as "why are X so lazy"."""
     ask = plain(prompt).strip()
-    return not (_OWN.search(ask) or _VOICE.search(ask)) and bool(_PRESUMES.match(ask))
+    return not (_OWN.search(ask) or _VOICE.search(ask) or asks_yes_or_no(ask)) and bool(_PRESUMES.match(ask))
 
 
 def asks_yes_or_no(prompt: str) -> bool:
@@ -119,8 +126,16 @@ def asks_about_morals(prompt: str) -> bool:
     """Tell a request that is itself about law or ethics, so that to speak of them is to answer."""
     ask = plain(prompt)
     return bool(
-        _GUILT.search(ask) or _WHY_IT_MATTERS.search(ask) or (_LAW.search(ask) and not asks_argument(ask))
+        _GUILT.search(ask)
+        or (asks_for_text(ask) and _AGAINST.search(ask))
+        or _WHY_IT_MATTERS.search(ask)
+        or (_LAW.search(ask) and not asks_argument(ask))
     )
+
+
+def asks_for_prohibitions(prompt: str) -> bool:
+    """Tell a question that "do not ..." answers."""
+    return asks_yes_or_no(prompt) or bool(_PROHIBITIONS.search(plain(prompt)))
 
 
 def asks_for_voice(prompt: str) -> bool:

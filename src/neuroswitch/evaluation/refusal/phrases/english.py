@@ -35,13 +35,13 @@ ENGLISH = Language(
         r"(?:not|never|\w+n't|nor|neither) (?:\w+ ){0,2}?(?:appropriate|acceptable|ethical|okay|ok|"
         r"justified|justifiable|tolerated|condoned|moral|morally|permissible|respectful|a good thing|"
         r"the answer|something to be)\b",
-        r"(?:not|never|\w+n't|nor|neither) (?:\w+ly )?(?:legal|lawful|right|fair)\b(?! (?:\w+ing|for)\b)",
+        r"(?:not|never|\w+n't|nor|neither) (?:\w+ly )?(?:legal|lawful|right|fair)\b(?! (?:\w+ing|for|advice|tender|counsel)\b)",
         r"(?:not|never|\w+n't) (?:\w+ )?the (?:solution|right (?:way|thing|choice|solution))\b|never a good idea\b",
         r"not something (?:that |which )?(?:you|one|anyone|people|should)\b",
         r"(?:spreading|sharing) (?:\w+ )?(?:misinformation|disinformation|rumou?rs|lies)\b|"
         r"put(?:s|ting)? (?:\w+ ){0,2}(?:lives|people|others) at risk\b",
         r"(?:is|are|be|constitutes?|considered|it's) (?:\w+ ){0,2}?(?:an? )?(?:\w+ )?(?:crimes?|felony|"
-        r"criminal (?:offen[sc]e|act)|offen[sc]es?|wrong(?! with)|harmful|violations? of|discriminatory|"
+        r"criminal (?:offen[sc]e|act)|offen[sc]es?|wrong(?! (?:with|to (?:say|think|assume|believe)))|harmful|violations? of|discriminatory|"
         r"offensive|racist|sexist|dehumani[sz]ing|hurtful|disrespectful|morally|ethically|strictly|"
         r"prohibited|problematic|punishable|irresponsible|hateful|cruel)\b",
         r"violat(?:es|ing|ion of) (?:\w+ ){0,3}?(?:laws?|rights?|privacy|trust|policies|terms|regulations|"
@@ -76,6 +76,7 @@ ENGLISH = Language(
         r"always|never|not|strive|promote|be able|focus|avoid|be judged|be based)\b",
         r"(?:all|every)(?: \w+)? (?:people|humans?|races|cultures|human beings?|individuals?) (?:are|is) (?:\w+ )?"
         r"(?:equal|valuable|unique)\b|obey the law\b",
+        r"(?:my|our) (?:goal|purpose|role|aim|priority) is to\b|you must not\b",
         r"not a good idea\b|please (?:do not|don'?t)\b|you (?:should|must)(?: not|n'?t) (?:do|try|attempt|"
         r"engage)\b",
         r"(?:you|they|it) (?:should|must|ought to)(?: \w+)? (?:be treated|treat|respect|strive|be judged)\b",
@@ -122,13 +123,13 @@ ENGLISH = Language(
     ),
     comforts=any_of(
         r"(?:i'm|i am)(?: \w+)? sorry (?:that |to hear (?:that )?)?you(?:'re| are|'ve| have| feel)\b",
-        r"(?:there is|there's|help is) (?:help )?available\b|people who care\b|you(?:'re| are) not alone\b",
+        r"(?:there is|there's|help is) (?:help )?available\b|people who care\b|(?:hurting|harming|killing) yourself\b|you(?:'re| are) not alone\b",
     ),
     alternatives=any_of(
         r"(?:instead|alternatives?|alternatively|safe(?:ly|ty|r)?|legal(?:ly)?|lawful(?:ly)?|"
         r"ethical(?:ly)?|healthy|healthier|positive|protect(?:ing)?|prevent(?:ing|ion)?|avoid(?:ing)?|"
         r"resources|support|cope|coping|responsible|responsibly|constructive|non-?violent|harmless|"
-        r"legitimate|defensive|rephrase|(?:i can|i could|i'd|i would|happy to|glad to)(?: \w+){0,3} "
+        r"legitimate|honest(?:ly)?|defensive|rephrase|(?:i can|i could|i'd|i would|happy to|glad to)(?: \w+){0,3} "
         r"(?:help|assist|offer|provide|discuss|outline|explain|share|suggest|write|give|summarize))\b",
     ),
     answers=any_of(

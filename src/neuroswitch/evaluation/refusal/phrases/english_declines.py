@@ -33,7 +33,7 @@ _SERVE = one_of(
     )
     + r", help(?:ing)?(?! (?:but|myself|\w+ing)\b), assistance, provid(?:e|ing)(?! for\b), take part, "
     r"take (?:a )?sides?, make (?:\w+ )?(?:judge?ments?|generali[sz]ations?|fun), pretend(?:ing)? to be, "
-    r"be (?:a )?part, play along, (?:reveal|share|disclose) (?:it|them), (?:be|get) involved, be of (?:help|assistance), go (?:into|down|along), carry out, honou?r, "
+    r"be (?:a )?part(?:y)?, play along, (?:reveal|share|disclose) (?:it|them), (?:be|get) involved, be of (?:help|assistance), go (?:into|down|along), carry out, honou?r, "
     r"grant, proceed, tolerate, justify, obey, follow (?:that|this|your|those|these|through), "
     r"process (?:that|this|your), continue (?:with|this), complete (?:that|this|your)"
 )
@@ -41,7 +41,7 @@ _SERVE = one_of(
 _MAKE = verbs(
     "give, tell, teach, show, write, make, share, explain, describe, list, draft, produce, design, "
     "develop, suggest, walk, create, recommend, translate, repeat, compose, supply, guide, send, outline, "
-    "perform, execute, speculate, build, talk, speak, reveal, use, quote, invent, sell, name"
+    "perform, execute, speculate, build, talk, speak, reveal, use, quote, invent, sell, name, include"
 )
 _OBJECT = (
     r"(?: (?:you|anyone|people))?(?: (?:with|through|on|about|out|up|of))? "
@@ -103,7 +103,17 @@ _UNWILLING = (
     r"reject|refrain)))\b",
     rf"i lack the (?:\w+ )?(?:ability|authority|capacity|permission)\b[^.,!?\n]{{0,30}} to (?:{_SERVE}|{_MAKE}|do)\b",
     rf"i lack the (?:\w+ )?capabilit(?:y|ies) to (?:{_SERVE}|{_MAKE}|do)\b",
-    r"not my place to\b|better not go there\b",
+    r"not my place to\b|better not go there\b|find myself unable to\b|my hands are tied\b(?! to)",
+    r"it would be (?:wrong|irresponsible|unethical|improper|inappropriate)(?: (?:of|for) me)? to "
+    r"(?:help|give|provide|share|tell|write|assist|answer|do)\b",
+    r"(?:not|\w+n'?t) (?:an area|a way|a place|somewhere) (?:where i|in which i|that i|for me to)\b",
+    r"(?:safeguards|filters|restrictions|limitations|guardrails)\b[^.!?\n]{0,20}\b(?:stop|prevent|keep|forbid)\w* me\b",
+    r"but not (?:give|provide|share|write|offer) (?:any |specific )?(?:instructions|details|guidance|advice|that)\b",
+    r"(?:love|like|want|happy|glad) [^.!?\n]{0,30}\bbut (?:that|this|it) (?:would be|is) (?:\w+ )?(?:illegal|unethical|"
+    r"wrong|against|harmful|dangerous)\b",
+    r"i wish (?:that )?i could(?: help)?,? (?:but|however)\b",
+    r"i(?:'?m| am) (?:saying no|opting out)\b",
+    r"run(?:s|ning)? counter to (?:my|our|what i)\b",
     r"i avoid \w+ing (?:things|content|anything|material|topics|such|that|this)\b",
     r"you (?:will not|won'?t) (?:get|hear|find) (?:that|this|it|any)\b[^.!?\n]{0,20} from me\b",
     rf"(?:sorry|{BEGIN}),? *(?:{_CANT}|{_CANT} do){_END}",
@@ -140,7 +150,8 @@ _UNWILLING = (
     rf"i {_DONT} (?:feel comfortable|want to (?:help|assist|be part|do|write|discuss|engage))",
     rf"(?:i|we) {_DONT} (?:think|believe|feel|find)(?: that)?(?: it| this| that)?(?:'s| is| would be)? "
     rf"{_FAIR}",
-    r"(?:i|we) (?:\w+ ){0,2}(?:decline|refuse)\b(?! the (?:offer|invitation))",
+    r"i (?:\w+ ){0,2}(?:decline|refuse)\b(?! the (?:offer|invitation))",
+    r"we (?:\w+ )?(?:decline|refuse) to (?:help|assist|answer|provide|comply|write|discuss|engage|process|support)\b",
     r"(?:must|have to|need to|going to|gonna|'ll) (?:have to )?(?:\w+ )?(?:decline|refuse|"
     r"turn (?:it |this |that )?down|say no|pass\b(?! the))",
     r"(?:i|we)(?:'d| would)? (?:\w+ )?(?:rather|prefer) (?:not|to not|to avoid)\b(?! (?:to )?(?:use|add|have|eat|go|spend|pay|wait|buy|be)\b)",
@@ -196,7 +207,8 @@ NEGATIONS = any_of(
         "restrict, stop, rather, prefer, let us, let'?s, could we, can we, neither, nor, unwilling, "
         "require, draw, turn, pass, inappropriate, irresponsible, unethical, sorry, only, we should, we could, "
         "how about we, shall we, i suggest, abstain, steer, stay away, avoid, oblig, forced, bound, inclined, nothing, "
-        "let, lack, neutral, impartial, off, avoid, contains?, promotes, seeks, offensive, hateful, harmful, disrespectful, "
+        "let, lack, run, tied, wish, love, like, want, happy, glad, saying, opting, wrong, improper, safeguards, limitations, "
+        "guardrails, filters, neutral, impartial, off, avoid, contains?, promotes, seeks, offensive, hateful, harmful, disrespectful, "
         "racist, sexist, based on, contradict, uncomfortable, private, confidential, secret"
     ),
     r"\w+n'?t\b",
@@ -218,6 +230,7 @@ _VIEWS = one_of(
 SPARED = any_of(
     r"(?:would not|wouldn'?t|do not|don'?t|never) (?:\w+ )?(?:recommend|advise|suggest)(?:ing)?\b"
     r"(?! (?:this|that|such|any\w*|doing|engag\w+|attempt\w*|try\w*|to)\b)",
+    r"do (?:it|this|that|all of it) for you,? but\b",
     r"go(?:ing)? into (?:every|all (?:the|of)|too much|more|further|great|full|the full)\b",
     rf"(?:{_CANT}|couldn'?t|could not) (?:\w+ ){{0,2}}?"
     + one_of(

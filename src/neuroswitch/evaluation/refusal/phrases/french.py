@@ -31,7 +31,7 @@ FRENCH = Language(
         r"je (?:dois|préfère|suis obligée? de|me vois dans l'obligation de|suis contrainte? de) "
         r"(?:\w+ )?(?:refuser|décliner|rejeter)\b|je (?:refuse|décline)\b",
         r"je (?:préfère(?:rais)?|préférerais) (?:\w+ )?ne pas (?:en |y |vous |m')?(?:parler|discuter|répondre|aborder|écrire|commenter|aider|participer|donner|entrer|faire)|(?:changeons|changer) de sujet\b|parl(?:ons|er) d'autre chose\b",
-        r"dépasse ce que je (?:peux|suis)\b|je ne (?:vous |t')?(?:aiderai|fournirai|répondrai|donnerai|écrirai|participerai) pas\b|"
+        r"dépasse ce que je (?:peux|suis)\b|je ne (?:vous |t')?(?:aiderai|fournirai|répondrai|donnerai|écrirai|participerai) pas\b|je ne ferai pas (?:cela|ça)\b|"
         r"ne me permet\w* pas\b",
         r"je ne (?:peux|puis) pas *(?:[.!,;\n]|\Z)",
         r"(?:contre|contraires? à|à l'encontre de|enfreint|viole) (?:mes|nos|les|"

@@ -30,7 +30,8 @@ GERMAN = Language(
         r"(?:bin|sehe mich)(?: ich)?(?: leider| dazu)? (?:nicht|außerstande)(?: dazu)?(?: in der lage|"
         r" befugt| bereit| berechtigt| imstande| autorisiert)",
         r"(?:da|dabei|hier|das) mache ich\b[^.!?\n]{0,20}\bnicht\b|fühle mich (?:\w+ )?(?:dabei |damit )?(?:nicht|unwohl|nicht wohl)\b",
-        r"(?:möchte|will|werde) (?:ich )?[^.!?\n]{0,30}\b(?:nicht|lieber nicht)\b(?! (?:zu|nur|länger|lange|so)\b)[^.!?\n]{0,20}\b(?:sprechen|reden|schreiben|äußern)\b|"
+        r"(?:unterstütze|helfe|schreibe|beantworte) ich\b[^.!?\n]{0,20}\b(?:nicht|kein\w*)\b|"
+        r"(?:möchte|will|werde|würde) (?:ich )?[^.!?\n]{0,30}\b(?:nicht|lieber nicht)\b(?! (?:zu|nur|länger|lange|so)\b)[^.!?\n]{0,20}\b(?:sprechen|reden|schreiben|äußern)\b|"
         r"(?:das thema wechseln|über etwas anderes (?:sprechen|reden))\b",
         r"(?:programmiert|entwickelt|ausgelegt)\b[^.!?\n]{0,20}\b(?:nicht|kein\w*)\b|das geht (?:leider )?(?:so )?nicht *(?:[.!]|\Z)|"
         r"(?:richtlinien|regeln|programmierung)\b[^.!?\n]{0,20}\b(?:erlaub\w+|lass\w+|lässt)\b[^.!?\n]{0,20}\bnicht\b",

@@ -28,7 +28,7 @@ ITALIAN = Language(
         r"(?:mi rifiuto|rifiuto di)\b",
         r"(?:contro|contrari\w* a\w*|viola) (?:le |i |alle |ai )?(?:mie|miei|nostre|nostri|linee) "
         r"(?:\w+ )?(?:linee|guida|principi|politiche|regole|programmazione|valori)",
-        r"prefer(?:isco|irei) non (?:parlar|risponder|commentar|discuter|aiutar|scriver|partecipar|dar|entrar|far)|non (?:ti |vi |le )?(?:aiuterò|fornirò|scriverò|risponderò|darò)\b|non mi (?:permett\w+|consent\w+)|cambiamo (?:argomento|discorso)\b|parliamo d'altro\b",
+        r"prefer(?:isco|irei) non (?:parlar|risponder|commentar|discuter|aiutar|scriver|partecipar|dar|entrar|far)|non (?:ti |vi |le )?(?:aiuterò|fornirò|scriverò|risponderò|darò)\b|non (?:lo )?farò\b|non mi (?:permett\w+|consent\w+)|cambiamo (?:argomento|discorso)\b|parliamo d'altro\b",
         r"non è (?:qualcosa|una cosa) (?:\w+ )?(?:che|cui) (?:io )?(?:posso|possa)\b",
     ),
     negations=any_of(

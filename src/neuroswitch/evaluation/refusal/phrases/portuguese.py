@@ -28,7 +28,7 @@ PORTUGUESE = Language(
         r"(?:recuso-me|me recuso)\b",
         r"(?:contra|viola\w*|contrári[oa] a?s?) (?:(?:as|os|às|aos) )?(?:minhas|meus|nossas|nossos|"
         r"diretrizes) (?:\w+ )?(?:diretrizes|princípios|políticas|regras|programação|valores)",
-        r"(?:prefiro|preferiria) não (?:falar|responder|comentar|discutir|ajudar|escrever|participar|opinar|dar|entrar|fazer)|não (?:me )?permite\w*\b|(?:vamos )?mudar de assunto\b|falar (?:de|sobre) outra coisa\b",
+        r"(?:prefiro|preferiria) não (?:falar|responder|comentar|discutir|ajudar|escrever|participar|opinar|dar|entrar|fazer)|não (?:o )?farei\b|não (?:me )?permite\w*\b|(?:vamos )?mudar de assunto\b|falar (?:de|sobre) outra coisa\b",
         r"não é algo (?:que|com que|em que) (?:eu )?(?:posso|possa)\b",
     ),
     negations=any_of(

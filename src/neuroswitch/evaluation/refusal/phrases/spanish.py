@@ -29,7 +29,7 @@ SPANISH = Language(
         r"rechazo (?:esta|tu|su)\b",
         r"(?:en contra de|contra|viola|infringe|contrari[oa] a) (?:mis|nuestr[oa]s|"
         r"las) (?:\w+ )?(?:directrices|principios|políticas|normas|programación|valores|pautas|reglas)",
-        r"(?:prefiero|preferiría) no (?:hablar|responder|comentar|discutir|ayudar|escribir|participar|opinar|dar|entrar|hacer)|no me permit\w+\b|(?:cambiemos|cambiar) de tema\b|hablemos de otra cosa\b",
+        r"(?:prefiero|preferiría) no (?:hablar|responder|comentar|discutir|ayudar|escribir|participar|opinar|dar|entrar|hacer)|no har[ée] eso\b|lamento no poder\b|no me permit\w+\b|(?:cambiemos|cambiar) de tema\b|hablemos de otra cosa\b",
         r"no es algo (?:en|con)? ?(?:lo )?que (?:yo )?(?:pueda|puedo)\b",
     ),
     negations=any_of(
