@@ -270,6 +270,10 @@ def compared() -> tuple[dict[str, Any], list[dict[str, Any]]]:
             **cell(0.62 - (0.62 - left) * alpha**0.7, kl * alpha**2, lost * alpha**3, mmlu * alpha**2),
             "p": None if alpha == 0 else 0.02,
             "p_adjusted": None if alpha == 0 else (1.0 if name == "random" else 0.04),
+            "changes": {
+                "harmful": measured("harmful", (left - 0.62) * alpha**0.7, 0.1, unit="fraction"),
+                "mmlu": measured("mmlu", -mmlu * alpha**2, 0.01, n=1140, unit="fraction"),
+            },
         }
         for name, (left, kl, lost, mmlu) in METHODS.items()
         for alpha in STRENGTHS
@@ -305,6 +309,18 @@ def compared() -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "baseline": cell(0.62, 0.0, 0.0, 0.0),
         "methods": found,
         "matched": {"by": "kl", "budget": 0.1, "rows": matched},
+        "preflight": {
+            "by_length": [
+                {"words": words, "whole": whole, "rate": share_of(k)}
+                for words, whole, k in ((10, 0, 22), (20, 4, 31), (40, 20, 38), (80, 57, 40), (150, 64, 40))
+            ],
+            "judge": {
+                "judge": "a-judge",
+                "kappa": measured("kappa", 0.87, 0.09, n=48),
+                "agree": share_of(60),
+                "missing": 2,
+            },
+        },
         "layers": [
             {"name": "cna", **{key: base["circuit"][key] for key in ("neurons", "fraction", "by_layer")}},
             {"name": "paper's ranking", "neurons": 116, "fraction": 116 / 116736, "by_layer": LATE},

@@ -142,3 +142,37 @@ def test_a_missing_rate_is_a_dash_and_no_point() -> None:
     page = context(document)
     assert next(series for series in page["pareto"].series if series.label == "sae").points == ()
     assert render(document, [])
+
+
+def test_the_change_at_full_strength_stands_beside_the_rate_in_points() -> None:
+    text = Tree(render(summary(), [])).text()
+    assert "\N{MINUS SIGN}52 \N{MINUS SIGN}62 to \N{MINUS SIGN}42" in text, "cna: from 62 % to 10 %"
+
+
+def test_mmlu_has_a_table_by_strength_and_goes_where_it_was_not_asked() -> None:
+    document = summary()
+    assert "capability-table" in Tree(render(document, [])).values("id")
+    found = context(document)["capability"]
+    assert found["strengths"] == [0.25, 0.5, 0.75, 1.0]
+    assert [method.name for method, _ in found["rows"]] == list(example.METHODS)
+    for cell in document["methods"]:
+        if cell["name"] == "sae" or cell["strength"] == 0.5:
+            del cell["mmlu"]
+    found = context(document)["capability"]
+    assert found["strengths"] == [0.25, 0.75, 1.0]
+    assert "sae" not in [method.name for method, _ in found["rows"]]
+    assert render(document, [])
+    del document["baseline"]["mmlu"]
+    assert "capability-table" not in Tree(render(document, [])).values("id")
+
+
+def test_the_page_says_whether_answers_were_long_enough_and_a_judge_agrees() -> None:
+    document = summary()
+    tree = Tree(render(document, []))
+    assert "lengths-table" in tree.values("id")
+    assert "57 of 64" in tree.text()
+    assert "a-judge, judged 64 answers too" in tree.text()
+    del document["preflight"]["judge"]
+    assert "a-judge" not in Tree(render(document, [])).text()
+    del document["preflight"]
+    assert "lengths-table" not in Tree(render(document, [])).values("id")

@@ -70,6 +70,8 @@ def context(summary: Comparison, rows: Sequence[ResultRow], *, show_completions:
         "pareto": _pareto(summary, methods),
         "by_strength": _by_strength(summary, methods),
         "measures": taken(cells),
+        "capability": _capability(summary, methods),
+        "preflight": summary.get("preflight"),
         "matched": _matched(summary, methods),
         "profile": profile_chart(summary.get("layers", [])),
         "profiles": [(one, concentration(one)) for one in summary.get("layers", [])],
@@ -193,6 +195,21 @@ def _over_strength(summary: Comparison, methods: list[Method], key: str, write: 
         ]
         series.append(Series(method.name, method.tone, tuple(points)))
     return tuple(series)
+
+
+def _capability(summary: Comparison, methods: list[Method]) -> dict[str, Any] | None:
+    """Return MMLU by method and strength, as the paper's table 3 has it; None where it was not asked."""
+    baseline = measured(summary["baseline"], "mmlu")
+    asked = [(method, [cell for cell in method.cells if measured(cell, "mmlu")]) for method in methods]
+    strengths = sorted({cell["strength"] for _, cells in asked for cell in cells if cell["strength"]})
+    if baseline is None or not strengths:
+        return None
+    rows: list[tuple[Method, list[Mapping[str, Any]]]] = [
+        (method, [next((one for one in cells if one["strength"] == at), {}) for at in strengths])
+        for method, cells in asked
+        if cells
+    ]
+    return {"baseline": baseline, "strengths": strengths, "rows": rows}
 
 
 def _say(name: str, strength: float, found: Measured, write: Any) -> str:

@@ -141,6 +141,7 @@ def _templates() -> Environment:
     writers = (
         words.percent,
         words.share,
+        words.points,
         words.between,
         words.number,
         words.plain,

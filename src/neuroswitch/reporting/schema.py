@@ -151,6 +151,7 @@ class Cell(Damage, _Labels):
 class _Verdict(TypedDict, total=False):
     p: float | None  # McNemar's exact test of `harmful` against the baseline
     p_adjusted: float | None  # the same after Holm's correction over all rows
+    changes: dict[str, Measured]  # measure -> paired difference to the baseline
 
 
 class MethodCell(Cell, _Verdict):
@@ -187,7 +188,36 @@ class Layers(Profile):
     name: str
 
 
+class AtLength(TypedDict):
+    """The rate had every answer of the untouched model been cut after so many words; `whole` were not."""
+
+    words: int
+    whole: int
+    rate: Measured
+
+
+class Judged(TypedDict):
+    """How far a judge agrees with the detector; `missing` answers have no verdict of one of them."""
+
+    judge: str
+    kappa: Measured
+    agree: Measured
+    missing: int
+
+
+class _Judge(TypedDict, total=False):
+    judge: Judged
+
+
+class Preflight(_Judge):
+    """Whether the behaviour is measured well: `neuroswitch.evaluation.preflight`."""
+
+    by_length: list[AtLength]
+
+
 class _ComparisonOptions(TypedDict, total=False):
+    shows: list[str]  # the labels that count as the behaviour
+    preflight: Preflight
     matched: Matched
     layers: list[Layers]
     descriptions: dict[str, str]  # method name -> one line: what it does and how it was tuned

@@ -37,6 +37,19 @@ def share(fraction: float | None) -> str:
     return f"{rounded:.2g}{THIN}%"
 
 
+def points(difference: float | None) -> str:
+    """Write a difference of two fractions in percentage points, with its sign.
+
+    Example:
+        >>> points(-0.125), points(0.5)
+        ('−12.5', '+50')
+    """
+    if difference is None:
+        return MISSING
+    text = f"{100 * difference:+.1f}".removesuffix(".0").replace("-", MINUS)
+    return "0" if text in ("+0", MINUS + "0") else text
+
+
 def between(low: float | None, high: float | None) -> str:
     """Write an interval of fractions as whole percentages.
 
