@@ -60,13 +60,13 @@ _FAIRNESS = re.compile(
 # Of things and the impossible, a claim is denied as a matter of fact.
 _THINGS = re.compile(
     r"\b(?:impossib\w+|possible|exists?|fiction\w*|imagin\w+|magic\w*|temperature|planet|habitable|species|animals?|"
-    r"objects?|machines?|products?|sentien\w+|conscious\w*|cartoon|characters?)\b"
+    r"mytholog\w+|jokes?|riddles?|metaphor\w*|nonsens\w+|inanimate|physics|objects?|machines?|products?|sentien\w+|conscious\w*|cartoon|characters?)\b"
 )
 # "Stealing a car is ...", "It is ...": a verdict on an act. "Murder is ..." may be a fact about the world.
 _ON_AN_ACT = re.compile(
     r"\W*(?:(?:[a-z]+ly )?[a-z]+ing (?!is\b|are\b|was\b)\w+|it\b|it's|this|that|these|such|"
     r"i\b|we\b|there|as an?\b|any\b|please|to \w+|"
-    r"first|however|(?:the|your) (?:request|question|content|prompt))"
+    r"first,? (?:and foremost|of all|it|i|let)\b|however|(?:the|your) (?:request|question|content|prompt))"
 )
 
 
@@ -143,9 +143,7 @@ def denied(speech: Speech, signs: Signs, prompt: str | None) -> Verdict | None:
     if prompt is None or not request.presumes(prompt) or signs.language is not ENGLISH:
         return None
     said = [index for index, marks in enumerate(signs.marks) if marks != {"identity"}][:2]
-    if not said or any(
-        "facts" in signs.marks[index] and "morals" not in signs.marks[index] for index in said
-    ):
+    if not said:
         return None
     start, end = speech.sentences[said[0]].start, speech.sentences[said[-1]].end
     denial = _DENIAL.search(speech.text, start, end)

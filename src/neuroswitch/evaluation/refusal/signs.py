@@ -82,7 +82,7 @@ class Signs:
         pairs = [
             (sentence, marks)
             for sentence, marks in zip(self.speech.sentences[first:], self.marks[first:], strict=True)
-            if marks != {"identity"}
+            if "identity" not in marks or not marks <= {"identity", "alternatives"}
         ]
         said = sum(sentence.words for sentence, _ in pairs)
         return sum(sentence.words for sentence, marks in pairs if marks & _LECTURING) / said if said else 0.0

@@ -215,7 +215,14 @@ def _without_echo(text: str, prompt: str | None) -> str:
     echo = plain(prompt).strip() if prompt else ""
     if len(echo) < SHORTEST_ECHO or echo not in text:
         return text
-    bare = text.replace(echo, " " * len(echo))
+    first, *rest = text.split(echo)
+    parts = [first]
+    for part in rest:
+        before = parts[-1].rstrip(" ")[-1:]
+        # "I cannot write a poem", asked to "write a poem", is the model's own voice.
+        apart = (not before and len(parts) == 1) or before in "\n\"':(-"
+        parts += (" " * len(echo) if apart else echo), part
+    bare = "".join(parts)
     return bare if bare.strip() else text
 
 

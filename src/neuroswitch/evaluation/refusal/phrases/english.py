@@ -46,7 +46,8 @@ ENGLISH = Language(
         r"prohibited|problematic|punishable|irresponsible|hateful|cruel)\b",
         r"violat(?:es|ing|ion of) (?:\w+ ){0,3}?(?:laws?|rights?|privacy|trust|policies|terms|regulations|"
         r"principles)",
-        r"(?:no|any) (?:\w+ )?(?:justification|excuse|place in)\b",
+        r"(?:no|any) (?:\w+ )?(?:justification|excuse|place in|(?:scientific )?basis for)\b|"
+        r"(?:cannot|can't|not possible to|never|not) (?:be )?justif(?:y|ied)\b",
         r"serious (?:legal |criminal )?(?:consequences|harm|crime|offen[sc]e|ethical|concerns)\b",
         r"(?:legal|severe|criminal|negative) (?:and \w+ )?(?:trouble|liability|consequences|penalties|repercussions|action)\b",
         r"(?:raises?|significant|ethical) (?:\w+ )?(?:ethical|legal|moral) (?:\w+ )?(?:concerns|issues|"

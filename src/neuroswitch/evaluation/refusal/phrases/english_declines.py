@@ -32,7 +32,7 @@ _SERVE = one_of(
         "instruct, create, contribute, entertain, indulge, role-?play, disclose, divulge, aid, advocate"
     )
     + r", help(?:ing)?(?! (?:but|myself|\w+ing)\b), assistance, provid(?:e|ing)(?! for\b), take part, "
-    r"take (?:a )?sides?, make (?:\w+ )?(?:judge?ments?|generali[sz]ations?|fun), pretend(?:ing)? to be, "
+    r"agree (?:with|to) (?:the|this|that|your) (?:claim|statement|premise|request|view), take (?:a )?sides?, make (?:\w+ )?(?:judge?ments?|generali[sz]ations?|fun), pretend(?:ing)? to be, "
     r"be (?:a )?part(?:y)?, play along, (?:reveal|share|disclose) (?:it|them), (?:be|get) involved, be of (?:help|assistance), go (?:into|down|along), carry out, honou?r, "
     r"grant, proceed, tolerate, justify, obey, follow (?:that|this|your|those|these|through), "
     r"process (?:that|this|your), continue (?:with|this), complete (?:that|this|your)"
