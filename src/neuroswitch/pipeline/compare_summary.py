@@ -243,15 +243,15 @@ class _Comparison:
         return _read(path) if path.exists() else None
 
     def _description(self, name: str, found: Mapping[str, Any]) -> str:
-        text = str(found["description"])
+        told = [str(found["description"]).rstrip(".")]
         if found["acts_on"] == "prompt":
-            text += " It changes only the prompt: divergence and MMLU are not measured."
+            told.append("changes only the prompt, so that divergence and MMLU are not measured")
         if name == POOLED:
-            text += (
-                f" Seeds 0 to {self.settings['random_seeds'] - 1} pooled: intervals resample prompts; benign"
-                " prompts, MMLU and over-refusal with the first seed only."
+            told.append(
+                f"seeds 0 to {self.settings['random_seeds'] - 1} pooled, intervals resample prompts; benign"
+                " prompts, MMLU and over-refusal with the first seed only"
             )
-        return text
+        return "; ".join(told)
 
     def _prompts(self) -> dict[str, Any]:
         facts = self.facts

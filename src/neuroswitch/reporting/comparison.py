@@ -73,7 +73,7 @@ def context(summary: Comparison, rows: Sequence[ResultRow], *, show_completions:
         "capability": _capability(summary, methods),
         "preflight": summary.get("preflight"),
         "matched": _matched(summary, methods),
-        "profile": profile_chart(summary.get("layers", [])),
+        "profile": profile_chart(summary.get("layers", []), _profile_tones(summary, methods)),
         "profiles": [(one, concentration(one)) for one in summary.get("layers", [])],
         "descriptions": summary.get("descriptions", {}),
         "hows": _hows(summary),
@@ -168,6 +168,8 @@ def _by_strength(summary: Comparison, methods: list[Method]) -> list[tuple[str, 
 
 def _value_axis(measure: Measure, series: tuple[Series, ...]) -> Axis:
     values = [end for one in series for point in one.points for end in (point.y, *(point.y_range or ()))]
+    if len(set(values)) == 1:  # nothing moved: show it against 0, not as a line at the foot
+        values.append(0.0)
     if measure.log:
         return plots.logarithmic(values, measure.title)
     kind = "fraction" if measure.write is percent else "linear"
@@ -233,6 +235,15 @@ def _matched(summary: Comparison, methods: list[Method]) -> dict[str, Any] | Non
         "rows": rows,
         "out": [row["name"] for row in matched["rows"] if not row["harmful"]],
     }
+
+
+def _profile_tones(summary: Comparison, methods: list[Method]) -> list[str]:
+    """Return the colours of the circuits: those of their methods, others for what is no method here."""
+    tones = {method.name: method.tone for method in methods}
+    free = [tone for tone in TONES if tone not in tones.values()] or list(TONES)
+    names = [one["name"] for one in summary.get("layers", [])]
+    others = [name for name in names if name not in tones]
+    return [tones.get(name) or free[others.index(name) % len(free)] for name in names]
 
 
 def profile_chart(profiles: Sequence[Layers], tones: Sequence[str] = TONES) -> Chart | None:
