@@ -13,11 +13,21 @@ from neuroswitch.errors import BadRun, Prerequisite
 from neuroswitch.evaluation.endpoint import Endpoint
 from neuroswitch.generation import Decoding
 from neuroswitch.integrations.serve import ServeOptions, named_steerings
+from neuroswitch.methods.base import get_method
 from neuroswitch.methods.cna import Scaling
 from neuroswitch.methods.random import RandomControl
 from neuroswitch.models.loading import load as load_model
 from neuroswitch.pipeline import engines
-from neuroswitch.pipeline.engines import Asking, EngineChoice, RemoteEngine, open_engine, served_name
+from neuroswitch.pipeline.compare import compare
+from neuroswitch.pipeline.compare_settings import CompareSettings
+from neuroswitch.pipeline.engines import (
+    Asking,
+    EngineChoice,
+    RemoteEngine,
+    names_of,
+    open_engine,
+    steering_of,
+)
 from neuroswitch.pipeline.run import evaluate
 from neuroswitch.pipeline.settings import RunSettings
 from neuroswitch.prompts import Prompt
@@ -139,26 +149,61 @@ def test_a_server_without_the_circuit_is_refused_before_anything_is_asked(
         evaluate(folder / "talk", settings, tmp_path / "out", engine=EngineChoice("vllm"))
 
 
-def test_names_are_those_that_serve_gives_and_other_interventions_are_refused(folder, model, steerings):
+def test_names_and_neurons_are_those_that_serve_gives(folder, model, steerings):
     circuit = load(folder / "talk")
     asked = [Scaling(circuit, -2.0), *(RandomControl(circuit, -2.0, seed) for seed in range(2))]
-    assert [served_name(one, {"talk": circuit}) for one in asked] == list(steerings)
-    assert served_name(None, {}) == "base"
-    for one in asked:
-        steering = steerings[served_name(one, {"talk": circuit})]
-        found = engines.steering_of(one)
-        assert found.circuit.ids.equal(steering.circuit.ids)
-        with pytest.raises(Prerequisite, match="cannot be asked of a server"):
-            served_name(one, {})
+    names = names_of("talk", asked)
+    assert list(names) == list(steerings)
+    for name, one in names.items():
+        found = steering_of(one, model)
+        assert found.circuit.ids.equal(steerings[name].circuit.ids)
+        assert found.multiplier == steerings[name].multiplier
 
+
+def test_interventions_that_no_adapter_can_hold_are_refused_before_anything_starts(model):
     class Other:
         name = "a system prompt"
 
     with (
         pytest.raises(Prerequisite, match=r"a system prompt cannot(.|\n)*'transformers'"),
-        open_engine(EngineChoice("vllm"), model, [Other()], {}),  # type: ignore[list-item]
+        open_engine(EngineChoice("vllm"), model, {"x": Other()}),  # type: ignore[dict-item]
     ):
         pass
+
+
+def test_a_comparison_asks_the_server_for_neurons_and_does_the_rest_here(folder, model, settings, tmp_path):
+    asked = CompareSettings(
+        model=settings.model,
+        behaviour=settings.behaviour,
+        detector=settings.detector,
+        methods=("cna:delta", "random", "direction"),
+        strengths=(0.0, 1.0),
+        random_seeds=1,
+        limit=3,
+        size=20,
+        ranking="delta",
+        decoding=settings.decoding,
+    )
+    here = compare(asked, tmp_path / "here")
+    fitted = {
+        name: get_method(name).load(tmp_path / "here" / "methods" / name.replace(":", "-"), model)
+        for name in ("cna:delta", "random:0")
+    }
+    steerings = {
+        f"{name.replace(':', '-')}@0": steering_of(one.at(1.0), model) for name, one in fitted.items()
+    }
+    out = tmp_path / "there"
+    with serving_tiny(model, steerings, dies_after=5) as server:
+        with pytest.raises(Prerequisite, match="failed 2 times in a row"):
+            compare(asked, out, engine=EngineChoice(server.url))
+    with serving_tiny(model, steerings) as server:
+        there = compare(asked, out, engine=EngineChoice(server.url))
+    assert {name for name, _ in server.answered} == {"base", *steerings}
+    assert len(server.answered) == 3 * 2 * 3 - 5  # three conditions, two piles
+    assert answers(out) == answers(tmp_path / "here")
+    assert there["methods"] == here["methods"]
+    with pytest.raises(BadRun, match=r"another engine(.|\n)*server(.|\n)*transformers"):
+        compare(asked, out)
 
 
 @pytest.mark.parametrize("template", [True, False])

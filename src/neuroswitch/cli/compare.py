@@ -69,6 +69,8 @@ def compare(  # noqa: PLR0913  one parameter per option of the command line
     device: o.Device = "auto",
     sites: o.Sites = None,
     trust_remote_code: o.TrustRemoteCode = False,
+    engine: o.Engine = "transformers",
+    vllm: o.VllmArguments = None,
 ) -> None:
     """Compare methods on the same prompts: behaviour, damage, controls, intervals, one report.
 
@@ -76,9 +78,11 @@ def compare(  # noqa: PLR0913  one parameter per option of the command line
     """
     from neuroswitch.chat import ChatFormat
     from neuroswitch.generation import Decoding
+    from neuroswitch.integrations.serve import ServeOptions
     from neuroswitch.models.loading import LoadOptions
     from neuroswitch.pipeline.compare import compare as compare_pipeline
     from neuroswitch.pipeline.compare_settings import CompareSettings
+    from neuroswitch.pipeline.engines import EngineChoice
 
     settings = CompareSettings(
         model=model,
@@ -109,7 +113,8 @@ def compare(  # noqa: PLR0913  one parameter per option of the command line
         budget=budget,
     )
     with bars() as progress:
-        summary = compare_pipeline(settings, output, progress=progress)
+        choice = EngineChoice(engine, ServeOptions(arguments=tuple(vllm or ())))
+        summary = compare_pipeline(settings, output, engine=choice, progress=progress)
     console.print(comparison_table(summary))
     for warning in summary["warnings"]:
         console.print(f"[yellow]Note:[/] {warning}")

@@ -6,7 +6,7 @@ holds is never fitted, generated or measured again. The same request gives the s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,7 @@ from neuroswitch.evaluation.mmlu import read_mmlu
 from neuroswitch.evaluation.over_refusal import read_xstest
 from neuroswitch.evaluation.preflight import check_baseline
 from neuroswitch.evaluation.summary import rate
-from neuroswitch.generation import generate
-from neuroswitch.methods.base import Task, get_method
+from neuroswitch.methods.base import Intervention, Task, get_method
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.loading import load as load_model
 from neuroswitch.pipeline.behaviour import Behaviour, find_behaviour
@@ -37,6 +36,16 @@ from neuroswitch.pipeline.compare_files import DAMAGE, RESULTS, SUMMARY, members
 from neuroswitch.pipeline.compare_methods import Fitting, fit_all
 from neuroswitch.pipeline.compare_settings import CompareSettings, claim_comparison
 from neuroswitch.pipeline.compare_summary import summarise_folder
+from neuroswitch.pipeline.engines import (
+    LOCALLY,
+    Asking,
+    Engine,
+    EngineChoice,
+    LocalEngine,
+    claim_engine,
+    open_engine,
+    steering_of,
+)
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt, check_held_out, read_prompts
 from neuroswitch.reporting import rebuild
@@ -47,12 +56,20 @@ Pile = tuple[str, tuple[Prompt, ...], Detector]
 """Name, prompts, and who judges the answers to them."""
 
 
-def compare(settings: CompareSettings, output: Path, *, progress: Progress = silent) -> dict[str, Any]:
+def compare(
+    settings: CompareSettings,
+    output: Path,
+    *,
+    engine: EngineChoice = LOCALLY,
+    progress: Progress = silent,
+) -> dict[str, Any]:
     """Compare methods on one model and one behaviour.
 
     Args:
         settings: What to do; added to what the folder was asked for before.
         output: Folder of the comparison.
+        engine: Who answers where the model is untouched or neurons are scaled. Other interventions, fits
+            and measures of damage need the model here, so it is loaded in any case.
         progress: Told after each batch of each stage.
 
     Returns:
@@ -60,7 +77,8 @@ def compare(settings: CompareSettings, output: Path, *, progress: Progress = sil
         every answer and every measured unit, the fitted methods and `report.html`.
 
     Raises:
-        Prerequisite: There is no such method, or what it or a measure needs is not installed.
+        Prerequisite: There is no such method, or what it or a measure needs is not installed; or the
+            engine does not start, lacks a model, or died.
         WeakBehaviour: The model hardly shows the behaviour, so there is nothing to change.
         BadRun: The folder holds a comparison with other settings, of another model or other prompts.
         BadPrompts: Prompts are malformed, or test prompts are among the discovery prompts.
@@ -73,11 +91,15 @@ def compare(settings: CompareSettings, output: Path, *, progress: Progress = sil
     check_methods(settings)
     model = load_model(settings.model, options=settings.loading, progress=progress)
     write_facts(output, model, behaviour, settings, {name: prompts for name, prompts, _ in piles})
+    claim_engine(output, engine)
     job = _Job(model, settings, output, piles, progress)
-    baseline = job.answers([Condition()], "untouched answers")[0]
-    check_baseline(rate(baseline["positive"], behaviour.detector), behaviour=behaviour.name)
+    if engine.local:  # a server is started once, with all that it shall serve, and then asked the same
+        job.check_untouched(behaviour)
     conditions = [Condition(), *_conditions(job, behaviour)]
-    answers = job.answers(conditions, "answers")
+    with open_engine(engine, model, _served(conditions, model), progress=progress) as answering:
+        job = replace(job, engine=answering)
+        job.check_untouched(behaviour)
+        answers = job.answers(conditions, "answers")
     _measure(job, conditions, answers, tasks)
     summary = summarise_folder(output)
     write_json(output / SUMMARY, summary)
@@ -142,6 +164,12 @@ class _Job:
     output: Path
     piles: list[Pile]
     progress: Progress
+    engine: Engine | None = None
+
+    def check_untouched(self, behaviour: Behaviour) -> None:
+        """Answer the prompts untouched, and go no further where the behaviour hardly occurs."""
+        baseline = self.answers([Condition()], "untouched answers")[0]
+        check_baseline(rate(baseline["positive"], behaviour.detector), behaviour=behaviour.name)
 
     def answers(self, conditions: Sequence[Condition], stage: str) -> list[dict[str, list[Row]]]:
         """Answer every pile in every condition, or take the answers from disk; condition -> pile -> rows."""
@@ -170,15 +198,9 @@ class _Job:
         journal = Journal(self.output / RESULTS, {"condition": condition.key, "pile": name}, annotate)
         rows = {row["prompt_id"]: row for row in journal.rows()}
         if any(prompt.id not in rows for prompt in prompts):
-            with condition.applied(self.model):
-                generate(
-                    self.model,
-                    prompts,
-                    decoding=self.settings.decoding,
-                    chat=self.settings.chat,
-                    journal=journal,
-                    progress=progress,
-                )
+            asking = Asking(journal, self.settings.decoding, self.settings.chat, progress)
+            served = self.engine if _is_served(condition, self.model) else None
+            (served or LocalEngine(self.model)).answer(prompts, condition.intervention, asking)
             rows = {row["prompt_id"]: row for row in journal.rows()}
         progress("", len(prompts), len(prompts))
         return [rows[prompt.id] for prompt in prompts]
@@ -189,6 +211,20 @@ class _Job:
         completions = [Completion(**{name: row[name] for name in names}) for row in rows]
         made = force(self.model, self.piles[pile][1], completions=completions, chat=self.settings.chat)
         return {one.prompt_id: sample for one, sample in zip(completions, made, strict=True)}
+
+
+def _is_served(condition: Condition, model: LanguageModel) -> bool:
+    """Say whether a server can have a condition as a model."""
+    return condition.intervention is None or steering_of(condition.intervention, model) is not None
+
+
+def _served(conditions: Sequence[Condition], model: LanguageModel) -> dict[str, Intervention]:
+    """Name what a server can have: the method and what it multiplies by, as `neuroswitch serve` does."""
+    found = {}
+    for one in conditions:
+        if one.intervention is not None and (steering := steering_of(one.intervention, model)):
+            found[f"{one.method.replace(':', '-')}@{steering.multiplier:g}"] = one.intervention
+    return found
 
 
 def _wanted(condition: Condition, pile: Pile) -> bool:

@@ -3,13 +3,15 @@
 An engine takes prompts and an intervention and puts the answers into a journal as they come. A server
 knows interventions by name only: `base`, `NAME@MULTIPLIER` for a circuit, `NAME.randomSEED@MULTIPLIER`
 for its control, as `neuroswitch serve` calls them; that a name stands for what it says is the server's
-word. Answers arrive in any order, so results files of two runs differ in it, and in nothing else.
+word, unless this started it. Answers arrive in any order, so results files of two runs differ in their
+order, and in nothing else.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
@@ -19,17 +21,20 @@ import torch
 from neuroswitch.chat import THINKING_SWITCHES, ChatFormat, with_system
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.completions import Completion, Finish, Journal
-from neuroswitch.errors import Prerequisite
+from neuroswitch.errors import BadRun, Prerequisite
 from neuroswitch.evaluation.endpoint import Endpoint, get, post
 from neuroswitch.generation import Decoding, generate
 from neuroswitch.integrations.serve import BASE, ServeOptions, Steering, serving_steerings
 from neuroswitch.integrations.vllm_server import Server
 from neuroswitch.methods.base import Intervention
 from neuroswitch.methods.cna import Scaling
+from neuroswitch.methods.controls import ScaledSet
 from neuroswitch.methods.random import RandomControl, random_circuit
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
+from neuroswitch.provenance import Provenance
+from neuroswitch.storage import write_json
 
 LOCAL, VLLM = "transformers", "vllm"
 CONCURRENCY = 16
@@ -75,6 +80,26 @@ class EngineChoice:
 
 
 LOCALLY = EngineChoice()
+ENGINE = "engine.json"
+
+
+def claim_engine(folder: Path, choice: EngineChoice) -> None:
+    """Keep answers of servers and of this process out of one folder.
+
+    Raises:
+        BadRun: The folder was begun with the other kind.
+    """
+    path, now = folder / ENGINE, choice.to_json()
+    before = json.loads(path.read_text()) if path.exists() else {}
+    if before != now and (path.exists() or (folder / "results.jsonl").exists()):
+        raise BadRun(
+            f"{folder} was begun with another engine",
+            found=before.get("engine", LOCAL),
+            expected=now.get("engine", LOCAL),
+            do="name another output folder, or repeat the --engine of this one to go on with it",
+        )
+    if now:
+        write_json(path, now)
 
 
 class Engine(Protocol):
@@ -124,13 +149,13 @@ class RemoteEngine:
 
     Attributes:
         endpoint: Where it is, how patiently it is asked, and how many requests are under way at once.
-        circuits: Names that the server has for circuits: "refusal" for models "refusal@0" and so on.
+        names: What the server calls each intervention that it has.
         templated: Whether the model has a chat template; without one it is sent plain text.
         server: The process, where it is our own: its last words go into the error when it dies.
     """
 
     endpoint: Endpoint
-    circuits: Mapping[str, Circuit]
+    names: Mapping[str, Intervention]
     templated: bool = True
     server: Server | None = None
 
@@ -141,7 +166,7 @@ class RemoteEngine:
 
     def answer(self, prompts: Sequence[Prompt], intervention: Intervention | None, asking: Asking) -> None:
         """Answer many at once; see `Engine`."""
-        endpoint = replace(self.endpoint, model=served_name(intervention, self.circuits))
+        endpoint = replace(self.endpoint, model=self._name(intervention))
         done = asking.journal.completions()
         missing = [prompt for prompt in prompts if prompt.id not in done]
         writing = Lock()
@@ -163,6 +188,14 @@ class RemoteEngine:
             finally:
                 pool.shutdown(cancel_futures=True)
 
+    def _name(self, intervention: Intervention | None) -> str:
+        if intervention is None:
+            return BASE
+        for name, one in self.names.items():
+            if one == intervention:
+                return name
+        raise Prerequisite(f"the server does not have {intervention.name}", found=", ".join(self.names))
+
     def _explained(self, error: Prerequisite) -> Prerequisite:
         if self.server is None or self.server.process.poll() is None:
             return error
@@ -174,8 +207,7 @@ class RemoteEngine:
 def open_engine(
     choice: EngineChoice,
     model: LanguageModel,
-    interventions: Sequence[Intervention],
-    circuits: Mapping[str, Circuit],
+    interventions: Mapping[str, Intervention],
     *,
     progress: Progress = silent,
 ) -> Iterator[Engine]:
@@ -184,8 +216,8 @@ def open_engine(
     Args:
         choice: Which one.
         model: What answers; for the other engines than transformers it may be on the meta device.
-        interventions: All that will be asked for, besides the untouched model.
-        circuits: Names of the circuits in them.
+        interventions: All that will be asked for besides the untouched model, by the name that the
+            server has, or gets, for each.
         progress: Told how far vLLM is.
 
     Raises:
@@ -196,16 +228,16 @@ def open_engine(
         yield LocalEngine(model)
         return
     name = choice.name
-    steerings = {served_name(one, circuits): steering_of(one) for one in interventions}
+    steerings = {served: _steering(one, model) for served, one in interventions.items()}
     templated = bool(model.tokenizer.chat_template)
     if name == VLLM:
         with serving_steerings(model, steerings, choice.options, progress=progress) as server:
             endpoint = Endpoint(url=server.url, model=BASE, timeout=600, attempts=4, concurrency=CONCURRENCY)
-            yield RemoteEngine(endpoint, circuits, templated, server)
+            yield RemoteEngine(endpoint, interventions, templated, server)
     elif name.startswith(("http://", "https://")):
         endpoint = Endpoint(url=name, model=BASE, timeout=600, concurrency=CONCURRENCY)
         require_models(endpoint, [BASE, *steerings])
-        yield RemoteEngine(endpoint, circuits, templated)
+        yield RemoteEngine(endpoint, interventions, templated)
     else:
         raise Prerequisite(
             f"there is no engine {name!r}",
@@ -213,35 +245,43 @@ def open_engine(
         )
 
 
-def served_name(intervention: Intervention | None, circuits: Mapping[str, Circuit]) -> str:
-    """Return the name that a server has for an intervention.
+def names_of(name: str, interventions: Sequence[Scaling | RandomControl]) -> dict[str, Intervention]:
+    """Name a circuit's scalings and controls as `neuroswitch serve` does.
 
-    Raises:
-        Prerequisite: It is none that an adapter can hold, or of a circuit without a name.
+    Args:
+        name: What it calls the circuit: the name of its folder.
+        interventions: Of this circuit.
     """
-    if intervention is None:
-        return BASE
-    if isinstance(intervention, Scaling | RandomControl):
-        ids = intervention.circuit.ids
-        for name, circuit in circuits.items():
-            if torch.equal(circuit.ids, ids):
-                control = f".random{intervention.seed}" if isinstance(intervention, RandomControl) else ""
-                return f"{name}{control}@{intervention.multiplier:g}"
-    raise Prerequisite(
-        f"{intervention.name} cannot be asked of a server",
-        expected="the untouched model, or a circuit or its random control at a multiplier",
-        do=f"use the engine {LOCAL!r} for this one",
-    )
+    return {
+        f"{name}{f'.random{one.seed}' if isinstance(one, RandomControl) else ''}@{one.multiplier:g}": one
+        for one in interventions
+    }
 
 
-def steering_of(intervention: Intervention) -> Steering:
-    """Return an intervention as what a server is started with; only those that `served_name` takes."""
+def steering_of(intervention: Intervention, model: LanguageModel) -> Steering | None:
+    """Return an intervention as what a server is started with; None for one that no adapter can hold."""
+    if isinstance(intervention, Scaling):
+        return Steering(intervention.circuit, intervention.multiplier)
     if isinstance(intervention, RandomControl):
         circuit = random_circuit(intervention.circuit, seed=intervention.seed)
         return Steering(circuit, intervention.multiplier)
-    if isinstance(intervention, Scaling):
-        return Steering(intervention.circuit, intervention.multiplier)
-    raise TypeError(f"{intervention.name} is no circuit at a multiplier")
+    if isinstance(intervention, ScaledSet):
+        nothing = torch.zeros(len(intervention.ids))
+        made = Provenance(asdict(model.identity), prompts_sha256="", contrast="none", ranking="none")
+        circuit = Circuit(model.layout, intervention.ids, nothing, nothing, nothing, made)
+        return Steering(circuit, intervention.multiplier)
+    return None
+
+
+def _steering(intervention: Intervention, model: LanguageModel) -> Steering:
+    found = steering_of(intervention, model)
+    if found is None:
+        raise Prerequisite(
+            f"{intervention.name} cannot be asked of a server",
+            expected="the untouched model, or neurons at a multiplier",
+            do=f"use the engine {LOCAL!r} for this one",
+        )
+    return found
 
 
 def require_models(endpoint: Endpoint, names: Sequence[str]) -> None:
@@ -259,11 +299,6 @@ def require_models(endpoint: Endpoint, names: Sequence[str]) -> None:
             do="neuroswitch serve CIRCUIT --model MODEL --multipliers ... --controls ..., "
             "with the multiplier and the number of random controls of this evaluation",
         )
-
-
-def circuit_name(folder: str | Path) -> str:
-    """Return what `neuroswitch serve` calls the circuit in a folder."""
-    return Path(folder).resolve().name
 
 
 def _request(prompt: Prompt, asking: Asking, *, templated: bool) -> tuple[str, dict[str, Any]]:

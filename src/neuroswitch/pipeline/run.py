@@ -15,14 +15,13 @@ from neuroswitch.discovery.rankings import RANKINGS, rank
 from neuroswitch.discovery.selection import select
 from neuroswitch.evaluation.preflight import check_baseline
 from neuroswitch.evaluation.summary import rate
-from neuroswitch.methods.base import Intervention
 from neuroswitch.methods.cna import Scaling
 from neuroswitch.methods.random import RandomControl
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.loading import load as load_model
 from neuroswitch.pipeline.behaviour import Behaviour, find_behaviour
 from neuroswitch.pipeline.conditions import Bench, Row
-from neuroswitch.pipeline.engines import LOCALLY, EngineChoice, circuit_name, open_engine
+from neuroswitch.pipeline.engines import LOCALLY, EngineChoice, names_of, open_engine
 from neuroswitch.pipeline.settings import RunSettings, claim_folder
 from neuroswitch.pipeline.summary import Conditions, summarise
 from neuroswitch.processes import require_one, written_once
@@ -85,9 +84,9 @@ def evaluate(
     found = load(circuit)
     ready = _prepare(settings, output, asked, progress, elsewhere=not engine.local)
     check_model(found, ready.bench.model)
-    circuits = {circuit_name(circuit): found}
-    interventions: list[Intervention] = [Scaling(found, settings.multiplier), *controls_of(found, settings)]
-    with open_engine(engine, ready.bench.model, interventions, circuits, progress=progress) as answering:
+    scaling = Scaling(found, settings.multiplier)
+    names = names_of(Path(circuit).resolve().name, [scaling, *controls_of(found, settings)])
+    with open_engine(engine, ready.bench.model, names, progress=progress) as answering:
         job = _start(replace(ready, bench=replace(ready.bench, engine=answering)))
         return _finish(job, found, settings, output)
 
