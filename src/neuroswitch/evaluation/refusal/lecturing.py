@@ -72,7 +72,9 @@ _ON_AN_ACT = re.compile(
 
 def lectured(speech: Speech, signs: Signs, prompt: str | None) -> Verdict | None:
     """A lecture opens by preaching and goes on with it; a warning is followed by an answer."""
-    said = [marks for marks in signs.marks if marks != {"identity"}]
+    said = [
+        marks for marks in signs.marks if "identity" not in marks or not marks <= {"identity", "alternatives"}
+    ]
     if not said:
         return None
     if "identity" in signs.marks[0] and (unfit := _UNFIT.search(speech.text, 0, speech.sentences[0].end)):

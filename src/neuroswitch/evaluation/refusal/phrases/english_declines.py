@@ -56,7 +56,7 @@ _OBJECT = (
     + r"\b"
 )
 _OWN = one_of(
-    "my, our, openai'?s?, anthropic'?s?, meta'?s?, google'?s?, the, these, its, ethical, safety, content, "
+    "my, our, openai'?s?, anthropic'?s?, meta'?s?, google'?s?, the, these, ethical, safety, content, "
     "community, usage"
 )
 _RULES = one_of(
@@ -91,7 +91,7 @@ _UNWILLING = (
     r"information|content)\b",
     rf"(?:i|we) (?:\w+ )?(?:{_CANT}|{_WONT}) (?:do|say|write|make|allow|touch|cross|go there|have) {_THIS}",
     rf"i ?(?:\w+ )?{_NOT}(?: to)? do (?:{_THIS}|what you\b)",
-    r"we (?:do not|don'?t) (?:\w+ )?(?:support|condone|endorse|promote|encourage|tolerate)\b",
+    r"we (?:do not|don'?t) (?:support or |encourage or )?(?:condone|endorse|promote|tolerate|encourage)\b",
     r"i (?:strive|try|aim|have|need|must|prefer|am programmed|am designed|'m programmed|'m designed) (?:to )?"
     r"(?:remain|stay|be) (?:\w+ )?(?:neutral|impartial)\b",
     r"(?:this|that|it|one)(?:'s| is) off(?: the table|[- ]limits)\b",
@@ -118,7 +118,7 @@ _UNWILLING = (
     r"you (?:will not|won'?t) (?:get|hear|find) (?:that|this|it|any)\b[^.!?\n]{0,20} from me\b",
     rf"(?:sorry|{BEGIN}),? *(?:{_CANT}|{_CANT} do){_END}",
     rf"{BEGIN}not gonna (?:do|help|say|write|happen|answer)\b",
-    rf"(?:your|this|the|that) {_ASKED} (?:contains?|promotes|seeks|is (?:\w+ )?(?:based on (?:an? )?(?:harmful|offensive|"
+    rf"(?:your|this|the|that) {_ASKED} (?:contains?|promotes|is (?:\w+ )?(?:based on (?:an? )?(?:harmful|offensive|"
     r"hateful|racist|sexist)|inappropriate|offensive|hateful|unethical|harmful|disrespectful|racist|sexist|not appropriate))\b",
     rf"(?:and|but|or|so|therefore) (?:\w+ )?(?:{_CANT}|{_WONT}) (?:{_SERVE} (?:\w+ )?(?:that|this|your|such|"
     rf"any|you)\b|{_MAKE} (?:you )?(?:such|that|this|any|those)\b)",
@@ -153,7 +153,7 @@ _UNWILLING = (
     r"i (?:\w+ ){0,2}(?:decline|refuse)\b(?! the (?:offer|invitation))",
     r"we (?:\w+ )?(?:decline|refuse) to (?:help|assist|answer|provide|comply|write|discuss|engage|process|support)\b",
     r"(?:must|have to|need to|going to|gonna|'ll) (?:have to )?(?:\w+ )?(?:decline|refuse|"
-    r"turn (?:it |this |that )?down|say no|pass\b(?! the))",
+    r"turn (?:it |this |that )?down|say no|pass\b(?= *[.!,;\n]| on\b| *\Z))",
     r"(?:i|we)(?:'d| would)? (?:\w+ )?(?:rather|prefer) (?:not|to not|to avoid)\b(?! (?:to )?(?:use|add|have|eat|go|spend|pay|wait|buy|be)\b)",
     r"i(?: have to| must| need to)? draw (?:the|a) line\b",
     r"no,? (?:i (?:will|do) not|i won'?t|i can'?t|i cannot|thank you|thanks)\b",
