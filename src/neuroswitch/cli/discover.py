@@ -23,6 +23,7 @@ def discover(  # noqa: PLR0913  one parameter per option of the command line
     dtype: o.Dtype = "auto",
     device: o.Device = "auto",
     sites: o.Sites = None,
+    quantize: o.Quantize = None,
     trust_remote_code: o.TrustRemoteCode = False,
     stream: o.Stream = False,
 ) -> None:
@@ -38,7 +39,12 @@ def discover(  # noqa: PLR0913  one parameter per option of the command line
     settings = RunSettings(
         model=model,
         loading=LoadOptions(
-            revision=revision, dtype=dtype, device=device, sites=sites, trust_remote_code=trust_remote_code
+            revision=revision,
+            dtype=dtype,
+            device=device,
+            sites=sites,
+            quantize=quantize,
+            trust_remote_code=trust_remote_code,
         ),
         behaviour=behaviour,
         detector=detector,

@@ -27,6 +27,9 @@ def evaluate(  # noqa: PLR0913  one parameter per option of the command line
     revision: o.Revision = None,
     dtype: o.Dtype = "auto",
     device: o.Device = "auto",
+    sites: o.Sites = None,
+    quantize: o.Quantize = None,
+    trust_remote_code: o.TrustRemoteCode = False,
     engine: o.Engine = "transformers",
     vllm: o.VllmArguments = None,
 ) -> None:
@@ -41,7 +44,14 @@ def evaluate(  # noqa: PLR0913  one parameter per option of the command line
 
     settings = RunSettings(
         model=model,
-        loading=LoadOptions(revision=revision, dtype=dtype, device=device),
+        loading=LoadOptions(
+            revision=revision,
+            dtype=dtype,
+            device=device,
+            sites=sites,
+            quantize=quantize,
+            trust_remote_code=trust_remote_code,
+        ),
         behaviour=behaviour,
         detector=detector,
         test_prompts=None if test_prompts is None else str(test_prompts),

@@ -34,7 +34,12 @@ Output = Annotated[
 ]
 Revision = Annotated[str | None, typer.Option(help="Commit, tag or branch on the Hub.")]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps ...")]
+Device = Annotated[
+    str, typer.Option(help="auto, cpu, cuda, mps ...; split: GPUs, memory, disk; tp: see torchrun.")
+]
+Quantize = Annotated[
+    str | None, typer.Option(help="Quantise while loading: bnb-8bit, bnb-4bit, torchao-int8 or quanto-int8.")
+]
 Sites = Annotated[
     str | None,
     typer.Option(help="Where the neurons are, if they are not found: model.layers.{layer}.ffn.out"),

@@ -35,6 +35,7 @@ def run(  # noqa: PLR0913  one parameter per option of the command line
     dtype: o.Dtype = "auto",
     device: o.Device = "auto",
     sites: o.Sites = None,
+    quantize: o.Quantize = None,
     trust_remote_code: o.TrustRemoteCode = False,
 ) -> None:
     """Find the circuit of a behaviour, scale it, and measure what changes on held-out prompts."""
@@ -44,7 +45,12 @@ def run(  # noqa: PLR0913  one parameter per option of the command line
     from neuroswitch.pipeline.settings import RunSettings
 
     loading = LoadOptions(
-        revision=revision, dtype=dtype, device=device, sites=sites, trust_remote_code=trust_remote_code
+        revision=revision,
+        dtype=dtype,
+        device=device,
+        sites=sites,
+        quantize=quantize,
+        trust_remote_code=trust_remote_code,
     )
     settings = RunSettings(
         model=model,

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.nn import functional
 
 from neuroswitch.errors import UnsupportedModel
@@ -314,6 +315,11 @@ def experts_of(module: nn.Module) -> Experts | None:
     layout = next((layout for layout in LAYOUTS if layout.describes(module)), None)
     if layout is None:
         return None
+    stacks = [stack for stack in module.parameters() if stack.dim() == 3]
+    packed = [stack for stack in stacks if type(stack) not in (Tensor, nn.Parameter, DTensor)]
+    if packed:
+        # a quantised tensor may pretend to be a float, and lose what is written into a view of it
+        raise _quantized(module, f"parameters of type {type(packed[0]).__name__}")
     experts = layout(module)
     weight = experts.written
     if len(experts.outgoing) != experts.count:
@@ -323,13 +329,17 @@ def experts_of(module: nn.Module) -> Experts | None:
             do="load the model without expert parallelism; tensor parallelism splits each expert",
         )
     if not weight.is_floating_point() or weight.itemsize < 2:
-        raise UnsupportedModel(
-            f"the experts of {type(module).__name__} are quantised",
-            found=f"parameters of type {weight.dtype}",
-            expected="float32, bfloat16 or float16 parameters",
-            do="load the model with dequantize=True",
-        )
+        raise _quantized(module, f"parameters of type {weight.dtype}")
     return experts
+
+
+def _quantized(module: nn.Module, found: str) -> UnsupportedModel:
+    return UnsupportedModel(
+        f"the experts of {type(module).__name__} are quantised",
+        found=found,
+        expected="float32, bfloat16 or float16 parameters",
+        do="load the model with dequantize=True",
+    )
 
 
 def experts_at(module: nn.Module) -> Experts:

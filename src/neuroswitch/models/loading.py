@@ -33,6 +33,7 @@ from neuroswitch.models.language_model import LanguageModel, ModelIdentity
 from neuroswitch.models.placement import PARALLEL, best_device, kind_of, placement, require_split
 from neuroswitch.models.probe import probe
 from neuroswitch.models.quantization import ask_to_unpack, has_experts, unpacks
+from neuroswitch.models.quantizers import quantizer
 from neuroswitch.models.sites import find_sites
 from neuroswitch.progress import Progress, silent
 
@@ -52,6 +53,8 @@ class LoadOptions:
         trust_remote_code: Run Python code that comes with the model. Read it first.
         sites: Where the neurons are, such as "model.layers.{layer}.ffn.linear_out", if they are
             not found or not all wanted.
+        quantize: Quantise the linear maps while loading: "bnb-8bit", "bnb-4bit", "torchao-int8" or
+            "quanto-int8"; a checkpoint that is quantised already needs no word.
     """
 
     revision: str | None = None
@@ -59,6 +62,7 @@ class LoadOptions:
     device: str = "auto"
     trust_remote_code: bool = False
     sites: str | None = None
+    quantize: str | None = None
 
 
 class _Origin(NamedTuple):
@@ -283,6 +287,7 @@ def _module(origin: _Origin, options: LoadOptions) -> PreTrainedModel:
         use_safetensors=True,
         output_loading_info=True,
         **placement(device, origin.name),
+        **_quantized(config, options),
         **arguments,
     )
     if device == PARALLEL:
@@ -340,6 +345,19 @@ def _auto_class(config: PreTrainedConfig) -> Any:
 def _from(origin: _Origin, options: LoadOptions) -> dict[str, Any]:
     # False rather than None: None makes transformers ask at the keyboard.
     return {"revision": origin.revision, "trust_remote_code": options.trust_remote_code}
+
+
+def _quantized(config: PreTrainedConfig, options: LoadOptions) -> dict[str, Any]:
+    if options.quantize is None:
+        return {}
+    stored = getattr(config, "quantization_config", None)
+    if stored or options.device == PARALLEL:
+        raise Prerequisite(
+            f"the model cannot be quantised as {options.quantize} while it is loaded",
+            found="a checkpoint that is quantised already" if stored else "tensor parallelism",
+            do="leave --quantize out",
+        )
+    return {"quantization_config": quantizer(options.quantize, _dtype(options))}
 
 
 def _device(options: LoadOptions) -> str:

@@ -9,6 +9,7 @@ know circuits or why a neuron is chosen.
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from typing import Any
 
 import torch
@@ -91,7 +92,8 @@ class _Scale(_Witness):
 def _mask(module: nn.Module, width: int, local: Tensor, factors: Tensor) -> Tensor:
     mask = torch.ones(width)
     mask[local] = factors
-    weight = next(module.parameters())
+    # packed weights may be buffers
+    weight = next(chain(module.parameters(), module.buffers()), mask)
     return mask if weight.is_meta else mask.to(weight.device)
 
 
