@@ -17,7 +17,7 @@ _DISGUISE = re.compile(
     r"&(?:#\d{1,6}|#[xX][\da-fA-F]{1,5}|[a-zA-Z]{2,8});"
     r"|[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+"
     r"|(?<=[^\W\d_])(?:\*{1,3}|__)(?=[^\W\d_]|['\u2019])"
-    r"|[\U0001d400-\U0001d7ff\uff01-\uff5e]+"
+    r"|[\U0001d400-\U0001d7ff\uff07\uff0e\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]+"
 )
 
 
