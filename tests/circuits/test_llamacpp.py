@@ -9,6 +9,7 @@ from tiny_gguf import SETTINGS, write_gguf
 
 from neuroswitch.circuits.export import export
 from neuroswitch.errors import Prerequisite, UnsupportedModel
+from neuroswitch.models.loading import load
 from tiny import tiny_model
 
 TYPE = gguf.GGMLQuantizationType
@@ -103,3 +104,14 @@ def test_a_file_that_is_no_gguf_is_refused(damage, model, base, tmp_path):
     with pytest.raises(Prerequisite, match=r"base\.gguf"):
         export(circuit_of(model, [5]), base, "gguf", tmp_path / "out.gguf")
     assert not (tmp_path / "out.gguf").exists()
+
+
+def test_other_forms_are_made_from_a_gguf_file_too(model, base, tmp_path):
+    loaded = load(base)
+    circuit = circuit_of(loaded, [5, 100])
+    for form in ("lora", "gguf-lora", "ia3"):
+        first = export(circuit, base, form, tmp_path / f"a-{form}")
+        second = export(circuit, loaded, form, tmp_path / f"b-{form}")
+        for one in [first] if first.is_file() else first.glob("*.safetensors"):
+            other = second if second.is_file() else second / one.name
+            assert one.read_bytes() == other.read_bytes()

@@ -30,6 +30,7 @@ def ask(
     requests: list[dict[str, object]],
     *,
     processes: int = 1,
+    rank: int = 64,
     python: str = sys.executable,
 ) -> list[list[float]]:
     """Answer requests (`ids`, and the name of an `adapter` or "base") in one batch.
@@ -42,6 +43,7 @@ def ask(
         "adapters": {name: str(path) for name, path in adapters.items()},
         "tensor_parallel": processes,
         "requests": requests,
+        "rank": rank,
     }
     cores = {"VLLM_CPU_OMP_THREADS_BIND": "0|1"} if processes == 2 else {}
     with tempfile.TemporaryDirectory() as folder:
@@ -71,7 +73,7 @@ def main(question: Path, answer: Path) -> None:
         max_model_len=128,
         enforce_eager=True,
         enable_lora=True,
-        max_lora_rank=64,
+        max_lora_rank=job["rank"],
         max_loras=len(adapters) + 1,
         max_logprobs=-1,
         tensor_parallel_size=job["tensor_parallel"],

@@ -62,4 +62,5 @@ def _named(base: str | Path, form: str) -> LanguageModel | Path:
     path = Path(base)
     if form == "gguf" and path.suffix == ".gguf" and path.is_file():
         return path
-    return load(base, options=LoadOptions(device="meta"))
+    # the type matters for a GGUF file only, which is converted: nothing may be rounded
+    return load(base, options=LoadOptions(device="meta", dtype="float32"))
