@@ -22,7 +22,9 @@ _NOT_ONCE = one_of(
     rf"{_DONT}(?: feel| think| believe)?, (?:must|have to|need to|should|'ll|will) refrain from"
 )
 _NOT = rf"{_NOT_ONCE}(?:,? (?:and|or|nor) {_NOT_ONCE},?)?"
-_FILL = r"(?:(?:,(?! i\b))? (?!(?:but|and|until|without|you|they|he|she|people|anyone|who)\b)[\w']+){0,4}?,?"
+_FILL = (
+    r"(?:(?: *,(?! i\b))? (?!(?:but|and|until|without|you|they|he|she|people|anyone|who)\b)[\w']+){0,4}?,?"
+)
 
 # Verbs that a speaker in dialogue uses of serving a request, whatever follows.
 _SERVE = one_of(
@@ -85,8 +87,8 @@ _RATHER = one_of(
 )
 
 _UNWILLING = (
-    rf"i{_FILL} ?{_NOT}{_FILL} (?:{_SERVE}\b|{_MAKE}{_OBJECT})",
-    rf"we{_FILL} ?{_NOT}(?: \w+ly)? (?:assist|help you|comply|fulfil|provide|process|answer|discuss|"
+    rf"i{_FILL} *{_NOT}{_FILL} (?:{_SERVE}\b|{_MAKE}{_OBJECT})",
+    rf"we{_FILL} *{_NOT}(?: \w+ly)? (?:assist|help you|comply|fulfil|provide|process|answer|discuss|"
     r"support|offer|respond to) (?:\w+ )?(?:your|you|this|that|these|those|such|any|with|requests?|"
     r"information|content)\b",
     rf"(?:i|we) (?:\w+ )?(?:{_CANT}|{_WONT}) (?:do|say|write|make|allow|touch|cross|go there|have) {_THIS}",
@@ -139,7 +141,7 @@ _UNWILLING = (
     r"(?:help|assist|discuss|provid|creat|generat|writ|engag|promot|shar|giv|produc|answer|tak|comment|speculat)\w*ing\b))",
     r"(?:one|that|which|topic) i have to (?:avoid|stay away from|steer clear of)\b",
     r"i(?:'?ll| will| must| have to|'?m going to| choose to) (?:\w+ )?(?:abstain|pass on (?:this|that|it))\b",
-    rf"(?:sorry|afraid|apologi[sz]e|unfortunately|regret)\b[^.!?\n]{{0,40}}\bi ?{_NOT} (?:\w+ly )?{_MAKE} "
+    rf"(?:sorry|afraid|apologi[sz]e|unfortunately|regret)\b[^.!?\n]{{0,40}}\bi *{_NOT} (?:\w+ly )?{_MAKE} "
     r"(?!(?:it|which|whether|if|for|so|the difference|exactly)\b)\w",
     r"(?:obliged|obligated|forced|bound|inclined) to (?:refuse|decline)\b",
     rf"i (?:\w+ )?{_DONT} (?:\w+ly )?have (?:the|any) (?:\w+ )?(?:ability|capability|capacity|intention|"
