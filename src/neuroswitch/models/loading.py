@@ -277,7 +277,9 @@ def _module(origin: _Origin, options: LoadOptions) -> PreTrainedModel:
     device, dtype = _device(options), _dtype(options)
     if device == "meta":
         return _empty_module(config, options)
-    if unpacks(config, experts=True) and has_experts(_empty_module(config, options)):
+    if unpacks(config, experts=False) or (
+        unpacks(config, experts=True) and has_experts(_empty_module(config, options))
+    ):
         ask_to_unpack(config)
     module: PreTrainedModel
     module, report = _auto_class(config).from_pretrained(

@@ -11,10 +11,13 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import PreTrainedConfig
-from transformers.quantizers import AutoHfQuantizer
+from transformers.quantizers.auto import AutoHfQuantizer
 
 PACKS_EXPERTS = frozenset({"fp8", "gguf", "metal", "mxfp4", "mxfp8", "nvfp4"})
 """Kinds that store fused experts in a packed form, and that transformers can dequantise."""
+
+DECOMPRESSED = frozenset({"compressed-tensors"})
+"""Kinds that decompress all weights when the whole model first runs, and could not be read before that."""
 
 TYPICAL_BITS = {"bitnet": 2.0, "fbgemm_fp8": 8.0, "fp8": 8.0, "mxfp4": 4.25, "mxfp8": 8.25, "nvfp4": 4.5}
 
@@ -55,7 +58,9 @@ def quantization_of(config: PreTrainedConfig, *, experts: bool) -> Quantization 
         if falls_back
         else _works(method, experts)
     )
-    if unpacked:
+    if unpacked and method in DECOMPRESSED:
+        works = "loaded decompressed, as it would be before its first forward pass"
+    elif unpacked:
         works = "loaded dequantised, because neurons of packed experts could not be scaled exactly"
     return Quantization(method, bits, works, problem)
 
@@ -63,7 +68,8 @@ def quantization_of(config: PreTrainedConfig, *, experts: bool) -> Quantization 
 def unpacks(config: PreTrainedConfig, *, experts: bool) -> bool:
     """Say whether a checkpoint must be dequantised while it is loaded."""
     stored = _stored(config)
-    return stored is not None and experts and _method(stored) in PACKS_EXPERTS
+    packs = DECOMPRESSED | PACKS_EXPERTS if experts else DECOMPRESSED
+    return stored is not None and _method(stored) in packs
 
 
 def ask_to_unpack(config: PreTrainedConfig) -> None:
