@@ -206,3 +206,21 @@ def stock_tasks() -> list[dict[str, Any]]:
 
 def stock_subjects() -> list[str]:
     return [task["dataset_name"] for task in stock_tasks()]
+
+
+def test_an_exam_that_was_broken_off_goes_on_with_its_next_task(
+    model: LanguageModel, test_file: Path
+) -> None:
+    tasks, kept = read_mmlu(test_file), []
+
+    def keep(marks: dict[str, bool], questions: int) -> None:
+        kept.append(dict(marks))
+        assert questions == 20
+
+    whole = examine(model, tasks, exam=Exam(num_fewshot=0), keep=keep)
+    assert {question: right for marks in kept for question, right in marks.items()} == whole.correct
+    assert [len(marks) for marks in kept] == [10, 10]
+    wrong = {question: not right for question, right in kept[0].items()}
+    again = examine(model, tasks, exam=Exam(num_fewshot=0), known=wrong, keep=keep)
+    assert again.correct == {**wrong, **kept[1]}, "what is known is not asked again"
+    assert len(kept) == 3

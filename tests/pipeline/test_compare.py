@@ -282,6 +282,50 @@ def test_the_report_is_computed_from_the_rows_without_torch(finished: Path, tmp_
     )
 
 
+def test_an_exam_is_added_later_at_the_strengths_asked_for_and_goes_on_where_it_stopped(
+    settings: CompareSettings, tmp_path: Path
+) -> None:
+    pytest.importorskip("lm_eval")
+    few = replace(settings, methods=("toy", "asking", "random"), strengths=(0.0, 0.5, 1.0), xstest=None)
+    compare(few, tmp_path)
+    rows = [
+        {"subject": subject, "question": f"the {word}", "choices": ["sun", "moon", "sea", "sky"], "answer": 1}
+        for subject in ("anatomy", "virology")
+        for word in ("cat", "dog", "tree")
+    ]
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked = replace(few, mmlu=str(questions), mmlu_questions=5, mmlu_strengths=(1.0,))
+
+    def interrupt(stage: str, done: int, total: int) -> None:
+        if stage == "MMLU" and done % 5 and done > 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compare(asked, tmp_path, progress=interrupt)
+    begun = [row for row in read_jsonl(tmp_path / "damage.jsonl") if row["measure"] == "mmlu"]
+    assert 5 < len(begun) < 10
+    compare(asked, tmp_path)
+    marks = [row for row in read_jsonl(tmp_path / "damage.jsonl") if row["measure"] == "mmlu"]
+    assert marks[: len(begun)] == begun
+    conditions = [row["condition"] for row in marks]
+    assert {name: conditions.count(name) for name in conditions} == {
+        "baseline": 5,
+        "toy@1": 5,
+        "random:0@1": 5,
+    }
+    cell = cell_of(tmp_path, "toy", 1.0)
+    right = [row["value"] for row in marks if row["condition"] == "toy@1"]
+    assert cell["mmlu"]["value"] == pytest.approx(sum(right) / 5)
+    assert "mmlu" in cell["changes"]
+    assert "mmlu" not in cell_of(tmp_path, "toy", 0.5)
+    assert "0-shot, 5 questions" in cell["mmlu"]["how"]
+    summary = compare(few, tmp_path)
+    assert summary["baseline"]["mmlu"]["n"] == 5, "what was measured stays without being asked for"
+    with pytest.raises(BadRun, match="mmlu_questions"):
+        compare(replace(asked, mmlu_questions=4), tmp_path)
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """Read the files that equal comparisons share byte by byte."""
     return {name: (folder / name).read_bytes() for name in COMPARED}

@@ -9,9 +9,11 @@ Source: Hendrycks et al. (2021), arXiv:2009.03300; Gao et al., lm-evaluation-har
 
 import logging
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from neuroswitch.errors import Prerequisite
@@ -38,11 +40,17 @@ class Exam:
     seed: int = 0
 
 
+Keep = Callable[[Mapping[str, bool], int], None]
+"""Takes the marks of one task, and the number of questions in the whole exam."""
+
+
 def examine(
     model: LanguageModel,
     tasks: Sequence[str | Mapping[str, Any]] = ("mmlu",),
     *,
     exam: Exam = Exam(),
+    known: Mapping[str, bool] = MappingProxyType({}),
+    keep: Keep = lambda marks, questions: None,
     progress: Progress = silent,
 ) -> Marks:
     """Ask multiple-choice questions.
@@ -52,24 +60,33 @@ def examine(
         tasks: Names of lm-eval's own tasks, which it gets from the Hub, or task configurations
             such as those of `read_mmlu`, which need no network.
         exam: How many questions, and how they are asked.
-        progress: Told after each batch how many answers are scored.
+        known: Marks of an exam that was broken off; tasks that are whole in it are not asked again.
+        keep: Called with the marks of each task as soon as they are known.
+        progress: Told after each task how many questions are answered.
 
     Raises:
         Prerequisite: lm-eval is missing, a task is unknown, or its data cannot be had.
     """
     with _quiet():
-        harness = lm_eval_model(model, progress)
+        harness = lm_eval_model(model)
         from lm_eval.evaluator import evaluate
 
         loaded = _load(tasks, exam)
         asked = draw({name: len(task.eval_docs) for name, task in loaded.items()}, exam)
-        chosen = {"tasks": {name: loaded[name] for name in asked}, "groups": {}, "group_map": {}}
-        results = evaluate(harness, chosen, samples=asked, bootstrap_iters=0, log_samples=True)
-    correct = {
-        f"{name}/{row['doc_id']}": row["acc"] == 1
-        for name in sorted(asked)
-        for row in results["samples"][name]
-    }
+        total = sum(map(len, asked.values()))
+        correct: dict[str, bool] = {}
+        for name, numbers in asked.items():
+            marks = {f"{name}/{number}": known.get(f"{name}/{number}") for number in numbers}
+            if None in marks.values():
+                chosen = {"tasks": {name: loaded[name]}, "groups": {}, "group_map": {}}
+                with _without_bars():
+                    results = evaluate(
+                        harness, chosen, samples={name: numbers}, bootstrap_iters=0, log_samples=True
+                    )
+                marks = {f"{name}/{row['doc_id']}": row["acc"] == 1 for row in results["samples"][name]}
+                keep({question: bool(right) for question, right in marks.items()}, total)
+            correct |= {question: bool(right) for question, right in marks.items()}
+            progress("capability", len(correct), total)
     extent = f"{len(correct)} questions from {len(asked)} tasks"
     return Marks(correct, f"lm-eval, {exam.num_fewshot}-shot, {extent}, seed {exam.seed}")
 
@@ -130,3 +147,16 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(before)
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Keep lm-eval from drawing a bar for every task that it prepares: progress is told by `examine`."""
+    from lm_eval.api import task
+
+    bar = task.tqdm
+    task.tqdm = partial(bar, disable=True)
+    try:
+        yield
+    finally:
+        task.tqdm = bar

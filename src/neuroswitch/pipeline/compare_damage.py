@@ -5,7 +5,7 @@ perplexity, a question of an exam. What is on disk is never measured again, and 
 that depends on the request alone.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -63,8 +63,12 @@ class DamageLog:
         self.path = path
         rows = list(read_jsonl(path))
         self.done = {(row["condition"], row["measure"], row["item"]) for row in rows}
-        seen = Counter(row["condition"] for row in rows if row["measure"] == EXAM)
-        self.examined = {row["condition"] for row in rows if seen[row["condition"]] == row.get("of")}
+        self.marks: dict[str, dict[str, bool]] = defaultdict(dict)
+        self.questions: dict[str, int] = {}
+        for row in rows:
+            if row["measure"] == EXAM:
+                self.marks[row["condition"]][row["item"]] = row["value"] == 1
+                self.questions[row["condition"]] = row["of"]
 
     def lacks(self, condition: Condition, measure: str, items: Iterable[str]) -> bool:
         """Say whether any of the items has not been measured in a condition."""
@@ -148,7 +152,7 @@ def measure_mmlu(
     log: DamageLog,
     progress: Progress,
 ) -> None:
-    """Ask every condition the same questions; an exam that was broken off is taken again.
+    """Ask every condition the same questions; an exam that was broken off goes on with its next task.
 
     Args:
         model: The model, untouched.
@@ -156,15 +160,22 @@ def measure_mmlu(
         tasks: As for `examine`.
         exam: How many questions, and how they are asked.
         log: Where the marks are kept.
-        progress: Told after each batch and each exam.
+        progress: Told after each task.
 
     Raises:
         Prerequisite: lm-eval is missing, or the questions cannot be had.
     """
-    for done, condition in enumerate(conditions, start=1):
-        if condition.key not in log.examined:
+    for done, condition in enumerate(conditions):
+        known = log.marks[condition.key]
+        if len(known) != log.questions.get(condition.key):
+
+            def keep(marks: Mapping[str, bool], questions: int, condition: Condition = condition) -> None:
+                log.append(
+                    condition, EXAM, {name: float(right) for name, right in marks.items()}, of=questions
+                )
+
+            def report(_: str, now: int, total: int, done: int = done) -> None:
+                progress("MMLU", done * total + now, len(conditions) * total)
+
             with condition.applied(model):
-                marks = examine(model, tasks, exam=exam, progress=progress)
-            right = {name: float(correct) for name, correct in marks.correct.items()}
-            log.append(condition, EXAM, right, of=len(right))
-        progress("MMLU", done, len(conditions))
+                examine(model, tasks, exam=exam, known=known, keep=keep, progress=report)

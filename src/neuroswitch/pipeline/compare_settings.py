@@ -111,6 +111,7 @@ class CompareSettings:
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain JSON values, with nothing left to defaults that may change."""
         asked = self.strengths if self.mmlu_strengths is None else self.mmlu_strengths
+        asked = () if self.mmlu is None else asked
         budget = BUDGETS[self.damage] if self.budget is None else self.budget
         values = {**asdict(self), "mmlu_strengths": asked, "mmlu_shots": self.shots, "budget": budget}
         plain: dict[str, Any] = json.loads(json.dumps(values))
