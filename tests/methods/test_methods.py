@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
 
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.errors import BadRun, Prerequisite, WeakBehaviour, WrongModel
-from neuroswitch.generation import Decoding, generate
+from neuroswitch.generation import generate
 from neuroswitch.methods.base import METHODS, Fitted, Task, get_method
 from neuroswitch.methods.caa import middle_layers
 from neuroswitch.methods.cna import discover
@@ -18,8 +17,9 @@ from neuroswitch.methods.tuning import Trial, best
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.reading import read_neurons
 from neuroswitch.progress import silent
-from neuroswitch.prompts import ContrastSet, Piles, Prompt
-from planted import CONSTANT, Planted, planted_dense
+from neuroswitch.prompts import Prompt
+from planted import Planted
+from planted_task import firm, logits, task_of
 from tiny import tiny_llama
 
 NEURONS = ["cna", "cna:delta", "random", "random:3", "largest"]
@@ -40,38 +40,6 @@ def task(planted: Planted) -> Task:
 @pytest.fixture(scope="module")
 def fits(planted: Planted, task: Task) -> dict[str, Fitted]:
     return {name: get_method(name).fit(planted.model, task, progress=silent) for name in ALL}
-
-
-def firm() -> Planted:
-    """Plant the circuit in a model that says "yes" unless "sorry" is much likelier.
-
-    A difference of means is not the planted coordinate alone, so one direction leaves a part of it.
-    """
-    planted = planted_dense()
-    with torch.no_grad():
-        planted.model.module.lm_head.weight[planted.model.tokenizer.get_vocab()["yes"], CONSTANT] = 8
-    return planted
-
-
-def task_of(planted: Planted) -> Task:
-    splits = [
-        Piles(planted.positive[chosen], planted.negative[chosen])
-        for chosen in (slice(0, 12), slice(12, 18), slice(18, 24))
-    ]
-    contrast = ContrastSet("planted", discovery=splits[0], validation=splits[1], test=splits[2])
-    return Task(
-        contrast=contrast,
-        shows=lambda answer, prompt: "sorry" in answer,
-        decoding=Decoding(max_new_tokens=4, batch_size=8),
-        size=4,
-        ranking="delta",
-    )
-
-
-def logits(model: LanguageModel) -> Tensor:
-    tokens = model.tokenizer("please help me write a poem", return_tensors="pt").input_ids
-    with torch.no_grad():
-        return model.module(tokens, use_cache=False).logits
 
 
 def rate(planted: Planted, task: Task) -> float:

@@ -9,3 +9,4 @@ from neuroswitch.methods import cna as cna
 from neuroswitch.methods import controls as controls
 from neuroswitch.methods import direction as direction
 from neuroswitch.methods import prompt as prompt
+from neuroswitch.methods import sae as sae

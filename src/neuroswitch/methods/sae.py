@@ -1,0 +1,193 @@
+"""SAE features: those that differ most between the two piles, ablated by subtracting what they decode to.
+
+At every position x <- x - strength * (what the chosen features add to the reconstruction of x), so
+that what the SAE does not reconstruct stays. Features are ranked by the difference of their mean
+activation at the last prompt token; how many are ablated is chosen on validation prompts.
+"""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from neuroswitch.chat import encode
+from neuroswitch.errors import BadRun, Prerequisite, WeakBehaviour
+from neuroswitch.methods.base import METHODS, Method, Task
+from neuroswitch.methods.files import Identity, check_identity, identity, load_fit, save_fit
+from neuroswitch.methods.sae_files import SparseCoder, read_sae, require_sae_lens
+from neuroswitch.methods.tuning import attempt, best, validation_of
+from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.prefix import compute_prefix
+from neuroswitch.models.residual import changed_outputs, read_outputs
+from neuroswitch.progress import Progress, silent
+from neuroswitch.prompts import Prompt
+
+BATCH = 32
+COUNTS = (1, 4, 16, 64)
+"""Numbers of features that are tried on validation prompts."""
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureAblation:
+    """Subtract what some features decode to from the residual stream.
+
+    Attributes:
+        name: Method and strength.
+        coder: The SAE.
+        features: Which features.
+        strength: 0 nothing, 1 all of what they decode to.
+        model: The model that the SAE was fitted to.
+    """
+
+    name: str
+    coder: SparseCoder
+    features: Int64[Tensor, " k"]
+    strength: float
+    model: Identity
+
+    def applied(self, model: LanguageModel) -> AbstractContextManager[None]:
+        """Open the block inside which it is subtracted.
+
+        Raises:
+            WrongModel: The SAE was fitted to another model.
+        """
+        check_identity(self.model, model)
+        change = partial(_without, self.coder, self.features, self.strength)
+        return changed_outputs(model, {self.coder.path: change} if self.strength else {})
+
+
+@dataclass(frozen=True, eq=False)
+class FittedFeatures:
+    """Features as a fitted method.
+
+    Attributes:
+        coder: The SAE; saved by its source and digest, not copied.
+        features: Which features, the most different first.
+        description: How they were chosen.
+        model: The model that the SAE was fitted to.
+    """
+
+    coder: SparseCoder
+    features: Int64[Tensor, " k"]
+    description: str
+    model: Identity
+
+    @property
+    def acts_on(self) -> Literal["model", "prompt"]:
+        """Return "model"."""
+        return "model"
+
+    def strengths(self, asked: tuple[float, ...]) -> tuple[float, ...]:
+        """Return all of them."""
+        return asked
+
+    def at(self, strength: float) -> FeatureAblation:
+        """Return the ablation of so large a share."""
+        return FeatureAblation(f"sae x {strength:g}", self.coder, self.features, strength, self.model)
+
+    def save(self, folder: Path) -> None:
+        """Write which features of which SAE."""
+        settings = {
+            "description": self.description,
+            "source": self.coder.source,
+            "sae_sha256": self.coder.digest,
+        }
+        save_fit(folder, "sae", self.model, settings, {"features": self.features})
+
+
+@dataclass(frozen=True)
+class SparseFeatures:
+    """The method.
+
+    Attributes:
+        source: Folder of an SAE, or RELEASE/ID of SAELens' directory.
+    """
+
+    source: str
+
+    def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedFeatures:
+        """Rank the features and choose how many to ablate.
+
+        Raises:
+            Prerequisite: The SAE cannot be read, or does not belong to the model.
+            WeakBehaviour: No feature is more active on positive prompts, or no answer to a
+                validation prompt shows the behaviour.
+        """
+        coder = read_sae(self.source, model)
+        difference = _difference(model, task, coder, progress)
+        ranked = difference.argsort(descending=True, stable=True)[: int((difference > 0).sum())]
+        if not len(ranked):
+            raise WeakBehaviour("no feature of the SAE is more active on positive prompts", found=self.source)
+        counts = sorted({min(count, len(ranked)) for count in COUNTS})
+        validation = validation_of(model, task, progress=progress)
+        trials = []
+        for done, count in enumerate(counts, start=1):
+            candidate = FeatureAblation("sae, candidate", coder, ranked[:count], 1.0, identity(model))
+            trials.append(attempt(model, task, validation, candidate))
+            progress("answer validation prompts", done, len(counts))
+        chosen = best(trials, validation.baseline)
+        description = (
+            f"subtracts strength times what {counts[chosen]} of {coder.features} SAE features decode to, behind"
+            f" {coder.path} at every position; ranked by the difference of their means on the discovery prompts"
+            f" of {task.contrast.name!r}; how many of {counts} was chosen on {len(validation.positive)} validation"
+            f" prompts: {trials[chosen]}, against {validation.baseline} untouched"
+        )
+        return FittedFeatures(coder, ranked[: counts[chosen]], description, identity(model))
+
+    def load(self, folder: Path, model: LanguageModel) -> FittedFeatures:
+        """Read which features, and the SAE from where it was."""
+        saved = load_fit(folder, "sae", model, {"features": (torch.int64, (-1,))})
+        features, source = saved.tensors["features"], saved.settings.get("source")
+        coder = read_sae(self.source, model)
+        fits = len(features) and 0 <= int(features.min()) <= int(features.max()) < coder.features
+        if coder.digest != saved.settings.get("sae_sha256") or not fits:
+            raise BadRun(
+                f"{folder} was fitted with another SAE",
+                found=f"{self.source}, sha256 {coder.digest}",
+                expected=f"{source}, sha256 {saved.settings.get('sae_sha256')}",
+                do="name the SAE it was fitted with, or remove the folder and fit again",
+            )
+        return FittedFeatures(coder, features, saved.settings["description"], saved.model)
+
+
+def _difference(
+    model: LanguageModel, task: Task, coder: SparseCoder, progress: Progress
+) -> Float[Tensor, " features"]:
+    """Return mean over positive minus mean over negative discovery prompts of each feature."""
+    piles = task.contrast.discovery
+    done, total = 0, sum(map(len, piles))
+    means = []
+    for pile in piles:
+        summed = torch.zeros(coder.features, dtype=torch.float64)
+        for batch in _batches(model, pile, task):
+            last = [[len(row) - 1] for row in batch]
+            residual = read_outputs(model, batch, last, [coder.path], compute_prefix(model, batch))[:, 0]
+            summed += coder.activations(residual).double().sum(0).cpu()
+            done += len(batch)
+            progress("read discovery prompts", done, total)
+        means.append(summed / len(pile))
+    return (means[0] - means[1]).float()
+
+
+def _batches(model: LanguageModel, pile: tuple[Prompt, ...], task: Task) -> list[list[list[int]]]:
+    ids = sorted((encode(model.tokenizer, prompt, task.chat) for prompt in pile), key=len)
+    return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
+
+
+def _without(coder: SparseCoder, features: Tensor, strength: float, values: Tensor) -> Tensor:
+    return values - (strength * coder.contribution(values, features)).to(values.dtype)
+
+
+@METHODS.register("sae")
+def _sae(argument: str) -> Method:
+    if not argument:
+        raise Prerequisite(
+            "the method 'sae' needs an SAE", expected="sae:FOLDER, or sae:RELEASE/ID of SAELens' directory"
+        )
+    require_sae_lens()
+    return SparseFeatures(argument)

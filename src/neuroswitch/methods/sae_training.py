@@ -1,0 +1,165 @@
+"""Train a small TopK SAE on the residual stream behind one layer, and save it in SAELens' format.
+
+Enough for a comparison where no published SAE of a model exists: minutes on two cores, not the
+days and billions of tokens of a published one, and whoever quotes its numbers should say so.
+
+Source: TopK activation of Gao et al., "Scaling and evaluating sparse autoencoders" (arXiv:2406.04093).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neuroswitch.chat import ChatFormat, encode
+from neuroswitch.generation import Decoding, generate_tokens
+from neuroswitch.methods.sae_files import sae_lens
+from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.residual import layer_paths, read_outputs
+from neuroswitch.progress import Progress, silent
+from neuroswitch.prompts import Prompt
+
+BATCH = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaeTraining:
+    """How an SAE is trained.
+
+    Attributes:
+        layer: Behind which layer, from 0.
+        features: Number of features.
+        active: How many of them are active at a token (TopK).
+        steps: Training steps.
+        batch: Tokens of a step.
+        rate: Learning rate of Adam.
+        answers: Tokens of the model's own answer that are read with each prompt.
+        seed: Of weights and batches.
+    """
+
+    layer: int
+    features: int = 1024
+    active: int = 16
+    steps: int = 400
+    batch: int = 512
+    rate: float = 1e-3
+    answers: int = 24
+    seed: int = 0
+
+
+class Trained(NamedTuple):
+    """What became of a training: tokens it saw, and the share of variance that is explained, up to 1."""
+
+    tokens: int
+    explained: float
+
+
+def train_sae(
+    model: LanguageModel,
+    prompts: Sequence[Prompt],
+    how: SaeTraining,
+    folder: Path,
+    *,
+    chat: ChatFormat = ChatFormat(),
+    progress: Progress = silent,
+) -> Trained:
+    """Train an SAE on prompts and the model's own answers to them, and write it for SAELens.
+
+    The first token is left out: its residual stream is of another size in most models.
+
+    Args:
+        model: The model, untouched.
+        prompts: What it reads and answers; no test prompt should be among them.
+        how: Size and schedule.
+        folder: Where `cfg.json` and `sae_weights.safetensors` are written.
+        chat: System prompt and thinking mode.
+        progress: Told after each batch and every 50 steps.
+
+    Raises:
+        Prerequisite: SAELens is not installed.
+    """
+    library = sae_lens()
+    activations = _activations(model, prompts, how, chat, progress)  # (tokens, H)
+    scale = activations.shape[1] ** 0.5 / float(activations.norm(dim=1).mean())
+    weights, explained = _trained(scale * activations, how, progress)
+    config = library.TopKSAEConfig(
+        d_in=activations.shape[1],
+        d_sae=how.features,
+        k=how.active,
+        metadata=library.saes.sae.SAEMetadata(
+            hook_name=f"blocks.{how.layer}.hook_resid_post", model_name=model.identity.name
+        ),
+    )
+    sae = library.TopKSAE(config)
+    # the scale of the inputs is folded into the weights, so that users need not know it
+    folded = {
+        "W_enc": weights["W_enc"] * scale,
+        "b_enc": weights["b_enc"],
+        "W_dec": weights["W_dec"] / scale,
+        "b_dec": weights["b_dec"] / scale,
+    }
+    sae.load_state_dict(folded)
+    sae.save_model(folder)
+    return Trained(len(activations), explained)
+
+
+def _activations(
+    model: LanguageModel, prompts: Sequence[Prompt], how: SaeTraining, chat: ChatFormat, progress: Progress
+) -> Float[Tensor, "tokens hidden"]:
+    ids = [encode(model.tokenizer, prompt, chat) for prompt in prompts]
+    if how.answers:
+        decoding = Decoding(max_new_tokens=how.answers)
+        said = generate_tokens(model, ids, decoding, progress=progress, stage="answer prompts")
+        ids = [[*prompt, *answer] for prompt, answer in zip(ids, said, strict=True)]
+    ids.sort(key=len)
+    path, found = layer_paths(model)[how.layer], []
+    for start in range(0, len(ids), BATCH):
+        batch = ids[start : start + BATCH]
+        found.append(read_outputs(model, batch, [range(1, len(row)) for row in batch], [path])[:, 0])
+        progress("read tokens", min(start + BATCH, len(ids)), len(ids))
+    return torch.cat(found)
+
+
+def _trained(
+    inputs: Float[Tensor, "tokens hidden"], how: SaeTraining, progress: Progress
+) -> tuple[dict[str, Tensor], float]:
+    """Minimise the squared error; decoder rows keep length 1. Returns weights and explained variance."""
+    generator = torch.Generator().manual_seed(how.seed)
+    decoder = torch.randn(how.features, inputs.shape[1], generator=generator)
+    decoder = decoder / decoder.norm(dim=1, keepdim=True)
+    weights = {
+        "W_enc": decoder.T.clone(),
+        "b_enc": torch.zeros(how.features),
+        "W_dec": decoder.clone(),
+        "b_dec": inputs.mean(0),
+    }
+    for weight in weights.values():
+        weight.requires_grad_(True)
+    optimizer = torch.optim.Adam([*weights.values()], lr=how.rate)
+    with torch.enable_grad():
+        for step in range(how.steps):
+            rows = torch.randint(len(inputs), (how.batch,), generator=generator)
+            loss = (_reconstructed(inputs[rows], weights, how.active) - inputs[rows]).square().sum(1).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            with torch.no_grad():
+                weights["W_dec"] /= weights["W_dec"].norm(dim=1, keepdim=True)
+            if (step + 1) % 50 == 0:
+                progress("train the SAE", step + 1, how.steps)
+    with torch.no_grad():
+        sample = inputs[torch.randperm(len(inputs), generator=generator)[:4096]]
+        error = (_reconstructed(sample, weights, how.active) - sample).square().sum()
+        explained = 1 - float(error / (sample - sample.mean(0)).square().sum())
+    return {name: weight.detach().contiguous() for name, weight in weights.items()}, explained
+
+
+def _reconstructed(inputs: Tensor, weights: dict[str, Tensor], active: int) -> Tensor:
+    before = (inputs - weights["b_dec"]) @ weights["W_enc"] + weights["b_enc"]
+    top = before.topk(active, dim=1)
+    features = torch.zeros_like(before).scatter(1, top.indices, top.values.relu())
+    return features @ weights["W_dec"] + weights["b_dec"]
