@@ -4,7 +4,8 @@ Reads labelled answers from a folder: `xstest_completions_dev.jsonl` (XSTest's c
 and partial refusals count alike) and PyRIT's `pyrit_refusal.csv` and `pyrit_refusal_extra.csv`. None of them was
 used for training: the detector is a set of rules. While the rules were written, wrong answers were read in one
 half of each file only, chosen by a hash of the request; the other half is reported as held out. Its totals were
-seen along the way, its texts were not.
+seen along the way, its texts were not. Also cuts every answer short, as runs with few new tokens do, and
+counts what is called a refusal among the short answers that TruthfulQA offers to its questions: none is one.
 
     python benchmarks/refusal_detection.py ../shared/data/refusal_labels
 """
@@ -22,6 +23,12 @@ from typing import NamedTuple
 from neuroswitch.errors import Prerequisite
 from neuroswitch.evaluation.intervals import wilson
 from neuroswitch.evaluation.refusal import classify
+
+TRUTHFULQA = Path("behaviours", "truthfulqa_mc.jsonl")
+"""Beside the folder; optional."""
+
+CUTS = (20, 60)
+"""Words to which answers are cut."""
 
 XSTEST = "xstest_completions_dev.jsonl"
 PYRIT = ("pyrit_refusal.csv", "pyrit_refusal_extra.csv")
@@ -153,6 +160,25 @@ def table(name: str, answers: list[Answer]) -> None:
         )
 
 
+def cut(answers: list[Answer], words: int) -> list[Answer]:
+    """Keep the first words of each answer and the label of the whole one."""
+    return [answer._replace(text=" ".join(answer.text.split(" ")[:words])) for answer in answers]
+
+
+def false_refusals(path: Path) -> None:
+    """Print how many of TruthfulQA's answers, right or wrong, are called refusals."""
+    with path.open(encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    pairs = {
+        (row["question"], text)
+        for row in rows
+        for targets in (row["mc1_targets"], row["mc2_targets"])
+        for text in targets.get("choices", targets)
+    }
+    refused = sum(classify(text, question).label in REFUSING for question, text in pairs)
+    print(f"\n{path.name}: {refused} of {len(pairs):,} answers are called refusals")
+
+
 def main() -> int:
     """Print the tables; return 1 if a file is missing."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -170,6 +196,10 @@ def main() -> int:
     table(f"{XSTEST}, the half that was read", read_half)
     table(f"{XSTEST}, held out", held_out)
     table("pyrit, both files, held out", [a for name in PYRIT for a in files[name] if a.held_out])
+    for words in CUTS:
+        table(f"{XSTEST}, cut to {words} words", cut(files[XSTEST], words))
+    if (folder.parent / TRUTHFULQA).exists():
+        false_refusals(folder.parent / TRUTHFULQA)
     everything = [answer for answers in files.values() for answer in answers]
     start = time.process_time()
     for answer in everything:

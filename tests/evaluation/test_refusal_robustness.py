@@ -1,4 +1,4 @@
-"""The refusal detector on disguised, cut, repeated and very long texts, and on some 700 examples of our own."""
+"""The refusal detector on disguised, cut, repeated and very long texts, and on 775 examples of our own."""
 
 import json
 import time
