@@ -1,0 +1,62 @@
+"""What vLLM is started with: names, ranks and slots; starting it is tested in test_vllm.py and in tests/cli."""
+
+from dataclasses import replace
+
+import pytest
+from steered import circuit_of, steered_folders
+
+from neuroswitch.circuits.files import save
+from neuroswitch.errors import BadCircuit, UnsupportedModel
+from neuroswitch.integrations.serve import (
+    ServeOptions,
+    command,
+    export_adapters,
+    find_circuits,
+    named_steerings,
+)
+
+
+def option(arguments, name):
+    return arguments[arguments.index(name) + 1]
+
+
+def test_circuits_are_found_alone_and_in_folders_and_names_are_unique(tmp_path):
+    _, circuit, folder = steered_folders(tmp_path)
+    save(circuit, tmp_path / "shelf" / "second")
+    assert list(find_circuits([folder, tmp_path / "shelf"])) == ["circuit", "second"]
+    with pytest.raises(BadCircuit, match="two models would be called 'circuit'"):
+        find_circuits([folder, folder])
+    save(circuit, tmp_path / "other" / "base")
+    with pytest.raises(BadCircuit, match="'base'"):
+        find_circuits([tmp_path / "other"])
+    with pytest.raises(BadCircuit, match="no circuit in"):
+        find_circuits([tmp_path / "base"])
+
+
+def test_the_command_line_holds_every_name_the_rank_and_a_slot_more_than_adapters(tmp_path):
+    model, circuit, _ = steered_folders(tmp_path)
+    options = ServeOptions(multipliers=(0.0, 0.5), controls=2, tensor_parallel=2, arguments=("--x", "1"))
+    steerings = named_steerings({"talk": circuit}, options)
+    names = ["talk@0", "talk@0.5", "talk.random0@0", "talk.random0@0.5", "talk.random1@0", "talk.random1@0.5"]
+    assert list(steerings) == names
+    adapters = export_adapters(steerings, model, tmp_path)
+    arguments = command(model, adapters, options)
+    assert option(arguments, "--max-loras") == "7"
+    assert option(arguments, "--max-lora-rank") == "16"
+    assert max(len(local) for local in circuit.layout.by_site(circuit.ids).values()) in range(9, 17)
+    assert option(arguments, "--tensor-parallel-size") == "2"
+    assert arguments[arguments.index("--lora-modules") + 1 :][: len(names)] == [
+        f"{name}={tmp_path / name}" for name in names
+    ]
+    assert arguments[-2:] == ["--x", "1"]
+    assert "--revision" not in arguments
+    model.module.config._name_or_path = "somebody/model"
+    pinned = replace(model, identity=replace(model.identity, revision="abc123"))
+    assert option(command(pinned, adapters, options), "--revision") == "abc123"
+
+
+def test_a_circuit_that_is_no_lora_is_refused_before_vllm_starts(tmp_path):
+    model, _, _ = steered_folders(tmp_path, intermediate_size=600)
+    steerings = named_steerings({"wide": circuit_of(model, list(range(513)))}, ServeOptions())
+    with pytest.raises(UnsupportedModel, match=r"rank 513(.|\n)*'weights'"):
+        export_adapters(steerings, model, tmp_path)
