@@ -14,10 +14,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from neuroswitch.errors import InterventionFailed
-from neuroswitch.models.columns import resident
 from neuroswitch.models.experts import Routing, experts_at
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.layout import Site
+from neuroswitch.models.linear import resident
 from neuroswitch.models.sharding import gathered, local
 
 

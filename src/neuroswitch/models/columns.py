@@ -3,16 +3,14 @@
 Knows weights that are plain, quantised or offloaded; does not know scores or circuits.
 """
 
-from contextlib import AbstractContextManager, nullcontext
-
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from neuroswitch.errors import Prerequisite, UnsupportedModel
+from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models.experts import Experts, experts_of
 from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.linear import plain_weight, sizes
+from neuroswitch.models.linear import plain_weight, resident, sizes
 from neuroswitch.models.sharding import summed
 
 
@@ -45,24 +43,6 @@ def columns(model: LanguageModel, ids: Int64[Tensor, " k"]) -> Float[Tensor, "k 
             )
         found[torch.isin(ids.cpu(), local + offset)] = written
     return found
-
-
-def resident(module: nn.Module) -> AbstractContextManager[None]:
-    """Hold a module's weights in memory while the block is open, if accelerate has offloaded them.
-
-    Raises:
-        Prerequisite: They are on the meta device and nobody knows where the numbers are.
-    """
-    if not any(weight.is_meta for weight in module.parameters()):
-        return nullcontext()
-    if not hasattr(module, "_hf_hook"):
-        raise Prerequisite(
-            f"the weights of {type(module).__name__} are on the meta device",
-            expected="weights in memory, or offloaded by accelerate",
-        )
-    from accelerate.utils import align_module_device
-
-    return align_module_device(module)  # type: ignore[no-any-return]
 
 
 def _columns_at(model: LanguageModel, path: str, local: Int64[Tensor, " n"]) -> Tensor:

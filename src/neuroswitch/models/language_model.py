@@ -4,6 +4,7 @@ The only value of the library that holds a module. Knows how to reach the parts 
 and ranking need; does not know how a model is loaded, read or scaled.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models.layers import decoder_of, token_embedding
 from neuroswitch.models.layout import NeuronLayout
-from neuroswitch.models.linear import is_linear, sizes
+from neuroswitch.models.linear import is_linear, resident, sizes
 from neuroswitch.models.names import FINAL_NORMS, OTHER_NORMS
 
 
@@ -124,7 +125,10 @@ class LanguageModel:
         Raises:
             UnsupportedModel: The model has no LM head.
         """
-        weight: Tensor = self.head.weight  # type: ignore[assignment]
+        head = self.head
+        # an offloaded weight is fetched; one of a model without weights stays what it is
+        with resident(head) if hasattr(head, "_hf_hook") else nullcontext():
+            weight: Tensor = head.weight  # type: ignore[assignment]
         return weight.full_tensor() if isinstance(weight, DTensor) else weight
 
 

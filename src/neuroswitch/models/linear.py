@@ -3,9 +3,13 @@
 Knows the shape of a map and where its weight lies; does not know which maps matter.
 """
 
+from contextlib import AbstractContextManager, nullcontext
+
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from transformers.pytorch_utils import Conv1D
+
+from neuroswitch.errors import Prerequisite
 
 
 def is_linear(module: nn.Module) -> bool:
@@ -38,3 +42,21 @@ def plain_weight(module: nn.Module) -> Tensor | None:
     if not plain or weight.device.type == "meta":
         return None
     return weight.T if isinstance(module, Conv1D) else weight
+
+
+def resident(module: nn.Module) -> AbstractContextManager[None]:
+    """Hold a module's weights in memory while the block is open, if accelerate has offloaded them.
+
+    Raises:
+        Prerequisite: They are on the meta device and nobody knows where the numbers are.
+    """
+    if not any(weight.is_meta for weight in module.parameters()):
+        return nullcontext()
+    if not hasattr(module, "_hf_hook"):
+        raise Prerequisite(
+            f"the weights of {type(module).__name__} are on the meta device",
+            expected="weights in memory, or offloaded by accelerate",
+        )
+    from accelerate.utils import align_module_device
+
+    return align_module_device(module)  # type: ignore[no-any-return]

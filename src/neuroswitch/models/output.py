@@ -9,6 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.linear import sizes
 
 
 @torch.inference_mode()
@@ -59,11 +60,11 @@ def norm_gain(model: LanguageModel) -> Float[Tensor, " hidden"]:
     has mean zero and root mean square one, so a norm only multiplies it by its gain.
     """
     norm = model.final_norm
-    hidden = model.unembedding.shape[1]
+    hidden = sizes(model.head)[0]
     weight = getattr(norm, "weight", None)
     if norm is None or weight is None:
         return torch.ones(hidden)
-    alternating = torch.ones(hidden, device=weight.device, dtype=weight.dtype)
+    alternating = torch.ones(hidden, device=_device(weight), dtype=weight.dtype)
     alternating[1::2] = -1
     with torch.inference_mode():
         up, down = norm(torch.stack([alternating, -alternating])).float().cpu()  # (H,) each
@@ -71,9 +72,15 @@ def norm_gain(model: LanguageModel) -> Float[Tensor, " hidden"]:
 
 
 def _log_probabilities(model: LanguageModel, hidden: Tensor, *, normed: bool) -> Tensor:
-    head, weight = model.head, model.unembedding
-    hidden = hidden.to(weight.device, weight.dtype)
+    head = model.head
+    weight: Tensor = head.weight  # type: ignore[assignment]
+    hidden = hidden.to(_device(weight), weight.dtype)
     if not normed and model.final_norm is not None:
         hidden = model.final_norm(hidden)
     log_p: Tensor = head(hidden).float().log_softmax(-1)
     return log_p
+
+
+def _device(weight: Tensor) -> torch.device:
+    # accelerate moves the inputs of what it has offloaded to where it computes
+    return torch.device("cpu") if weight.is_meta else weight.device

@@ -3,11 +3,15 @@
 Turns the name of a device into what `from_pretrained` must be told. Does not know models.
 """
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import get_max_memory
 from torch import nn
 from torch.distributed.tensor import DTensor
 
@@ -51,9 +55,15 @@ def placement(device: str, name: str) -> dict[str, Any]:
     if device == PARALLEL:
         return _parallel()
     if device == SPLIT:
-        folder = cache_dir() / "offload" / str(os.getpid()) / Path(name).name
-        return {"device_map": "auto", "offload_folder": str(folder)}
+        return {"device_map": "auto", "max_memory": memory(), "offload_folder": str(_scratch(name))}
     return {"device_map": device}
+
+
+def memory() -> dict[Any, int]:
+    """Return how many bytes of weights each GPU and the memory may hold, as accelerate finds them free."""
+    found: dict[Any, int] = get_max_memory()
+    # what is read and computed must fit beside the weights
+    return {device: int(size * 0.9) for device, size in found.items()}
 
 
 def require_split(module: nn.Module, name: str) -> None:
@@ -68,6 +78,15 @@ def require_split(module: nn.Module, name: str) -> None:
             found=f"{type(module).__name__} whole in each of {processes.count()} processes",
             do="leave --device tp out: processes then share the prompts; or --device split for one process",
         )
+
+
+def _scratch(name: str) -> Path:
+    """Return a folder for weights that do not fit into memory; it is gone when the process ends."""
+    parent = cache_dir() / "offload"
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{Path(name).name}-", dir=parent))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _parallel() -> dict[str, Any]:

@@ -13,11 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neuroswitch.errors import UnsupportedModel
-from neuroswitch.models.columns import resident
 from neuroswitch.models.experts import experts_at
 from neuroswitch.models.layers import decoder_of, token_embedding
 from neuroswitch.models.layout import Site
-from neuroswitch.models.linear import plain_weight
+from neuroswitch.models.linear import plain_weight, resident
 from neuroswitch.models.sites import SiteMap
 
 SHARED, LENGTH = 4, 8

@@ -13,10 +13,10 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from neuroswitch.models.columns import columns, resident
+from neuroswitch.models.columns import columns
 from neuroswitch.models.experts import experts_at, experts_of
 from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.linear import is_linear, plain_weight, sizes
+from neuroswitch.models.linear import is_linear, plain_weight, resident, sizes
 from neuroswitch.models.sharding import gathered
 
 DIRECTIONS = 64
