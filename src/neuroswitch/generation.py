@@ -19,6 +19,7 @@ from transformers import GenerationConfig
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.completions import Completion, Finish, Journal
 from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.memory import in_halves
 from neuroswitch.models.prefix import Prefix, compute_prefix
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
@@ -137,21 +138,18 @@ class _Answers:
 
     def of(self, batch: Sequence[int]) -> list[list[int]]:
         """Decode one batch, in halves where memory runs out."""
+        return [tokens for part in in_halves(self._decoded, batch) for tokens in part]
+
+    def _decoded(self, batch: Sequence[int]) -> list[list[int]]:
         if self.prefix is None:
             self.prefix = compute_prefix(self.model, self.ids)
-        try:
-            return _decode(
-                self.model,
-                [self.ids[i] for i in batch],
-                self.prefix,
-                self.limit,
-                lambda row, tokens: self.stopped(batch[row], tokens),
-            )
-        except (torch.OutOfMemoryError, RuntimeError) as error:
-            if len(batch) == 1 or "memory" not in str(error):
-                raise
-        middle = len(batch) // 2
-        return self.of(batch[:middle]) + self.of(batch[middle:])
+        return _decode(
+            self.model,
+            [self.ids[i] for i in batch],
+            self.prefix,
+            self.limit,
+            lambda row, tokens: self.stopped(batch[row], tokens),
+        )
 
 
 @torch.inference_mode()
