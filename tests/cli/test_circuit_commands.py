@@ -78,6 +78,11 @@ def printed(*arguments: object, status: int = 0) -> str:
     return result.stdout
 
 
+@pytest.mark.parametrize("command", ["export", "verify", "push", "pull", "serve"])
+def test_every_command_has_a_help(command: str) -> None:
+    assert "Usage" in call(command, "--help")
+
+
 def test_a_run_leaves_a_circuit_that_can_be_verified(finished: Path, tmp_path: Path) -> None:
     circuit = finished / "run" / "circuit"
     said = printed("verify", circuit, "--model", finished / "model", "--behaviour", finished / "asking.jsonl")
