@@ -8,18 +8,21 @@ What all prompts begin with is computed once, and finished sequences leave the b
 answer is finished early, because nothing that is counted can change any more.
 """
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import GenerationConfig
+from transformers import Cache, GenerationConfig
 
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.completions import Completion, Finish, Journal
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.memory import in_halves
+from neuroswitch.models.names import SEES_PADDING
 from neuroswitch.models.prefix import Prefix, compute_prefix
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
@@ -74,7 +77,7 @@ def generate(
         return journal is not None and journal.is_settled(_text(model, tokens), prompts[i].text)
 
     answers = _Answers(model, ids, decoding, stopped)
-    for batch in _batches(ids, decoding.batch_size):
+    for batch in _batches(model, ids, decoding.batch_size):
         missing = [i for i in batch if prompts[i].id not in done]
         if missing:
             tokens = dict(zip(batch, answers.of(batch), strict=True))
@@ -97,16 +100,19 @@ def generate_tokens(
     """Continue token sequences greedily; return the new tokens of each, end-of-turn included."""
     answers = _Answers(model, ids, decoding)
     found: dict[int, list[int]] = {}
-    for batch in _batches(ids, decoding.batch_size):
+    for batch in _batches(model, ids, decoding.batch_size):
         found.update(zip(batch, answers.of(batch), strict=True))
         progress(stage, len(found), len(ids))
     return [found[i] for i in range(len(ids))]
 
 
-def _batches(ids: Sequence[Sequence[int]], size: int) -> Iterator[list[int]]:
-    """Group sequences of similar length, so that little is padded."""
+def _batches(model: LanguageModel, ids: Sequence[Sequence[int]], size: int) -> Iterator[list[int]]:
+    """Group sequences of similar length, so that little is padded; of equal length where padding is seen."""
     order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-    yield from (order[start : start + size] for start in range(0, len(order), size))
+    padded = model.module.config.get_text_config(decoder=True).model_type not in SEES_PADDING
+    groups = [order] if padded else [list(same) for _, same in groupby(order, key=lambda i: len(ids[i]))]
+    for group in groups:
+        yield from (group[start : start + size] for start in range(0, len(group), size))
 
 
 def _completion(model: LanguageModel, prompt: Prompt, tokens: list[int], limit: int) -> Completion:
@@ -174,16 +180,26 @@ def _decode(
         keep = [
             i for i, row in enumerate(rows) if answers[row][-1] not in ends and not stopped(row, answers[row])
         ]
-        cache = _kept(out.past_key_values, keep, len(rows))
+        cache = _kept(out.past_key_values, keep, len(rows)) if _takes(model, "past_key_values") else None
         rows = [rows[i] for i in keep]
         tokens, mask = out.sequences[keep], torch.cat([mask, mask.new_ones(new.shape)], dim=1)[keep]
     return answers
 
 
+def _takes(model: LanguageModel, *names: str) -> bool:
+    """Say whether a model can be handed what it has computed; GPT-1 cannot, RWKV only within one call."""
+    return not set(names).isdisjoint(inspect.signature(model.module.forward).parameters)
+
+
 def _kept(cache: Any, keep: list[int], rows: int) -> Any:
     """Drop finished rows from the cache; None, to start over, where its kind cannot do that."""
+    if not isinstance(cache, Cache):
+        return None
     if len(keep) == rows or not keep:
         return cache
+    # layers of a model's own may hold more per row than they know how to select
+    if any(type(layer).__module__ != Cache.__module__ for layer in cache.layers):
+        return None
     try:
         cache.batch_select_indices(torch.tensor(keep))
     except (AttributeError, NotImplementedError):
@@ -219,7 +235,7 @@ def _greedy(model: LanguageModel, max_new_tokens: int) -> GenerationConfig:
         eos_token_id=sorted(end_tokens(model)) or None,
         pad_token_id=_pad_token(model),
         return_dict_in_generate=True,
-        use_cache=True,
+        use_cache=_takes(model, "past_key_values", "state"),
     )
 
 

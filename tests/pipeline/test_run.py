@@ -8,9 +8,10 @@ import pytest
 
 from neuroswitch import generation
 from neuroswitch.circuits.files import load
-from neuroswitch.errors import BadPrompts, BadRun, WeakBehaviour, WrongModel
+from neuroswitch.errors import BadPrompts, BadRun, UnsupportedModel, WeakBehaviour, WrongModel
 from neuroswitch.generation import Decoding
 from neuroswitch.methods.cna import Scaling
+from neuroswitch.models.loading import LoadOptions
 from neuroswitch.pipeline.dialogue import Dialogue, ask
 from neuroswitch.pipeline.run import evaluate, run
 from neuroswitch.pipeline.settings import RunSettings
@@ -87,6 +88,14 @@ def test_an_interrupted_run_is_continued_to_the_same_results(
 def test_other_settings_need_another_folder(finished: Path, settings: RunSettings) -> None:
     with pytest.raises(BadRun, match="other settings"):
         run(replace(settings, multiplier=2.0), finished)
+
+
+def test_a_folder_in_which_nothing_was_computed_may_be_taken_with_other_settings(
+    settings: RunSettings, tmp_path: Path
+) -> None:
+    with pytest.raises(UnsupportedModel, match="nowhere"):
+        run(replace(settings, loading=LoadOptions(sites="model.{layer}.nowhere")), tmp_path)
+    assert run(settings, tmp_path)["circuit"]["neurons"] == 9
 
 
 def test_a_behaviour_that_does_not_occur_is_refused(settings: RunSettings, tmp_path: Path) -> None:

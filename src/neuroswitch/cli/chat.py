@@ -13,7 +13,7 @@ from neuroswitch.cli.console import console
 HELP = "Commands: /multiplier X changes the multiplier, /reset forgets the talk, /quit ends."
 
 
-def chat(
+def chat(  # noqa: PLR0913  one parameter per option of the command line
     circuit: Annotated[Path, typer.Argument(help="Folder of a circuit.")],
     *,
     model: o.Model,
@@ -21,16 +21,19 @@ def chat(
     max_new_tokens: o.MaxNewTokens = 200,
     system: o.System = None,
     thinking: o.Thinking = None,
+    sites: o.Sites = None,
+    trust_remote_code: o.TrustRemoteCode = False,
 ) -> None:
     """Talk to a model with a circuit scaled and not, side by side."""
     from neuroswitch.chat import ChatFormat
     from neuroswitch.circuits.files import load as load_circuit
     from neuroswitch.generation import Decoding
     from neuroswitch.methods.cna import Scaling
+    from neuroswitch.models.loading import LoadOptions
     from neuroswitch.models.loading import load as load_model
     from neuroswitch.pipeline.dialogue import Dialogue, ask
 
-    loaded = load_model(model)
+    loaded = load_model(model, options=LoadOptions(sites=sites, trust_remote_code=trust_remote_code))
     found = load_circuit(circuit, loaded)
     dialogue = Dialogue()
     console.print(f"{len(found)} neurons x {multiplier:g}. {HELP}", markup=False)

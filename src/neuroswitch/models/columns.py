@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models.experts import Experts, experts_of
 from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.layers import stream_width
 from neuroswitch.models.linear import plain_weight, resident, sizes
 from neuroswitch.models.sharding import summed
 
@@ -29,7 +30,7 @@ def columns(model: LanguageModel, ids: Int64[Tensor, " k"]) -> Float[Tensor, "k 
         BadCircuit: An id is not a neuron of the model.
         UnsupportedModel: Neurons write into something else than the residual stream.
     """
-    hidden: int = model.module.config.get_text_config(decoder=True).hidden_size
+    hidden = stream_width(model.module)
     found = torch.zeros(len(ids), hidden)
     for position, local in model.layout.by_position(ids):
         path, offset = model.layout.sites[position].path, model.layout.offsets[position]

@@ -12,6 +12,7 @@ import psutil
 import torch
 from transformers import PreTrainedModel
 
+from neuroswitch.models.layers import stream_width, token_embedding
 from neuroswitch.models.linear import is_linear
 from neuroswitch.models.sites import SiteMap
 
@@ -97,14 +98,13 @@ def memory(
     }
     plain = sum(weight.numel() for weight in module.parameters() if id(weight) not in quantised)
     weights = plain * dtype.itemsize + int(sum(quantised.values()) * (bits or 0) / 8)
-    config: Any = module.config.get_text_config(decoder=True)
-    hidden, tokens = int(config.hidden_size), work.batch * (work.prompt + work.answer)
+    hidden, tokens = stream_width(module), work.batch * (work.prompt + work.answer)
     widest = max(site.width for site in found.layout.sites)
     kept = 2 * hidden * len(layers)  # keys and values, at most as wide as the stream
     states = (
         tokens * (kept + 6 * hidden) * dtype.itemsize + work.batch * work.prompt * 3 * widest * dtype.itemsize
     )
-    states += work.batch * (found.layout.size + config.vocab_size) * 4
+    states += work.batch * (found.layout.size + _vocabulary(module)) * 4
     return Memory(weights, STATISTICS * found.layout.size, states, _machine())
 
 
@@ -119,7 +119,7 @@ def duration(module: PreTrainedModel, found: SiteMap, dtype: torch.dtype, work: 
     """
     operations = 2.0 * _active(module, found)
     site = found.layout.sites[0]
-    rate = _rate(int(module.config.get_text_config(decoder=True).hidden_size), site.width, dtype)
+    rate = _rate(stream_width(module), site.width, dtype)
     reading = operations * work.read * work.prompt / rate
     answering = operations * work.answers * (work.prompt + work.answer) / rate
     return Duration(operations, rate, reading, answering)
@@ -137,7 +137,11 @@ def _active(module: PreTrainedModel, found: SiteMap) -> float:
             parameters = module.get_submodule(site.path).parameters()
             fused.update({id(weight): share for weight in parameters if weight.dim() > 1})
     active = sum(weight.numel() * fused.get(id(weight), 1.0) for weight in layers.parameters())
-    return active + float(config.hidden_size) * config.vocab_size
+    return active + float(stream_width(module)) * _vocabulary(module)
+
+
+def _vocabulary(module: PreTrainedModel) -> int:
+    return len(next(token_embedding(module).parameters()))
 
 
 def _chosen(config: Any) -> int:

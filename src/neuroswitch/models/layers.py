@@ -65,6 +65,13 @@ def decoder_of(module: nn.Module, layers_path: str) -> nn.Module:
     return module.get_submodule(".".join(part for part, _ in common))
 
 
+def stream_width(module: nn.Module) -> int:
+    """Return the width of the residual stream: the configuration's, or else that of the token embedding."""
+    config: Any = module.config
+    known = getattr(config.get_text_config(decoder=True), "hidden_size", None)
+    return int(known or next(token_embedding(module).parameters()).shape[-1])
+
+
 def advice(pattern: str) -> str:
     """Say how a user names the sites."""
     return f"name the output projection: --sites '{pattern}' on the command line, sites={pattern!r} in Python"

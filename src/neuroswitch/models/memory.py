@@ -11,6 +11,7 @@ import torch
 from accelerate.utils import get_max_memory
 
 from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.layers import stream_width
 
 MOST = {"cuda": 256}
 """Largest batch by kind of device; elsewhere MOST_ELSEWHERE, beyond which a CPU is not faster."""
@@ -55,8 +56,7 @@ def fitting_batch(model: LanguageModel, tokens: int) -> int:
         model: The model.
         tokens: Length of the longest sequence.
     """
-    config = model.module.config.get_text_config(decoder=True)
-    layers, hidden = len(model.layout.sites), int(config.hidden_size)
+    layers, hidden = len(model.layout.sites), stream_width(model.module)
     width = max(site.width for site in model.layout.sites)
     one = tokens * model.module.dtype.itemsize * (6 * width + 12 * hidden + 2 * layers * hidden)
     one += 32 * model.layout.size

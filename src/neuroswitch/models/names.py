@@ -68,3 +68,6 @@ OTHER_NORMS = (
     "word_embeddings_layernorm",  # Bloom
     "per_layer_projection_norm",  # Gemma 3n
 )
+
+# model types whose state takes in padding on the left, mask or no mask
+SEES_PADDING = frozenset({"recurrent_gemma", "rwkv", "xlstm"})

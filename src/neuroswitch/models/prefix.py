@@ -56,7 +56,7 @@ def compute_prefix(model: LanguageModel, ids: Sequence[Sequence[int]]) -> Prefix
     if len(ids) < 2 or length < WORTHWHILE or not _reusable(model):
         return NOTHING
     tokens = torch.tensor([list(ids[0][:length])], device=model.device)
-    cache = model.decoder(input_ids=tokens, use_cache=True).past_key_values
+    cache = getattr(model.decoder(input_ids=tokens, use_cache=True), "past_key_values", None)
     return Prefix(length, cache) if _is_plain(cache) else NOTHING
 
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models.experts import experts_of
-from neuroswitch.models.layers import advice, find_layers
+from neuroswitch.models.layers import advice, find_layers, stream_width
 from neuroswitch.models.layout import NeuronLayout, Site
 from neuroswitch.models.linear import is_linear, sizes
 from neuroswitch.models.names import NOT_FEED_FORWARD, OUTPUT_PROJECTIONS, WIDTH_SETTINGS
@@ -88,10 +88,11 @@ def _shaped(module: nn.Module, places: Iterable[_Place]) -> Iterator[_Place]:
     config = config.get_text_config(decoder=True)
     values = [getattr(config, name, None) for name in WIDTH_SETTINGS]
     widths = {item for value in values for item in (value if isinstance(value, (list, tuple)) else [value])}
+    hidden = stream_width(module)
     for place in places:
         if is_linear(place.module):
             wide, out = sizes(place.module)
-            if out == config.hidden_size and wide in widths:
+            if out == hidden and wide in widths:
                 yield place
 
 

@@ -57,6 +57,9 @@ class RunSettings:
 def claim_folder(folder: Path, settings: dict[str, Any]) -> None:
     """Take a folder for a run, or go on with one that was started with the same settings.
 
+    A folder in which nothing has been computed yet, because the model was refused for example, may
+    be taken with other settings.
+
     Args:
         folder: Created if missing.
         settings: As JSON values; kept in the folder.
@@ -65,7 +68,7 @@ def claim_folder(folder: Path, settings: dict[str, Any]) -> None:
         BadRun: The folder holds a run with other settings.
     """
     path = folder / SETTINGS
-    if path.exists():
+    if path.exists() and any(other.name != SETTINGS for other in folder.iterdir()):
         _compare(path, settings)
     else:
         write_json(path, settings)
