@@ -15,10 +15,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from neuroswitch.errors import BadPrompts, InterventionFailed
+from neuroswitch.models.hooks import Witness, forget_compiled_code, require_fired
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.lengths import compatible
 from neuroswitch.models.prefix import NOTHING, Prefix
-from neuroswitch.models.scaling import _forget_compiled_code, _require_fired, _Witness
 from neuroswitch.models.sharding import local
 
 Change = Callable[[Tensor], Tensor]
@@ -49,8 +49,8 @@ def changed_outputs(
         InterventionFailed: A module returns no tensor; or, on leaving, the decoder ran but a module
             that should have been changed did not.
     """
-    decoder = _Witness()
-    witnesses: dict[str, _Witness] = {}
+    decoder = Witness()
+    witnesses: dict[str, Witness] = {}
     with ExitStack() as hooks:
         hooks.callback(model.decoder.register_forward_pre_hook(decoder).remove)
         if first is not None:
@@ -58,13 +58,13 @@ def changed_outputs(
             changed = partial(_changed_input, first)
             hooks.callback(entry.register_forward_pre_hook(changed, with_kwargs=True).remove)
         for path, change in changes.items():
-            module, witnesses[path] = model.module.get_submodule(path), _Witness()
+            module, witnesses[path] = model.module.get_submodule(path), Witness()
             hooks.callback(module.register_forward_pre_hook(witnesses[path]).remove)
             hooks.callback(module.register_forward_hook(partial(_changed_output, change)).remove)
         if changes or first is not None:
-            _forget_compiled_code()
+            forget_compiled_code()
         yield
-        _require_fired(decoder, witnesses)
+        require_fired(decoder, witnesses)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ module of their own: their slices of the weights are scaled in place and copied 
 know circuits or why a neuron is chosen.
 """
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
@@ -16,8 +15,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from neuroswitch.errors import BadCircuit, InterventionFailed, UnsupportedModel
+from neuroswitch.errors import BadCircuit, UnsupportedModel
 from neuroswitch.models.experts import experts_at
+from neuroswitch.models.hooks import Witness, forget_compiled_code, require_fired
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.sharding import own_share
 
@@ -45,8 +45,8 @@ def scaled_neurons(
     chosen = dict(zip(ids.tolist(), multipliers.tolist(), strict=False))
     if not len(chosen) == len(ids) == len(multipliers):
         raise BadCircuit("neurons to scale must be distinct, with one multiplier each")
-    decoder = _Witness()
-    witnesses: dict[str, _Witness] = {}
+    decoder = Witness()
+    witnesses: dict[str, Witness] = {}
     with ExitStack() as changes:
         changes.callback(model.decoder.register_forward_pre_hook(decoder).remove)
         for position, local in model.layout.by_position(ids):
@@ -56,26 +56,15 @@ def scaled_neurons(
             if site.kind == "dense":
                 witnesses[site.path] = _Scale(_mask(module, site.width, local, factors))
             else:
-                witnesses[site.path] = _Witness()
+                witnesses[site.path] = Witness()
                 changes.enter_context(_scaled_experts(module, local, factors))
             changes.callback(module.register_forward_pre_hook(witnesses[site.path]).remove)
-        _forget_compiled_code()
+        forget_compiled_code()
         yield
-        _require_fired(decoder, witnesses)
+        require_fired(decoder, witnesses)
 
 
-class _Witness:
-    """A pre-hook that remembers that its module ran."""
-
-    def __init__(self) -> None:
-        self.fired = False
-
-    def __call__(self, module: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        self.fired = True
-        return None
-
-
-class _Scale(_Witness):
+class _Scale(Witness):
     """A pre-hook that multiplies the input of a projection by a mask of shape (width,)."""
 
     def __init__(self, mask: Float[Tensor, " width"]) -> None:
@@ -95,23 +84,6 @@ def _mask(module: nn.Module, width: int, local: Tensor, factors: Tensor) -> Tens
     # packed weights may be buffers
     weight = next(chain(module.parameters(), module.buffers()), mask)
     return mask if weight.is_meta else mask.to(weight.device)
-
-
-def _forget_compiled_code() -> None:
-    # compiled code has no guard on hooks that were absent when it was made (skip_nnmodule_hook_guards),
-    # so it would silently run without them; hooks that are removed again it does notice
-    if "torch._dynamo" in sys.modules:
-        torch.compiler.reset()
-
-
-def _require_fired(decoder: _Witness, witnesses: dict[str, _Witness]) -> None:
-    missed = [path for path, witness in witnesses.items() if not witness.fired]
-    if decoder.fired and missed:
-        raise InterventionFailed(
-            "the model ran, but neurons that should have been scaled were not reached",
-            found=f"{len(missed)} of {len(witnesses)} sites did not run, such as {missed[0]}",
-            expected="every site of the circuit to run in a forward pass",
-        )
 
 
 @contextmanager
