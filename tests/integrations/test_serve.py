@@ -1,5 +1,9 @@
 """What vLLM is started with: names, ranks and slots; starting it is tested in test_vllm.py and in tests/cli."""
 
+import os
+import signal
+import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -14,6 +18,7 @@ from neuroswitch.integrations.serve import (
     find_circuits,
     named_steerings,
 )
+from neuroswitch.integrations.vllm_server import running
 
 
 def option(arguments, name):
@@ -60,3 +65,24 @@ def test_a_circuit_that_is_no_lora_is_refused_before_vllm_starts(tmp_path):
     steerings = named_steerings({"wide": circuit_of(model, list(range(513)))}, ServeOptions())
     with pytest.raises(UnsupportedModel, match=r"rank 513(.|\n)*'weights'"):
         export_adapters(steerings, model, tmp_path)
+
+
+def test_no_engine_outlives_who_started_it(tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+    # an engine with a worker of its own, both deaf to politeness
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+    worker = (
+        f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {deaf + 'time.sleep(60)'!r}]); "
+    )
+    with (tmp_path / "log").open("wb") as log, pytest.raises(SystemExit) as left:
+        with running([sys.executable, "-c", worker + "import time; time.sleep(60)"], log) as process:
+            time.sleep(1)
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+    assert left.value.code == 143
+    assert process.returncode == -signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        for _ in range(50):
+            os.killpg(process.pid, 0)
+            time.sleep(0.1)
+    assert signal.getsignal(signal.SIGTERM) is before

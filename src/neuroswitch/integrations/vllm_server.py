@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -95,12 +96,16 @@ def require_vllm() -> None:
 
 @contextmanager
 def running(arguments: list[str], log: Any) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a process and stop it on leaving, first politely, with whatever it started."""
+    """Run a process and stop it on leaving, first politely, with whatever it started.
+
+    A SIGTERM to this process leaves too, so that no engine outlives who started it.
+    """
     process = subprocess.Popen(  # noqa: S603 - built by us
         arguments, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
     )
     try:
-        yield process
+        with _terminable():
+            yield process
     finally:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -108,6 +113,23 @@ def running(arguments: list[str], log: Any) -> Iterator["subprocess.Popen[bytes]
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM raise SystemExit while the block is open; only the main thread can arrange that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def wait_until_healthy(server: Server, url: str, seconds: float) -> None:
