@@ -28,6 +28,15 @@ def test_batches_prefixes_and_stages_change_nothing(
     assert found == [naive_answer(model, row, 11, end_tokens(model)) for row in ids]
 
 
+@pytest.mark.parametrize("name", ["rwkv", "recurrent_gemma", "xlstm", "openai-gpt", "deepseek_v4"])
+def test_kinds_without_a_usual_cache_are_answered_alike(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generation, "STAGE", 4)
+    model = tiny_model(name)
+    ids = [[5, 6, 7, 8, 9, 10, 11], [20, 21], [33, 34, 35], [40, 41]]
+    found = generate_tokens(model, ids, Decoding(max_new_tokens=9, batch_size=4))
+    assert found == [naive_answer(model, row, 9, end_tokens(model)) for row in ids]
+
+
 def test_finished_sequences_leave_the_batch_and_end_with_their_end_token(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

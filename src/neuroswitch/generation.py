@@ -180,15 +180,15 @@ def _decode(
         keep = [
             i for i, row in enumerate(rows) if answers[row][-1] not in ends and not stopped(row, answers[row])
         ]
-        cache = _kept(out.past_key_values, keep, len(rows)) if _takes(model, "past_key_values") else None
+        cache = _kept(out.past_key_values, keep, len(rows)) if _caches(model) else None
         rows = [rows[i] for i in keep]
         tokens, mask = out.sequences[keep], torch.cat([mask, mask.new_ones(new.shape)], dim=1)[keep]
     return answers
 
 
-def _takes(model: LanguageModel, *names: str) -> bool:
-    """Say whether a model can be handed what it has computed; GPT-1 cannot, RWKV only within one call."""
-    return not set(names).isdisjoint(inspect.signature(model.module.forward).parameters)
+def _caches(model: LanguageModel) -> bool:
+    """Say whether a model takes back what it has computed; GPT-1 does not, nor do RWKV and xLSTM in batches."""
+    return "past_key_values" in inspect.signature(model.module.forward).parameters
 
 
 def _kept(cache: Any, keep: list[int], rows: int) -> Any:
@@ -235,7 +235,7 @@ def _greedy(model: LanguageModel, max_new_tokens: int) -> GenerationConfig:
         eos_token_id=sorted(end_tokens(model)) or None,
         pad_token_id=_pad_token(model),
         return_dict_in_generate=True,
-        use_cache=_takes(model, "past_key_values", "state"),
+        use_cache=_caches(model),
     )
 
 
