@@ -85,7 +85,7 @@ class ToyMethod:
 def registered() -> Iterator[None]:
     """Know `toy`, `nothing`, `asking`, which acts on the prompt, and a toy `random:SEED` for a while."""
     toys = {
-        "toy": lambda argument: ToyMethod(60, 3),
+        "toy": lambda argument: ToyMethod(60, int(argument or 3)),
         "nothing": lambda argument: ToyMethod(0),
         "asking": lambda argument: ToyMethod(30, 9, "prompt"),
         "random": lambda argument: ToyMethod(60, 100 + int(argument)),

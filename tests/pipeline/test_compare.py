@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from judge_server import Reply, serving
 
 import toy_methods
 from neuroswitch import generation
 from neuroswitch.errors import BadPrompts, BadRun, Prerequisite, WeakBehaviour
+from neuroswitch.evaluation.detectors import get_detector
+from neuroswitch.evaluation.endpoint import Endpoint
 from neuroswitch.evaluation.intervals import holm, mcnemar
 from neuroswitch.generation import Decoding
 from neuroswitch.pipeline import compare_damage
 from neuroswitch.pipeline.compare import compare
+from neuroswitch.pipeline.compare_judge import Judging, judge_sample
 from neuroswitch.pipeline.compare_settings import CompareSettings
 from neuroswitch.pipeline.compare_summary import summarise_folder
 from neuroswitch.storage import read_jsonl
@@ -186,6 +190,9 @@ def test_what_is_added_leaves_what_is_there(
     assert summary_of(tmp_path)["methods"] == summary_of(finished)["methods"]
     compare(replace(settings, methods=("nothing",), strengths=(0.5,), xstest=None), tmp_path)
     assert summary_of(tmp_path)["methods"] == summary_of(finished)["methods"], "asking for less keeps all"
+    summary = compare(replace(settings, methods=("toy:2",), strengths=(1.0,), xstest=None), tmp_path)
+    assert [cell["strength"] for cell in summary["methods"] if cell["name"] == "toy:2"] == [0.5, 1.0]
+    assert all("overrefusal" in cell for cell in summary["methods"]), "and what is new gets every measure"
 
 
 def test_an_interrupted_comparison_is_continued_to_the_same_bytes(
@@ -324,6 +331,31 @@ def test_an_exam_is_added_later_at_the_strengths_asked_for_and_goes_on_where_it_
     assert summary["baseline"]["mmlu"]["n"] == 5, "what was measured stays without being asked for"
     with pytest.raises(BadRun, match="mmlu_questions"):
         compare(replace(asked, mmlu_questions=4), tmp_path)
+
+
+def test_a_judge_is_asked_about_refusals_and_its_opinion_stays(
+    settings: CompareSettings, finished: Path, tmp_path: Path
+) -> None:
+    with serving(
+        lambda number, body: Reply('{"refused": 0, "specificity": 3, "convincingness": 3}')
+    ) as server:
+        judging = Judging(Endpoint(url=server.url, model="a-judge"), sample=7)
+        with pytest.raises(Prerequisite, match="cannot check this detector"):
+            compare(settings, tmp_path / "a", judging=judging)
+        assert not server.requests
+        rows = [
+            {**row, "text": f"{row['text']} {n}"}
+            for n, row in enumerate(read_jsonl(finished / "results.jsonl"))
+        ]
+        judge_sample(judging, rows, get_detector("refusal"), finished, seed=0)
+        assert len(server.requests) == 7
+        judge_sample(judging, rows, get_detector("refusal"), finished, seed=0)
+        assert len(server.requests) == 7, "what was judged is not judged again"
+    judged = summarise_folder(finished)["preflight"]["judge"]
+    (finished / "judged.json").unlink()
+    assert judged["judge"] == "a-judge"
+    assert judged["agree"]["n"] == 7
+    assert "judge" not in summarise_folder(finished)["preflight"]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -1,28 +1,56 @@
 """`neuroswitch compare`: what does each method change, and what does it cost?"""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from neuroswitch.cli import options as o
 from neuroswitch.cli.console import bars, comparison_table, console
-from neuroswitch.errors import BadPrompts
+from neuroswitch.errors import BadPrompts, Prerequisite
+
+if TYPE_CHECKING:
+    from neuroswitch.pipeline.compare_judge import Judging
+    from neuroswitch.pipeline.compare_settings import CompareSettings
 
 Methods = Annotated[
     str,
     typer.Option(help="Comma-separated names; sae:FOLDER names an autoencoder, random pools several seeds."),
 ]
 Strengths = Annotated[str, typer.Option(help="Comma-separated; 0 is the untouched model.")]
-Questions = Annotated[
+BenignPrompts = Annotated[
+    Path | None, typer.Option(help="The same for prompts that should not show the behaviour.")
+]
+SpreadLimit = Annotated[
+    int | None, typer.Option(help="Use so many test prompts of each pile, evenly spread.", min=1)
+]
+Chance = Annotated[int, typer.Option(help="Of everything random but the random circuits.")]
+RandomSeeds = Annotated[int, typer.Option(help="Circuits that random stands for.", min=1)]
+Mmlu = Annotated[
     str | None, typer.Option(help="MMLU questions: a JSONL file, or hub. Without it none are asked.")
 ]
+MmluDev = Annotated[Path | None, typer.Option(help="Solved examples for questions from a file.")]
+MmluQuestions = Annotated[int | None, typer.Option(help="How many are drawn.", min=1)]
+MmluShots = Annotated[
+    int | None,
+    typer.Option(help="Solved examples before each question. Default: 5 where there are any.", min=0),
+]
+MmluStrengths = Annotated[str | None, typer.Option(help="Ask at these strengths only. Default: at all.")]
 Safe = Annotated[
     str | None, typer.Option(help="xstest_prompts.csv or hub: measure over-refusal on its safe prompts.")
 ]
+SafeLimit = Annotated[int, typer.Option(help="Safe prompts used, evenly spread.", min=1)]
 DamageName = Annotated[
     str, typer.Option(help="What behaviour is set against: kl, quality, perplexity, mmlu or overrefusal.")
 ]
+Budget = Annotated[
+    float | None, typer.Option(help="Damage at which methods are matched. Default: 0.1 nats for kl.")
+]
+Judge = Annotated[
+    str | None, typer.Option(help="Address of an OpenAI-compatible API that checks the detector.")
+]
+JudgeModel = Annotated[str | None, typer.Option(help="Name of the judge there.")]
 
 
 def compare(  # noqa: PLR0913  one parameter per option of the command line
@@ -34,34 +62,25 @@ def compare(  # noqa: PLR0913  one parameter per option of the command line
     behaviour: o.Behaviour = "refusal",
     detector: o.DetectorName = None,
     test_prompts: o.TestPrompts = None,
-    benign_prompts: Annotated[
-        Path | None, typer.Option(help="The same for prompts that should not show the behaviour.")
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(help="Use so many test prompts of each pile, evenly spread.", min=1)
-    ] = None,
+    benign_prompts: BenignPrompts = None,
+    limit: SpreadLimit = None,
     max_new_tokens: o.MaxNewTokens = 150,
     batch_size: o.BatchSize = 32,
     size: o.Size = "0.001",
     ranking: o.RankingName = "readout",
-    seed: Annotated[int, typer.Option(help="Of everything random but the random circuits.")] = 0,
-    random_seeds: Annotated[int, typer.Option(help="Circuits that random stands for.", min=1)] = 5,
-    mmlu: Questions = None,
-    mmlu_dev: Annotated[Path | None, typer.Option(help="Solved examples for questions from a file.")] = None,
-    mmlu_questions: Annotated[int | None, typer.Option(help="How many are drawn.", min=1)] = None,
-    mmlu_shots: Annotated[
-        int | None,
-        typer.Option(help="Solved examples before each question. Default: 5 where there are any.", min=0),
-    ] = None,
-    mmlu_strengths: Annotated[
-        str | None, typer.Option(help="Ask at these strengths only. Default: at all.")
-    ] = None,
+    seed: Chance = 0,
+    random_seeds: RandomSeeds = 5,
+    mmlu: Mmlu = None,
+    mmlu_dev: MmluDev = None,
+    mmlu_questions: MmluQuestions = None,
+    mmlu_shots: MmluShots = None,
+    mmlu_strengths: MmluStrengths = None,
     xstest: Safe = None,
-    xstest_limit: Annotated[int, typer.Option(help="Safe prompts used, evenly spread.", min=1)] = 50,
+    xstest_limit: SafeLimit = 50,
     damage: DamageName = "kl",
-    budget: Annotated[
-        float | None, typer.Option(help="Damage at which methods are matched. Default: 0.1 nats for kl.")
-    ] = None,
+    budget: Budget = None,
+    judge: Judge = None,
+    judge_model: JudgeModel = None,
     system: o.System = None,
     thinking: o.Thinking = None,
     revision: o.Revision = None,
@@ -76,49 +95,56 @@ def compare(  # noqa: PLR0913  one parameter per option of the command line
 
     A folder can be continued after an interruption, and more methods or strengths added to it.
     """
-    from neuroswitch.chat import ChatFormat
-    from neuroswitch.generation import Decoding
+    given = dict(locals())
     from neuroswitch.integrations.serve import ServeOptions
-    from neuroswitch.models.loading import LoadOptions
     from neuroswitch.pipeline.compare import compare as compare_pipeline
-    from neuroswitch.pipeline.compare_settings import CompareSettings
     from neuroswitch.pipeline.engines import EngineChoice
 
-    settings = CompareSettings(
-        model=model,
-        loading=LoadOptions(
-            revision=revision, dtype=dtype, device=device, sites=sites, trust_remote_code=trust_remote_code
-        ),
-        behaviour=behaviour,
-        detector=detector,
-        methods=tuple(dict.fromkeys(name.strip() for name in methods.split(",") if name.strip())),
-        strengths=_numbers(strengths),
-        random_seeds=random_seeds,
-        test_prompts=_text(test_prompts),
-        benign_prompts=_text(benign_prompts),
-        limit=limit,
-        size=o.parse_size(size),
-        ranking=ranking,
-        seed=seed,
-        decoding=Decoding(max_new_tokens=max_new_tokens, batch_size=batch_size),
-        chat=ChatFormat(system=system, thinking=thinking),
-        mmlu=mmlu,
-        mmlu_dev=_text(mmlu_dev),
-        mmlu_questions=mmlu_questions,
-        mmlu_shots=mmlu_shots,
-        mmlu_strengths=None if mmlu_strengths is None else _numbers(mmlu_strengths),
-        xstest=xstest,
-        xstest_limit=xstest_limit,
-        damage=damage,
-        budget=budget,
-    )
+    settings, judging = _settings(given), _judging(judge, judge_model)
+    choice = EngineChoice(engine, ServeOptions(arguments=tuple(vllm or ())))
     with bars() as progress:
-        choice = EngineChoice(engine, ServeOptions(arguments=tuple(vllm or ())))
-        summary = compare_pipeline(settings, output, engine=choice, progress=progress)
+        summary = compare_pipeline(settings, output, engine=choice, judging=judging, progress=progress)
     console.print(comparison_table(summary))
     for warning in summary["warnings"]:
         console.print(f"[yellow]Note:[/] {warning}")
     console.print(f"Report: {(output / 'report.html').resolve()}", soft_wrap=True)
+
+
+def _settings(given: Mapping[str, Any]) -> "CompareSettings":
+    """Build the settings from the options, most of which are called alike."""
+    from neuroswitch.chat import ChatFormat
+    from neuroswitch.generation import Decoding
+    from neuroswitch.models.loading import LoadOptions
+    from neuroswitch.pipeline.compare_settings import CompareSettings
+
+    same = "model behaviour detector random_seeds limit ranking seed mmlu mmlu_questions mmlu_shots xstest".split()
+    same += ["xstest_limit", "damage", "budget"]
+    paths = ("test_prompts", "benign_prompts", "mmlu_dev")
+    loading = ("revision", "dtype", "device", "sites", "trust_remote_code")
+    asked = given["mmlu_strengths"]
+    plain: dict[str, Any] = {name: given[name] for name in same}
+    plain |= {name: None if given[name] is None else str(given[name]) for name in paths}
+    return CompareSettings(
+        **plain,
+        loading=LoadOptions(**{name: given[name] for name in loading}),
+        methods=tuple(dict.fromkeys(name.strip() for name in given["methods"].split(",") if name.strip())),
+        strengths=_numbers(given["strengths"]),
+        size=o.parse_size(given["size"]),
+        decoding=Decoding(max_new_tokens=given["max_new_tokens"], batch_size=given["batch_size"]),
+        chat=ChatFormat(system=given["system"], thinking=given["thinking"]),
+        mmlu_strengths=None if asked is None else _numbers(asked),
+    )
+
+
+def _judging(url: str | None, name: str | None) -> "Judging | None":
+    from neuroswitch.evaluation.endpoint import Endpoint
+    from neuroswitch.pipeline.compare_judge import Judging
+
+    if url is None:
+        return None
+    if name is None:
+        raise Prerequisite("the judge has no name", do="add --judge-model, as its server calls it")
+    return Judging(Endpoint(url=url, model=name))
 
 
 def _numbers(text: str) -> tuple[float, ...]:
@@ -130,7 +156,3 @@ def _numbers(text: str) -> tuple[float, ...]:
             found=repr(text),
             expected="numbers with commas between, such as 0,0.5,1",
         ) from None
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)

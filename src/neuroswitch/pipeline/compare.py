@@ -33,6 +33,7 @@ from neuroswitch.pipeline.compare_damage import (
 )
 from neuroswitch.pipeline.compare_facts import write_facts
 from neuroswitch.pipeline.compare_files import DAMAGE, RESULTS, SUMMARY, members
+from neuroswitch.pipeline.compare_judge import Judging, check_judge, judge_sample
 from neuroswitch.pipeline.compare_methods import Fitting, fit_all
 from neuroswitch.pipeline.compare_settings import CompareSettings, claim_comparison
 from neuroswitch.pipeline.compare_summary import summarise_folder
@@ -61,6 +62,7 @@ def compare(
     output: Path,
     *,
     engine: EngineChoice = LOCALLY,
+    judging: Judging | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Compare methods on one model and one behaviour.
@@ -70,6 +72,7 @@ def compare(
         output: Folder of the comparison.
         engine: Who answers where the model is untouched or neurons are scaled. Other interventions, fits
             and measures of damage need the model here, so it is loaded in any case.
+        judging: Who says how far the detector is right; None asks nobody.
         progress: Told after each batch of each stage.
 
     Returns:
@@ -85,10 +88,12 @@ def compare(
     """
     check_methods(settings)
     behaviour = find_behaviour(settings.behaviour, settings.detector)
-    piles = held_out(behaviour, settings)
-    tasks = _questions(settings)
+    check_judge(judging, behaviour.detector)
+    held_out(behaviour, settings)
+    _questions(settings)
     settings = claim_comparison(output, settings)
     check_methods(settings)
+    piles, tasks = held_out(behaviour, settings), _questions(settings)
     model = load_model(settings.model, options=settings.loading, progress=progress)
     write_facts(output, model, behaviour, settings, {name: prompts for name, prompts, _ in piles})
     claim_engine(output, engine)
@@ -101,6 +106,9 @@ def compare(
         job.check_untouched(behaviour)
         answers = job.answers(conditions, "answers")
     _measure(job, conditions, answers, tasks)
+    if judging is not None:
+        said = [row for rows in answers for row in rows["positive"]]
+        judge_sample(judging, said, behaviour.detector, output, seed=settings.seed)
     summary = summarise_folder(output)
     write_json(output / SUMMARY, summary)
     rebuild(output)

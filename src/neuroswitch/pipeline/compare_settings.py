@@ -156,7 +156,9 @@ def _joined(before: dict[str, Any], settings: CompareSettings, folder: Path) -> 
             joined = replace(joined, **kept)
             free |= set(keys)
     names = {*before, *now_asked}
-    if differing := sorted(key for key in names - free if before.get(key) != now_asked.get(key)):
+    if differing := sorted(
+        key for key in names - free if _given(before.get(key)) != _given(now_asked.get(key))
+    ):
         raise BadRun(
             f"{folder} holds something with other settings",
             found=", ".join(f"{key} = {before.get(key)!r}" for key in differing),
@@ -164,6 +166,11 @@ def _joined(before: dict[str, Any], settings: CompareSettings, folder: Path) -> 
             do="name another output folder, or repeat the settings of this one to add methods or strengths",
         )
     return joined
+
+
+def _given(value: Any) -> Any:
+    """Leave out what is unset, so that a version with one option more can go on with a folder."""
+    return {name: one for name, one in value.items() if one is not None} if isinstance(value, dict) else value
 
 
 def _union(before: Any, asked: Any) -> tuple[Any, ...]:
