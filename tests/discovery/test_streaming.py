@@ -1,7 +1,11 @@
 """A checkpoint read layer by layer gives what the loaded model gives, whatever happens on the way."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +25,7 @@ from neuroswitch.discovery.selection import select
 from neuroswitch.discovery.statistics import Moments, NeuronStatistics
 from neuroswitch.discovery.streaming import collect_streamed, rank_streamed, streamable
 from neuroswitch.errors import BadRun, NeuroswitchError, Prerequisite, UnsupportedModel
-from neuroswitch.models.loading import load
+from neuroswitch.models.loading import LoadOptions, load
 from neuroswitch.models.reading import read_last_token
 from neuroswitch.models.replay import Handed
 from neuroswitch.models.streamed import LayerRead, Stream, open_streamed, streaming
@@ -136,6 +140,37 @@ def test_a_stream_that_is_stopped_goes_on_and_ends_with_the_same_bytes(
     finished = tuple(f"model.layers.{done}." for done in range(layer))
     assert not [name for name in source.weights.reads if name.startswith(finished)]
     assert set(source.weights.reads.values()) == {1}
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from neuroswitch.models.streamed import Stream
+from test_streaming import READING, streamed
+
+run = Stream.run
+def killed(self, index, *arguments):
+    if index == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return run(self, index, *arguments)
+
+Stream.run = killed
+streamed(Path(sys.argv[1]), Path(sys.argv[2]), READING)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_process_leaves_what_another_one_goes_on_with(tmp_path: Path) -> None:
+    checkpoint = saved(tmp_path / "model")
+    streamed(checkpoint, tmp_path / "whole", READING)
+    folders = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
+    command = [sys.executable, "-c", KILLED, str(checkpoint), str(tmp_path / "killed")]
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert json.loads((tmp_path / "killed" / "progress.json").read_text())["layers"] == 2
+    streamed(checkpoint, tmp_path / "killed", READING)
+    assert content(tmp_path / "killed") == content(tmp_path / "whole")
 
 
 def test_a_finished_stream_reads_nothing(tmp_path: Path) -> None:
@@ -267,9 +302,9 @@ def test_what_cannot_be_streamed_is_refused(name: str, said: str, tmp_path: Path
         streamed(checkpoint, tmp_path / "stream")
 
 
-def layer_by_layer(checkpoint: Path, decoder: Any = None) -> tuple[torch.Tensor, torch.Tensor]:
+def layer_by_layer(checkpoint: Path, dtype: str = "float32") -> tuple[torch.Tensor, torch.Tensor]:
     """Return neurons and output of `IDS`, read layer by layer."""
-    source = open_streamed(checkpoint)
+    source = open_streamed(checkpoint, options=LoadOptions(dtype=dtype))
     before: Handed | None = None
     neurons, normed = [], torch.empty(0)
     with streaming(source, head=False) as stream:
@@ -279,6 +314,14 @@ def layer_by_layer(checkpoint: Path, decoder: Any = None) -> tuple[torch.Tensor,
             neurons.append(read.neurons)
             normed = read.normed
     return torch.cat(neurons, dim=1), normed
+
+
+def test_bfloat16_is_read_as_the_loaded_model_has_it(tmp_path: Path) -> None:
+    checkpoint = saved(tmp_path, "mixtral")
+    neurons, normed = layer_by_layer(checkpoint, "bfloat16")
+    expected = read_last_token(load(checkpoint, options=LoadOptions(dtype="bfloat16")), IDS)
+    assert neurons.equal(expected.neurons)
+    assert normed.equal(expected.normed)
 
 
 @pytest.mark.parametrize("shared", ["embeddings", "layers"])

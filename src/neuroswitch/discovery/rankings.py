@@ -23,6 +23,9 @@ Score = Callable[[NeuronStatistics, LanguageModel], Tensor]
 
 DEFAULT = "readout"
 
+ROWS = 2**14
+"""Rows of the unembedding that are in memory in float32 at once."""
+
 
 @dataclass(frozen=True)
 class Ranking:
@@ -154,7 +157,11 @@ def next_token(statistics: NeuronStatistics, model: LanguageModel) -> Float[Tens
     positive, negative = statistics.positive.next_token, statistics.negative.next_token
     if positive is None or negative is None:
         raise ValueError("`rank` checks what a ranking needs")
-    direction = (positive.mean - negative.mean).float() @ model.unembedding.float().cpu()  # (H,)
+    unembedding, difference = model.unembedding, (positive.mean - negative.mean).float()
+    direction = torch.zeros(unembedding.shape[1])  # (H,)
+    for start in range(0, len(unembedding), ROWS):
+        rows = slice(start, start + ROWS)
+        direction += difference[rows] @ unembedding[rows].float().cpu()
     direction = direction * norm_gain(model)
     return statistics.delta * _per_site(model, lambda written: written @ direction)
 
