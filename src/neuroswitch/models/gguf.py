@@ -55,7 +55,7 @@ def convert(path: Path, folder: Path, dtype: torch.dtype, *, progress: Progress 
     progress(stage, 0, 1)
     try:
         model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=dtype)
-    except ValueError as error:
+    except (ValueError, NotImplementedError, KeyError) as error:
         raise UnsupportedModel(
             f"transformers cannot read {path.name}",
             found=str(error).splitlines()[0],
