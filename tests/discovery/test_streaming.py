@@ -369,8 +369,11 @@ def test_every_architecture_is_read_exactly_or_refused(name: str, tmp_path: Path
     torch.testing.assert_close(normed, expected.normed, rtol=1e-5, atol=1e-6)
 
 
-def test_the_command_streams_and_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    checkpoint, output = saved(tmp_path / "model"), tmp_path / "out"
+@pytest.mark.parametrize("name", ["llama", "mixtral"])
+def test_the_command_streams_and_is_continued(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint, output = saved(tmp_path / "model", name), tmp_path / "out"
     common = [
         "discover",
         "--model",
@@ -392,3 +395,8 @@ def test_the_command_streams_and_is_continued(tmp_path: Path, monkeypatch: pytes
     assert call("--ranking", "next_token", "--output", str(tmp_path / "whole")).exit_code == 0
     one, other = load_circuit(output), load_circuit(tmp_path / "whole", load(checkpoint))
     assert one.ids.equal(other.ids)
+    fingerprints = [folder / "fingerprint.safetensors" for folder in (output, tmp_path / "whole")]
+    one_print, other_print = map(load_file, fingerprints)
+    assert one_print.keys() == other_print.keys()
+    for name, value in one_print.items():
+        torch.testing.assert_close(value, other_print[name])

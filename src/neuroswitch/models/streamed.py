@@ -25,6 +25,7 @@ from neuroswitch.models.checkpoint import checkpoint_of
 from neuroswitch.models.experts import experts_of
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.layout import NeuronLayout
+from neuroswitch.models.linear import is_linear
 from neuroswitch.models.loading import LoadOptions, load
 from neuroswitch.models.replay import Handed, Leak, Replay, replaying
 from neuroswitch.models.weights import Weights
@@ -131,8 +132,7 @@ def open_streamed(
     streamed = StreamedModel(model, weights)
     _require_own_layers(streamed)
     weights.require([*streamed.outer, *streamed.words, *_all_layers(streamed), *streamed.head])
-    for path in model.layout.paths:
-        _offload(streamed, path)
+    _offload(streamed, model.layout.paths, outgoing=True)
     return streamed
 
 
@@ -225,7 +225,7 @@ def streaming(streamed: StreamedModel, *, head: bool) -> Iterator[Stream]:
 
 
 class _FromCheckpoint(AlignDevicesHook):  # type: ignore[misc]
-    """Brings what a site writes with into memory, where accelerate's way to ask for it is used."""
+    """Brings weights of a module into memory where accelerate's way to ask for them is used."""
 
     def __init__(self, streamed: StreamedModel, names: list[str]) -> None:
         super().__init__(execution_device="cpu", offload=True)
@@ -240,17 +240,44 @@ class _FromCheckpoint(AlignDevicesHook):  # type: ignore[misc]
         return output
 
 
-def _offload(streamed: StreamedModel, path: str) -> None:
-    """Let `columns` read the output projection of a site from the checkpoint."""
-    module: Any = streamed.model.module.get_submodule(path)
-    experts = experts_of(module)
-    outgoing = None if experts is None else experts.written
-    names = [
-        f"{path}.{name}"
-        for name, parameter in module.named_parameters()
-        if outgoing is None or parameter is outgoing or parameter is outgoing._base
-    ]
-    module._hf_hook = _FromCheckpoint(streamed, names)
+@contextmanager
+def reading_weights(streamed: StreamedModel) -> Iterator[None]:
+    """Let all weights of the networks in which neurons are be read where they are asked for.
+
+    Without it only what neurons write with is, which is a third of it.
+    """
+    module = streamed.model.module
+    _offload(streamed, _networks(module, streamed.model.layout.paths), outgoing=False)
+    try:
+        yield
+    finally:
+        for path in _networks(module, streamed.model.layout.paths):
+            del module.get_submodule(path)._hf_hook
+        _offload(streamed, streamed.model.layout.paths, outgoing=True)
+
+
+def _networks(module: PreTrainedModel, sites: Sequence[str]) -> list[str]:
+    """Return the paths of sites, and of the linear maps beside them."""
+    found = dict.fromkeys(sites)
+    for site in sites:
+        parent = site.rpartition(".")[0]
+        children = module.get_submodule(parent).named_children()
+        found |= dict.fromkeys(f"{parent}.{name}" for name, child in children if is_linear(child))
+    return list(found)
+
+
+def _offload(streamed: StreamedModel, paths: Sequence[str], *, outgoing: bool) -> None:
+    """Let modules be read from the checkpoint: all of them, or only what neurons write with."""
+    for path in paths:
+        module: Any = streamed.model.module.get_submodule(path)
+        experts = experts_of(module)
+        written = experts.written if experts is not None and outgoing else None
+        names = [
+            f"{path}.{name}"
+            for name, parameter in module.named_parameters()
+            if written is None or parameter is written or parameter is written._base
+        ]
+        module._hf_hook = _FromCheckpoint(streamed, names)
 
 
 def _require_own_layers(streamed: StreamedModel) -> None:

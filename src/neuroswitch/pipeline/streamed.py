@@ -4,6 +4,7 @@ The folder can be continued: what a stopped discovery has finished is kept in `s
 there afterwards, so that another size needs no second reading.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from neuroswitch.circuits.circuit import Circuit
@@ -12,7 +13,7 @@ from neuroswitch.discovery.collect import Reading
 from neuroswitch.discovery.rankings import RANKINGS
 from neuroswitch.discovery.selection import select
 from neuroswitch.discovery.streaming import collect_streamed, rank_streamed, require_streamable
-from neuroswitch.models.streamed import open_streamed
+from neuroswitch.models.streamed import open_streamed, reading_weights
 from neuroswitch.pipeline.behaviour import Behaviour
 from neuroswitch.pipeline.settings import RunSettings
 from neuroswitch.progress import Progress, silent
@@ -43,5 +44,7 @@ def find_circuit_streamed(
     reading = Reading(chat=settings.chat, needs=RANKINGS.get(settings.ranking).needs)
     statistics = collect_streamed(source, behaviour.contrast, reading, folder / STREAM, progress=progress)
     circuit = select(rank_streamed(statistics, settings.ranking, source), settings.size)
-    save(circuit, folder, multiplier=settings.multiplier)
+    model = replace(source.model, identity=statistics.model)
+    with reading_weights(source):  # of the layers that the circuit is in, for its fingerprint
+        save(circuit, folder, model=model, multiplier=settings.multiplier)
     return circuit
