@@ -7,17 +7,12 @@ holds is never fitted, generated or measured again. The same request gives the s
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from neuroswitch.completions import Completion, Journal
-from neuroswitch.errors import Prerequisite
 from neuroswitch.evaluation.capability import Exam
-from neuroswitch.evaluation.detectors import Detector, get_detector
 from neuroswitch.evaluation.forcing import Forced, force
-from neuroswitch.evaluation.mmlu import read_mmlu
-from neuroswitch.evaluation.over_refusal import read_xstest
 from neuroswitch.evaluation.preflight import check_baseline
 from neuroswitch.evaluation.summary import rate
 from neuroswitch.methods.base import Intervention, Task, get_method
@@ -35,6 +30,7 @@ from neuroswitch.pipeline.compare_facts import write_facts
 from neuroswitch.pipeline.compare_files import DAMAGE, RESULTS, SUMMARY, members
 from neuroswitch.pipeline.compare_judge import Judging, check_judge, judge_sample
 from neuroswitch.pipeline.compare_methods import Fitting, fit_all
+from neuroswitch.pipeline.compare_prompts import Pile, held_out, questions
 from neuroswitch.pipeline.compare_settings import CompareSettings, claim_comparison
 from neuroswitch.pipeline.compare_summary import summarise_folder
 from neuroswitch.pipeline.engines import (
@@ -48,13 +44,10 @@ from neuroswitch.pipeline.engines import (
     steering_of,
 )
 from neuroswitch.progress import Progress, silent
-from neuroswitch.prompts import Prompt, check_held_out, read_prompts
 from neuroswitch.reporting import rebuild
 from neuroswitch.storage import write_json
 
 Row = dict[str, Any]
-Pile = tuple[str, tuple[Prompt, ...], Detector]
-"""Name, prompts, and who judges the answers to them."""
 
 
 def compare(
@@ -90,10 +83,10 @@ def compare(
     behaviour = find_behaviour(settings.behaviour, settings.detector)
     check_judge(judging, behaviour.detector)
     held_out(behaviour, settings)
-    _questions(settings)
+    questions(settings)
     settings = claim_comparison(output, settings)
     check_methods(settings)
-    piles, tasks = held_out(behaviour, settings), _questions(settings)
+    piles, tasks = held_out(behaviour, settings), questions(settings)
     model = load_model(settings.model, options=settings.loading, progress=progress)
     write_facts(output, model, behaviour, settings, {name: prompts for name, prompts, _ in piles})
     claim_engine(output, engine)
@@ -124,43 +117,6 @@ def check_methods(settings: CompareSettings) -> None:
     for name in settings.methods:
         for member in members(name, settings.random_seeds):
             get_method(member)
-
-
-def held_out(behaviour: Behaviour, settings: CompareSettings) -> list[Pile]:
-    """Return the piles of test prompts: positive, negative and, if asked for, XSTest's.
-
-    Raises:
-        BadPrompts: A test prompt is among those that discovery or validation sees.
-    """
-    positive, negative = behaviour.contrast.test
-    if settings.test_prompts:
-        positive = read_prompts(settings.test_prompts)
-    if settings.benign_prompts:
-        negative = read_prompts(settings.benign_prompts)
-    positive, negative = _spread(positive, settings.limit), _spread(negative, settings.limit)
-    if settings.test_prompts or settings.benign_prompts:
-        check_held_out([*positive, *negative], behaviour.contrast)
-    piles = [("positive", positive, behaviour.detector), ("negative", negative, behaviour.detector)]
-    if settings.xstest:
-        safe = read_xstest(None if settings.xstest == "hub" else settings.xstest)
-        piles.append(("xstest", _spread(safe, settings.xstest_limit), get_detector("refusal")))
-    return piles
-
-
-def _spread(prompts: tuple[Prompt, ...], limit: int | None) -> tuple[Prompt, ...]:
-    """Take so many at even distances: files are often sorted by category."""
-    count = len(prompts) if limit is None else min(limit, len(prompts))
-    return tuple(prompts[index * len(prompts) // count] for index in range(count))
-
-
-def _questions(settings: CompareSettings) -> Sequence[Any]:
-    if settings.mmlu is None:
-        return ()
-    if find_spec("lm_eval") is None:
-        raise Prerequisite(
-            "MMLU is asked through lm-eval, which is not installed", do="pip install 'neuroswitch[eval]'"
-        )
-    return ("mmlu",) if settings.mmlu == "hub" else read_mmlu(settings.mmlu, settings.mmlu_dev)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from neuroswitch.pipeline.compare_files import (
     description_file,
     members,
 )
+from neuroswitch.pipeline.compare_matched import matched
 from neuroswitch.pipeline.compare_rows import (
     Rows,
     Values,
@@ -37,7 +38,6 @@ from neuroswitch.pipeline.compare_rows import (
     exponential,
     share,
 )
-from neuroswitch.reporting.measures import MEASURES, measured
 from neuroswitch.reporting.schema import SCHEMA
 
 SETTINGS = "settings.json"
@@ -105,9 +105,9 @@ class _Comparison:
         }
         if profiles:
             document["layers"] = profiles
-        if rows := self._matched(document):
-            budget = self.settings["budget"]
-            document["matched"] = {"by": self.settings["damage"], "budget": budget, "rows": rows}
+        by, budget = self.settings["damage"], self.settings["budget"]
+        if rows := matched(document, self.settings["methods"], by, budget):
+            document["matched"] = {"by": by, "budget": budget, "rows": rows}
         return document
 
     def _methods(self) -> tuple[list[dict[str, Any]], list[str]]:
@@ -189,35 +189,6 @@ class _Comparison:
             for name in wanted
             if before[name]
         }
-
-    def _matched(self, document: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return each method at its largest damage within the budget; those without the measure are left out."""
-        key, budget = self.settings["damage"], self.settings["budget"]
-        reference = measured(document["baseline"], key)
-        start = reference["value"] if reference and reference["value"] is not None else 0.0
-        rows = []
-        for name in self.settings["methods"]:
-            costs = [
-                (MEASURES[key].cost_of(found["value"], start), cell)
-                for cell in document["methods"]
-                if cell["name"] == name
-                and cell["strength"] > 0
-                and (found := measured(cell, key))
-                and found["value"] is not None
-            ]
-            within = [(cost, cell["strength"], cell) for cost, cell in costs if cost <= budget]
-            best = max(within, key=lambda one: one[:2])[2] if within else None
-            if costs:
-                rows.append(
-                    {
-                        "name": name,
-                        "strength": best and best["strength"],
-                        "harmful": best and best["harmful"],
-                        "damage": best and best[key],
-                        "p_adjusted": best and best.get("p_adjusted"),
-                    }
-                )
-        return rows
 
     def _warnings(self, unfinished: Sequence[str]) -> list[str]:
         found = rate(self.rows.of([BASELINE], "positive"), self.detector)
