@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import psutil
 import torch
+from accelerate.utils import get_max_memory
 from transformers import PreTrainedModel
 
 from neuroswitch.models.layers import stream_width, token_embedding
@@ -47,7 +47,7 @@ class Memory:
         weights: In the type they are loaded in.
         statistics: Of all neurons, while a circuit is discovered.
         states: Neurons, hidden states and keys and values of one batch, logits included.
-        machine: Memory of the device that would be used, in all.
+        machine: Memory of the device that would be used: all of a GPU, what is free of the machine's.
     """
 
     weights: int
@@ -173,4 +173,4 @@ def _rate(hidden: int, width: int, dtype: torch.dtype) -> float:
 def _machine() -> int:
     if torch.cuda.is_available():
         return int(sum(torch.cuda.mem_get_info(device)[1] for device in range(torch.cuda.device_count())))
-    return int(psutil.virtual_memory().total)
+    return int(get_max_memory()["cpu"])

@@ -22,19 +22,13 @@ def find_layers(module: nn.Module) -> tuple[str, nn.ModuleList]:
     Towers for images and sound are further away from it, so they are left out.
 
     Raises:
-        UnsupportedModel: There is no such list, there are several, or there is an encoder, or the
-            layers look both ways.
+        UnsupportedModel: There is no such list, there are several, or there is an encoder.
     """
     config: Any = module.config
     if config.is_encoder_decoder:
         raise UnsupportedModel(
             f"{type(module).__name__} is an encoder-decoder model",
             expected="a decoder language model, which reads and writes with the same layers",
-        )
-    if getattr(config, "is_decoder", True) is False:
-        raise UnsupportedModel(
-            f"{type(module).__name__} reads in both directions, so a token sees those that come later",
-            expected="a causal language model; for BERT-like ones, is_decoder=True in config.json",
         )
     owner = _embedding_path(module)
     stacks: list[tuple[str, nn.ModuleList]] = []
