@@ -173,15 +173,7 @@ def outline(
     """Load a model's structure and tokenizer without its weights: shapes and prompts can be checked with it.
 
     The same files are fetched or converted as `load` would, so a GGUF file is not converted twice.
-
-    Args:
-        source: As for `load`.
-        options: As for `load`; the device is not used.
-        progress: Told of downloads and conversions.
-
-    Raises:
-        Prerequisite: As `load`.
-        UnsupportedModel: As `load`.
+    Arguments and errors are those of `load`; the device is not used.
     """
     dtype = str(_dtype(options)).removeprefix("torch.")
     return load(source, options=replace(options, dtype=dtype, device="meta"), progress=progress)
