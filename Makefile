@@ -8,7 +8,7 @@ TORCH_INDEX ?=
 ARGS ?=
 
 # The extras whose tests run everywhere; vllm needs an environment of its own.
-TESTED := datasets,eval,inspect,llamacpp
+TESTED := datasets,eval,inspect,llamacpp,quant
 
 VENV := .venv
 BIN := $(VENV)/bin
