@@ -14,6 +14,7 @@ from neuroswitch.discovery.collect import Reading, collect
 from neuroswitch.discovery.rankings import RANKINGS, rank
 from neuroswitch.discovery.selection import select
 from neuroswitch.evaluation.preflight import check_baseline
+from neuroswitch.evaluation.routing import routing_change
 from neuroswitch.evaluation.summary import rate
 from neuroswitch.methods.cna import Scaling
 from neuroswitch.methods.random import RandomControl
@@ -144,6 +145,11 @@ def _finish(job: _Job, circuit: Circuit, settings: RunSettings, output: Path) ->
     )
     summary = summarise(bench.model, job.behaviour, settings, circuit, conditions, warnings=job.warnings)
     summary["provenance"]["engine"] = bench.answered_by
+    moved = routing_change(
+        bench.model, tests.positive, circuit, scaling, chat=settings.chat, progress=bench.progress
+    )
+    if moved is not None:
+        summary["routing"] = moved.to_json()
     write_json(output / SUMMARY, summary)
     rebuild(output)
     return summary

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from neuroswitch.evaluation.types import UNJUDGED, Rate
-from neuroswitch.reporting.schema import ResultRow, RunSummary
+from neuroswitch.reporting.schema import ResultRow, Routing, RunSummary
 from neuroswitch.reporting.words import number, p_equals, percent, share, whole
 
 SIGNIFICANT = 0.05
@@ -75,6 +75,19 @@ def answer(summary: RunSummary) -> str:
         return f"{doing} {size} does not measurably change {what}: {rates} ({p_equals(p)})."
     verb = "lowers" if after["rate"] < before["rate"] else "raises"
     return f"{doing} {size} {verb} {what} {rates} ({p_equals(p)})."
+
+
+def routing(found: Routing) -> str:
+    """Return what became of the router's choices, and which neurons were never in use."""
+    share = found["sets_changed"]["value"]
+    moved = "stayed as they were" if not share else f"changed in {percent(share)} of cases"
+    own = found["expert_neurons"]
+    unused = f"{whole(found['unrouted'])} of the circuit's {whole(own)} neurons in experts" if own else ""
+    return (
+        f"Under the intervention, the experts chosen at the last token of {found['prompts']} held-out prompts, in "
+        f"{found['layers']} layers with a router, {moved}."
+        + (f" {unused} belong to experts that the untouched model chose for none of them." if own else "")
+    )
 
 
 def counted(summary: RunSummary) -> str:

@@ -98,6 +98,7 @@ def context(summary: RunSummary, rows: Sequence[ResultRow], *, show_completions:
         "concentration": concentration(summary["circuit"]),
         "neurons": _neurons(summary["circuit"]),
         "experts": any(one["expert"] is not None for one in summary["circuit"]["top"]),
+        "routing": _routing(summary),
         "samples": list(_samples(summary, rows, show_completions=show_completions)),
         "limits": prose.limits(summary),
     }
@@ -158,6 +159,23 @@ def _neurons(circuit: CircuitFacts) -> list[dict[str, Any]]:
         }
         for one in circuit["top"]
     ]
+
+
+def _routing(summary: RunSummary) -> dict[str, Any] | None:
+    """Return the section on the router of a mixture of experts; None for other models."""
+    if "routing" not in summary:
+        return None
+    found = summary["routing"]
+    moved = [f"{layer} ({count})" for layer, count in found["by_layer"].items() if count]
+    return {
+        "sentence": prose.routing(found),
+        "rows": [
+            ("Set of experts changed", found["sets_changed"]),
+            ("Weightiest expert changed", found["top1_changed"]),
+            ("Experts kept", found["overlap"]),
+        ],
+        "where": ", ".join(moved) or "none",
+    }
 
 
 def _samples(summary: RunSummary, rows: Sequence[ResultRow], *, show_completions: bool) -> Iterator[Samples]:

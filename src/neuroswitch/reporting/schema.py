@@ -86,10 +86,28 @@ class _Common(TypedDict):
     warnings: list[str]
 
 
+class Routing(TypedDict):
+    """What became of the router's choices at the last prompt token, in a mixture of experts.
+
+    `by_layer` counts the prompts whose set of experts changed; `unrouted` are neurons of the
+    circuit in experts that the untouched model chose for none of the prompts.
+    """
+
+    prompts: int
+    layers: int
+    sets_changed: Measured
+    top1_changed: Measured
+    overlap: Measured
+    by_layer: dict[str, int]
+    expert_neurons: int
+    unrouted: int
+
+
 class _RunOptions(TypedDict, total=False):
     kind: Literal["run"]
     amplified: Rate
     shows: list[str]  # the labels that count as the behaviour
+    routing: Routing  # of a mixture of experts
 
 
 class RunSummary(_Common, _RunOptions):
