@@ -29,6 +29,7 @@ from neuroswitch.models.loading import LoadOptions, load
 from neuroswitch.models.reading import read_last_token
 from neuroswitch.models.replay import Handed
 from neuroswitch.models.streamed import LayerRead, Stream, open_streamed, streaming
+from neuroswitch.models.weights import Weights
 from sets import tiny_contrast, write_contrast
 from tiny import tiny_module, tiny_tokenizer
 
@@ -142,6 +143,19 @@ def test_a_stream_that_is_stopped_goes_on_and_ends_with_the_same_bytes(
     assert set(source.weights.reads.values()) == {1}
 
 
+def test_a_stream_that_is_stopped_behind_its_last_layer_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = saved(tmp_path / "model")
+    streamed(checkpoint, tmp_path / "whole", READING)
+    with monkeypatch.context() as patch:
+        patch.setattr("neuroswitch.discovery.streaming.next_token_probabilities", None)
+        with pytest.raises(TypeError):
+            streamed(checkpoint, tmp_path / "stopped", READING)
+    streamed(checkpoint, tmp_path / "stopped", READING)
+    assert content(tmp_path / "stopped") == content(tmp_path / "whole")
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -205,6 +219,42 @@ def test_batches_are_halved_where_memory_runs_out(tmp_path: Path, monkeypatch: p
     assert_same(found.positive.neurons, expected.positive.neurons)
     assert_same(found.negative.normed, expected.negative.normed)
     assert found.universal.equal(expected.universal)
+
+
+def test_a_layer_that_does_not_fit_is_an_error_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = saved(tmp_path / "model")
+    read = Weights.read
+
+    def full(self: Weights, names: Any) -> dict[str, torch.Tensor]:
+        if any("layers.2" in name for name in names):
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+        return read(self, names)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Weights, "read", full)
+        with pytest.raises(Prerequisite, match="not enough memory for layer 2"):
+            streamed(checkpoint, tmp_path / "stream")
+    streamed(checkpoint, tmp_path / "stream")
+
+
+def test_one_layer_is_in_memory_and_the_next_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, seen = Stream.run, set()
+
+    def looked(self: Stream, index: int, *arguments: Any) -> LayerRead:
+        result = run(self, index, *arguments)
+        source = self.streamed
+        held = {name for name, value in source.model.module.named_parameters() if not value.is_meta}
+        words = set(source.words) if index == 0 else set()
+        assert held == {*source.layer(index), "model.norm.weight", *words}
+        assert self.coming is None or self.coming[0] == index + 1
+        seen.add(index)
+        return result
+
+    monkeypatch.setattr(Stream, "run", looked)
+    streamed(saved(tmp_path / "model"), tmp_path / "stream")
+    assert seen == {0, 1, 2}
 
 
 def shard(checkpoint: Path, name: str) -> Path:

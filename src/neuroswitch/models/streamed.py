@@ -96,8 +96,9 @@ class StreamedModel:
     def bring(self, names: Sequence[str]) -> None:
         """Read parameters into memory, unless they are there."""
         absent = [name for name in names if name in self.weights.made and name not in self.weights.loaded]
-        self.weights.fill(absent, self.weights.read(absent))
-        self.weights.tie()
+        with _enough_memory(", ".join(absent[:3]), absent, self.weights):
+            self.weights.fill(absent, self.weights.read(absent))
+            self.weights.tie()
 
 
 def open_streamed(
@@ -150,10 +151,11 @@ class Stream:
     def layer(self, index: int) -> Iterator[None]:
         """Hold a layer in memory while the block is open, and read the next one meanwhile."""
         names, weights = self.streamed.layer(index), self.streamed.weights
-        coming, self.coming = self.coming, None
-        raw = coming[1].result() if coming is not None and coming[0] == index else weights.read(names)
-        del coming
-        weights.fill(names, raw)
+        with _enough_memory(f"layer {index}", names, weights):
+            coming, self.coming = self.coming, None
+            raw = coming[1].result() if coming is not None and coming[0] == index else weights.read(names)
+            del coming
+            weights.fill(names, raw)
         if index + 1 < self.streamed.layers:
             next_names = self.streamed.layer(index + 1)
             self.coming = (index + 1, self.reader.submit(weights.read, next_names))
@@ -289,6 +291,23 @@ def _require_own_layers(streamed: StreamedModel) -> None:
             found=", ".join(shared[:3]),
             do="load the model whole",
         )
+
+
+@contextmanager
+def _enough_memory(what: str, names: Sequence[str], weights: Weights) -> Iterator[None]:
+    """Say what did not fit where memory runs out."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not (isinstance(error, MemoryError) or "memory" in str(error)):
+            raise
+        size = weights.size(names)
+        raise Prerequisite(
+            f"there is not enough memory for {what}",
+            found=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}",
+            expected=f"memory for {size / 1e9:.2f} GB, and for what the checkpoint holds of it and of the next layer",
+            do="free memory or ask for dtype bfloat16, and run the same command again: it goes on from here",
+        ) from error
 
 
 def _all_layers(streamed: StreamedModel) -> Iterator[str]:

@@ -69,6 +69,7 @@ class Weights:
             if target not in self.made
         }
         self.full_precision = [re.compile(name) for name in module._get_dtype_plan(module.dtype)]
+        self._parameters = {name for name, _ in module.named_parameters(remove_duplicate=False)}
         self.reads: dict[str, int] = {}
         self.loaded: set[str] = set()
         self.samples: dict[str, str] = {}
@@ -139,6 +140,10 @@ class Weights:
             if parameter is not None:
                 held[name] = nn.Parameter(torch.empty_like(parameter, device="meta"), requires_grad=False)
                 self.loaded.discard(path)
+
+    def size(self, names: Iterable[str]) -> int:
+        """Return how much memory some parameters take, in bytes."""
+        return sum(self.module.get_parameter(name).nbytes for name in names if name in self._parameters)
 
     def digest(self) -> str | None:
         """Return what `fingerprints.weights_digest` returns for the loaded model; None before all was read."""
