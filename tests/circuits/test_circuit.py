@@ -7,9 +7,10 @@ import torch
 from steered import circuit_of
 
 from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.circuits.files import load, save
 from neuroswitch.errors import WrongModel
 from neuroswitch.models.layout import NeuronLayout, Site
-from tiny import tiny_llama
+from tiny import tiny_llama, tiny_model
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +86,14 @@ def test_ids_must_be_ascending_unique_and_inside(model, ids):
 def test_every_neuron_needs_finite_values(model, scores):
     with pytest.raises(ValueError, match="finite"):
         replace(circuit_of(model, [0, 1]), scores=scores)
+
+
+def test_a_circuit_knows_which_neurons_share_their_weights_and_keeps_it_in_its_folder(tmp_path):
+    model = tiny_model("zamba2/two blocks")
+    width = model.layout.sites[0].width
+    circuit = circuit_of(model, [0, 1, width, 3 * width])
+
+    save(circuit, tmp_path / "c")
+
+    assert circuit.sharing() == load(tmp_path / "c").sharing() == 4
+    assert circuit_of(tiny_llama(), [0, 70]).sharing() == 0

@@ -64,6 +64,15 @@ class Circuit:
         """Count the neurons of each layer; layers without any are left out."""
         return dict(sorted(Counter(neuron.layer for neuron in self.neurons()).items()))
 
+    def sharing(self) -> int:
+        """Count the neurons whose weights are those of other layers too, as in Zamba.
+
+        They are scaled in their own layer only, and cannot be exported as weights.
+        """
+        tied = {site.tied_to for site in self.layout.sites if site.tied_to}
+        shared = {site.path for site in self.layout.sites if site.tied_to or site.path in tied}
+        return sum(neuron.path in shared for neuron in self.neurons())
+
     def strongest(self, count: int) -> "Circuit":
         """Return the circuit of the `count` neurons with the largest |score|."""
         return self._where(self.scores.abs().topk(min(count, len(self))).indices.sort().values)

@@ -10,7 +10,7 @@ from neuroswitch.cli import options as o
 from neuroswitch.cli.console import bars, console
 
 if TYPE_CHECKING:
-    from neuroswitch.pipeline.doctor import Diagnosis
+    from neuroswitch.pipeline.diagnosis import Diagnosis
 
 
 def doctor(  # noqa: PLR0913  one parameter per option of the command line
@@ -40,7 +40,7 @@ def doctor(  # noqa: PLR0913  one parameter per option of the command line
 
 
 def _show(found: "Diagnosis") -> None:
-    from neuroswitch.pipeline.doctor import lines
+    from neuroswitch.pipeline.diagnosis import lines
 
     for name, text in lines(found):
         console.print(f"{name:<14}{text}", markup=False, highlight=False, soft_wrap=True)

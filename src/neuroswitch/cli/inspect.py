@@ -31,6 +31,8 @@ def inspect_circuit(
         f"ranking {made.ranking}, contrast set {made.contrast}, {made.date}",
         markup=False,
     )
+    if shared := found.sharing():
+        console.print(f"{shared} of them lie in layers that share their weights with other layers.")
     console.print(layers_table(found))
     console.print(neurons_table(found.strongest(top), model))
 

@@ -81,8 +81,18 @@ def summarise(
             "detector": detector.how,
             "circuit": circuit.provenance.to_json(),
         },
-        "warnings": list(warnings),
+        "warnings": [*warnings, *_shared_weights(circuit)],
     }
+
+
+def _shared_weights(circuit: Circuit) -> list[str]:
+    count = circuit.sharing()
+    if not count:
+        return []
+    return [
+        f"{count} of the {len(circuit)} neurons lie in layers that share their weights with other layers. They were "
+        "scaled in their own layer only; the circuit cannot be exported as weights."
+    ]
 
 
 def circuit_facts(model: LanguageModel, circuit: Circuit, multiplier: float) -> dict[str, Any]:
