@@ -1,0 +1,230 @@
+"""What must hold of every architecture, measured on its tiny model: one row of docs/architectures.md each."""
+
+import copy
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from architectures import ARCHITECTURES, REFUSED
+from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.circuits.files import load, save
+from neuroswitch.errors import UnsupportedModel
+from neuroswitch.models.experts import experts_at
+from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.linear import plain_weight
+from neuroswitch.models.probe import probe
+from neuroswitch.models.reading import LastToken, read_last_token
+from neuroswitch.models.scaling import scaled_neurons
+from neuroswitch.models.sites import find_sites
+from neuroswitch.provenance import Provenance
+from tiny import tiny_model, tiny_module
+
+PROMPTS = [[5, 6, 7, 8, 9, 10, 11], [20, 21], [33, 34, 35, 36]]
+TOLERANCE = 1e-4
+FLOAT32_INSIDE = frozenset({"inkling2_text", "xglm"})
+"""Their own code makes float32 tensors or constants, so there is no float64 model: float32 is compared with."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was found; errors are relative to the largest value.
+
+    Attributes:
+        name: Model type, and variant.
+        sites: Paths within a layer.
+        experts: Number of experts, 0 without.
+        neurons: Of the tiny model.
+        read: Error of the neurons, read in a padded batch, against one prompt at a time through the
+            whole model in float64, and of experts against what their container puts out.
+        batch: Error of a batch against its prompts one by one.
+        identity: A multiplier of 1 changes no bit.
+        scaled: Error of scaled logits against weights that were scaled by hand; None where layers share them.
+        restored: After an exception logits and weights are bit for bit what they were.
+        saved: A circuit is the same after being saved and read back.
+    """
+
+    name: str
+    sites: tuple[str, ...]
+    experts: int
+    neurons: int
+    read: float
+    batch: float
+    identity: bool
+    scaled: float | None
+    restored: bool
+    saved: bool
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything is as it must be."""
+        exact = max(self.read, self.batch, self.scaled or 0.0) < TOLERANCE
+        return exact and self.identity and self.restored and self.saved
+
+
+def examine(name: str) -> Row:
+    """Check one entry of `ARCHITECTURES`."""
+    model = tiny_model(name)
+    read = read_last_token(model, PROMPTS)
+    alone = torch.cat([read_last_token(model, [prompt]).neurons for prompt in PROMPTS])
+    ids = torch.randperm(model.layout.size, generator=torch.Generator().manual_seed(0))[:24].sort().values
+    relative = [site.path.removeprefix(f"{model.layers_path}.{site.layer}.") for site in model.layout.sites]
+    return Row(
+        name=name,
+        sites=tuple(dict.fromkeys(relative)),
+        experts=max((site.experts for site in model.layout.sites if site.kind == "experts"), default=0),
+        neurons=model.layout.size,
+        read=max(_dense_error(name, model, read), _experts_error(model, read)),
+        batch=_error(read.neurons, alone),
+        identity=_identity(model, ids),
+        scaled=_scaled_error(name, model, ids),
+        restored=_restored(model, ids),
+        saved=_saved(model, ids),
+    )
+
+
+def refusal(name: str) -> str:
+    """Return why a model type of `REFUSED` is refused, which must be what is expected."""
+    module = tiny_module(name)
+    try:
+        probe(module, find_sites(module))
+    except UnsupportedModel as error:
+        assert REFUSED[name][1] in str(error)
+        return error.what
+    raise AssertionError(f"{name} is not refused")
+
+
+@torch.no_grad()
+def _dense_error(name: str, model: LanguageModel, read: LastToken) -> float:
+    """Read the input of every projection in a float64 copy, one prompt at a time, LM head and all."""
+    wide = copy.deepcopy(model.module)
+    if name not in FLOAT32_INSIDE:
+        wide = wide.double()
+        if any(site.kind == "experts" for site in model.layout.sites):
+            wide.set_experts_implementation("eager")  # the grouped product has no float64
+    seen: dict[str, Tensor] = {}
+    for site in model.layout.sites:
+        if site.kind == "dense":
+            wide.get_submodule(site.path).register_forward_pre_hook(
+                lambda module, arguments, path=site.path: seen.__setitem__(
+                    path, arguments[0].reshape(-1, arguments[0].shape[-1])[-1]
+                )
+            )
+    worst = 0.0
+    for row, prompt in enumerate(PROMPTS):
+        wide(input_ids=torch.tensor([prompt]), use_cache=False)
+        for position, site in enumerate(model.layout.sites):
+            if site.kind == "dense":
+                found = read.neurons[row, model.layout.span(position)]
+                worst = max(worst, _error(found, seen[site.path]))
+    return worst
+
+
+@torch.no_grad()
+def _experts_error(model: LanguageModel, read: LastToken) -> float:
+    """Put the neurons that were read through the down projection, and compare with the container's output."""
+    calls: dict[str, tuple[tuple[Tensor, ...], Tensor]] = {}
+    hooks = [
+        model.module.get_submodule(site.path).register_forward_hook(
+            lambda module, arguments, named, output, path=site.path: calls.__setitem__(
+                path, ((*arguments, *named.values()), output.clone())
+            ),
+            with_kwargs=True,
+        )
+        for site in model.layout.sites
+        if site.kind == "experts"
+    ]
+    worst = 0.0
+    for row, prompt in enumerate(PROMPTS if hooks else []):
+        model.module(input_ids=torch.tensor([prompt]), use_cache=False)
+        last = torch.tensor([len(prompt) - 1])
+        for position, site in enumerate(model.layout.sites):
+            if site.kind == "experts":
+                arguments, output = calls[site.path]
+                experts = experts_at(model.module.get_submodule(site.path))
+                routing, inputs = experts.routed(arguments, last)
+                neurons = read.neurons[row, model.layout.span(position)].view(site.experts, site.width)
+                total = getattr(experts.module, "bias", None)
+                total = torch.zeros(inputs.shape[-1]) if not isinstance(total, Tensor) else total.clone()
+                for k, expert in enumerate(routing.experts[0].tolist()):
+                    if expert < site.experts:
+                        written = experts.finished((neurons[expert] @ experts.written[expert])[None], expert)[
+                            0
+                        ]
+                    else:
+                        written = inputs[0, k]
+                    total += routing.weights[0, k] * written
+                worst = max(worst, _error(total, experts.of_rows(output, last)[0]))
+    for hook in hooks:
+        hook.remove()
+    return worst
+
+
+def _identity(model: LanguageModel, ids: Tensor) -> bool:
+    before = _logits(model)
+    with scaled_neurons(model, ids, torch.ones(len(ids))):
+        return torch.equal(_logits(model), before)
+
+
+@torch.no_grad()
+def _scaled_error(name: str, model: LanguageModel, ids: Tensor) -> float | None:
+    """Compare with a copy whose weights were scaled by hand."""
+    if any(site.tied_to for site in model.layout.sites):
+        return None
+    twin = tiny_module(name)
+    for position, local in model.layout.by_position(ids):
+        site = model.layout.sites[position]
+        module = twin.get_submodule(site.path)
+        if site.kind == "dense":
+            weight = plain_weight(module)
+            assert weight is not None
+            weight[:, local] *= 1.7
+        else:
+            written = experts_at(module).written
+            for one in local.tolist():
+                written[one // site.width, one % site.width] *= 1.7
+    with scaled_neurons(model, ids, torch.full((len(ids),), 1.7)):
+        found = _logits(model)
+    expected = twin(input_ids=torch.tensor([PROMPTS[0]]), use_cache=False).logits[0, -1]
+    return _error(found, expected)
+
+
+def _restored(model: LanguageModel, ids: Tensor) -> bool:
+    before = _logits(model)
+    weights = {key: value.clone() for key, value in model.module.state_dict().items()}
+    try:
+        with scaled_neurons(model, ids, torch.zeros(len(ids))):
+            changed = not torch.equal(_logits(model), before)
+            raise InterruptedError
+    except InterruptedError:
+        pass
+    after = model.module.state_dict()
+    same = all(torch.equal(after[key], value) for key, value in weights.items())
+    return changed and same and torch.equal(_logits(model), before)
+
+
+def _saved(model: LanguageModel, ids: Tensor) -> bool:
+    identity = {"model_type": model.identity.model_type, "config_sha256": model.identity.config_sha256}
+    provenance = Provenance(model=identity, prompts_sha256="0" * 64, contrast="none", ranking="none")
+    values = torch.linspace(-1, 1, len(ids))
+    circuit = Circuit(model.layout, ids, values, values, values, provenance)
+    with tempfile.TemporaryDirectory() as folder:
+        save(circuit, Path(folder) / "circuit")
+        again = load(Path(folder) / "circuit", model)
+    return again.neurons() == circuit.neurons() and torch.equal(again.scores, values)
+
+
+@torch.no_grad()
+def _logits(model: LanguageModel) -> Tensor:
+    logits: Tensor = model.module(input_ids=torch.tensor([PROMPTS[0]]), use_cache=False).logits[0, -1]
+    return logits
+
+
+def _error(found: Tensor, expected: Tensor) -> float:
+    scale = float(expected.abs().max()) + 1e-12
+    return float((found.double() - expected.double()).abs().max()) / scale
+
+
+NAMES = (*ARCHITECTURES, *REFUSED)
