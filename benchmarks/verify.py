@@ -26,6 +26,7 @@ from neuroswitch.models.language_model import LanguageModel
 
 Change = Callable[[str, nn.Linear], None]
 RANK = 8
+BAKED = "circuit baked out"
 
 
 @contextmanager
@@ -94,8 +95,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--model", default="demo")
     parser.add_argument("--circuit", type=Path, required=True, help="folder that `run` or `discover` wrote")
+    parser.add_argument("--weights-only", action="store_true", help="do not read the circuit's prompts again")
+    parser.add_argument("--only", nargs="*", help="words in the names of the changes to make")
     asked = parser.parse_args()
-    model, contrast = ns.load(asked.model), own_prompts(asked.circuit)
+    model = ns.load(asked.model)
+    contrast = None if asked.weights_only else own_prompts(asked.circuit)
     circuit = ns.load_circuit(asked.circuit, model)
     kinds = gguf.GGMLQuantizationType
     changes: dict[str, Change] = {
@@ -107,14 +111,17 @@ def main() -> None:
         f"LoRA of rank {RANK} merged": merged,
         "every weight moved by 2 %": trained,
     }
+    wanted = [name for name in (*changes, BAKED) if any(word in name for word in asked.only or [""])]
     print(f"{len(circuit)} neurons of {model.identity.name}, {circuit.provenance.ranking}")
-    for name, change in changes.items():
-        with changed(model, change) as other:
+    for name in (name for name in changes if name in wanted):
+        with changed(model, changes[name]) as other:
             show(name, verify(asked.circuit, other, contrast=contrast).lines())
+    if BAKED not in wanted:
+        return
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as scratch:
         baked = export(circuit, asked.model, "weights", Path(scratch) / "baked")
         del model
-        show("circuit baked out", verify(asked.circuit, ns.load(baked), contrast=contrast).lines())
+        show(BAKED, verify(asked.circuit, ns.load(baked), contrast=contrast).lines())
 
 
 def show(name: str, lines: list[str]) -> None:
