@@ -67,11 +67,10 @@ def comparison_table(summary: dict[str, Any]) -> Table:
     table = Table(title=f"{summary['behaviour']} in {summary['model']['name']}")
     rows = [{"name": "untouched", "strength": 0.0, **summary["baseline"]}, *summary["methods"]]
     measures = taken(rows)
-    for heading in ("method", "strength", "shown", "95 % interval", "benign"):
-        table.add_column(heading, justify="left" if heading == "method" else "right")
-    for measure in measures.values():
-        table.add_column(measure.title, justify="right")
-    table.add_column("p (Holm)", justify="right")
+    table.add_column("method", no_wrap=True)
+    titles = [measure.title for measure in measures.values()]
+    for heading in ("strength", "shown", "95 % interval", "benign", *titles, "p (Holm)"):
+        table.add_column(heading, justify="right", overflow="fold")  # a number is never cut short
     for row in rows:
         harmful = row["harmful"]
         cells = [percent(harmful["value"]), between(harmful["low"], harmful["high"])]
