@@ -1,6 +1,6 @@
 """Discovery over a checkpoint larger than memory: a Llama-shaped one, and the demo model in both ways.
 
-    python benchmarks/streaming.py synthetic     # writes about 3.7 GB into --folder and removes them again
+    python benchmarks/streaming.py synthetic     # writes about 4.8 GB into --folder and removes them again
     python benchmarks/streaming.py demo          # the same circuit streamed and in memory?
 
 `synthetic` starts a child process under RLIMIT_DATA, a limit on its private writable memory: torch's own
@@ -346,9 +346,9 @@ def main() -> int:
     parser.add_argument("--prompts", type=int, help="of each class; default 16, for the demo model 32")
     parser.add_argument("--ranking", default="next_token")
     parser.add_argument("--dtype", default="bfloat16", help="of the arithmetic")
-    parser.add_argument("--layers", type=int, default=28)
+    parser.add_argument("--layers", type=int, default=38)
     parser.add_argument("--hidden", type=int, default=2048)
-    parser.add_argument("--limit", type=int, default=1100, help="MiB of memory of the child")
+    parser.add_argument("--limit", type=int, default=1500, help="MiB of memory of the child")
     options = parser.parse_args()
     if options.part in ("stream-child", "load-child"):
         measured = stream_child(options) if options.part == "stream-child" else load_child(options)
