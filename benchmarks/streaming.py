@@ -15,6 +15,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -358,6 +359,7 @@ def main() -> int:
         if shutil.disk_usage(options.folder).free < 6e9:
             print(f"less than 6 GB free in {options.folder}")
             return 1
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the checkpoint is removed
         options.prompts = options.prompts or 16
         return synthetic(options)
     options.prompts = options.prompts or 32
