@@ -2,18 +2,16 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from click.testing import Result
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from architectures import ARCHITECTURES
@@ -22,19 +20,16 @@ from neuroswitch.cli.app import app
 from neuroswitch.discovery.collect import Reading, collect
 from neuroswitch.discovery.rankings import rank
 from neuroswitch.discovery.selection import select
-from neuroswitch.discovery.statistics import Moments, NeuronStatistics
 from neuroswitch.discovery.streaming import collect_streamed, rank_streamed, streamable
-from neuroswitch.errors import BadRun, NeuroswitchError, Prerequisite, UnsupportedModel
+from neuroswitch.errors import NeuroswitchError, Prerequisite, UnsupportedModel
 from neuroswitch.models.loading import LoadOptions, load
 from neuroswitch.models.reading import read_last_token
-from neuroswitch.models.replay import Handed
-from neuroswitch.models.streamed import LayerRead, Stream, open_streamed, streaming
+from neuroswitch.models.streamed import LayerRead, Stream, open_streamed
 from neuroswitch.models.weights import Weights
 from sets import tiny_contrast, write_contrast
+from streams import IDS, PLAIN, READING, assert_same, content, layer_by_layer, saved, streamed, without
 from tiny import tiny_module, tiny_tokenizer
 
-READING = Reading(needs=frozenset({"next_token"}), batch_size=5)
-PLAIN = Reading(needs=frozenset(), batch_size=5)
 FAMILIES = {
     "llama": {"tie_word_embeddings": True},
     "qwen3": {},
@@ -42,31 +37,6 @@ FAMILIES = {
     "gpt2": {},
     "mixtral": {"num_hidden_layers": 2},
 }
-IDS = [[1, 5, 9, 20, 30, 31], [1, 7, 8], [1, 40, 41, 42]]
-
-
-def saved(folder: Path, name: str = "llama", **settings: object) -> Path:
-    """Save a tiny checkpoint in many shards."""
-    tiny_module(name, **settings).save_pretrained(folder, max_shard_size="20KB")
-    tiny_tokenizer().save_pretrained(folder)
-    assert len(list(folder.glob("*.safetensors"))) > 2
-    return folder
-
-
-def streamed(checkpoint: Path, folder: Path, reading: Reading = PLAIN, **options: Any) -> NeuronStatistics:
-    return collect_streamed(open_streamed(checkpoint), tiny_contrast(), reading, folder, **options)
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def assert_same(found: Moments | None, expected: Moments | None) -> None:
-    assert found is not None
-    assert expected is not None
-    assert found.count == expected.count
-    torch.testing.assert_close(found.mean, expected.mean, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(found.m2, expected.m2, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -257,150 +227,12 @@ def test_one_layer_is_in_memory_and_the_next_is_read(tmp_path: Path, monkeypatch
     assert seen == {0, 1, 2}
 
 
-def shard(checkpoint: Path, name: str) -> Path:
-    index = json.loads((checkpoint / "model.safetensors.index.json").read_text())
-    return checkpoint / index["weight_map"][name]
-
-
-def without(checkpoint: Path, name: str) -> None:
-    """Remove a tensor from its shard and from the index."""
-    path = shard(checkpoint, name)
-    save_file({key: value for key, value in load_file(path).items() if key != name}, path)
-    index = checkpoint / "model.safetensors.index.json"
-    said = json.loads(index.read_text())
-    del said["weight_map"][name]
-    index.write_text(json.dumps(said))
-
-
-def test_a_missing_or_truncated_shard_is_named_before_anything_is_read(tmp_path: Path) -> None:
-    checkpoint = saved(tmp_path / "model")
-    last = shard(checkpoint, "model.layers.2.mlp.down_proj.weight")
-    kept = last.read_bytes()
-    last.write_bytes(kept[:-40])
-    with pytest.raises(Prerequisite, match=last.name):
-        open_streamed(checkpoint)
-    last.unlink()
-    with pytest.raises(Prerequisite, match=last.name):
-        open_streamed(checkpoint)
-    last.write_bytes(kept)
-    open_streamed(checkpoint)
-
-
-@pytest.mark.parametrize("indexed", [True, False])
-def test_a_missing_tensor_is_named_before_anything_is_read(indexed: bool, tmp_path: Path) -> None:
-    checkpoint = saved(tmp_path / "model")
-    name = "model.layers.2.mlp.down_proj.weight"
-    index = (checkpoint / "model.safetensors.index.json").read_text()
-    without(checkpoint, name)
-    if indexed:
-        (checkpoint / "model.safetensors.index.json").write_text(index)
-    with pytest.raises(Prerequisite, match=name):
-        open_streamed(checkpoint)
-
-
-def test_a_shard_that_breaks_off_while_it_is_read_can_be_replaced(tmp_path: Path) -> None:
-    checkpoint = saved(tmp_path / "model")
-    expected = streamed(checkpoint, tmp_path / "whole")
-    last = shard(checkpoint, "model.layers.1.mlp.down_proj.weight")
-    kept, source = last.read_bytes(), open_streamed(checkpoint)
-    last.write_bytes(kept[:100])
-    with pytest.raises(Prerequisite, match=last.name):
-        collect_streamed(source, tiny_contrast(), PLAIN, tmp_path / "stream")
-    assert json.loads((tmp_path / "stream" / "progress.json").read_text())["layers"] == 1
-    last.write_bytes(kept)
-    assert streamed(checkpoint, tmp_path / "stream").delta.equal(expected.delta)
-
-
-def test_another_stream_or_another_checkpoint_is_not_continued(tmp_path: Path) -> None:
-    checkpoint = saved(tmp_path / "model")
-    streamed(checkpoint, tmp_path / "stream")
-    with pytest.raises(BadRun, match="other settings"):
-        streamed(checkpoint, tmp_path / "stream", replace(PLAIN, batch_size=4))
-    progress = tmp_path / "stream" / "progress.json"
-    said = json.loads(progress.read_text())
-    progress.write_text(json.dumps({**said, "layers": 2}))
-    shutil.rmtree(tmp_path / "stream" / "hidden-00001", ignore_errors=True)
-    with pytest.raises(BadRun, match="missing or damaged"):
-        streamed(checkpoint, tmp_path / "stream")
-    other = saved(tmp_path / "other", seed=1)
-    with pytest.raises(BadRun, match="checkpoint has changed"):
-        streamed(other, tmp_path / "stream")
-
-
-def test_what_needs_answers_is_refused_with_the_rankings_that_do_not(tmp_path: Path) -> None:
-    source = open_streamed(saved(tmp_path / "model"))
-    with pytest.raises(Prerequisite, match="delta_effect.*next_token"):
-        collect_streamed(source, tiny_contrast(), Reading(), tmp_path / "stream")
-    statistics = collect_streamed(source, tiny_contrast(), PLAIN, tmp_path / "stream")
-    with pytest.raises(Prerequisite, match="'readout'"):
-        rank_streamed(statistics, "readout", source)
-    with pytest.raises(Prerequisite, match="were not collected"):
-        rank_streamed(statistics, "next_token", source)
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [("zamba2", "share weights"), ("xlstm", "more than tensors"), ("quantised", "quantised")],
-)
-def test_what_cannot_be_streamed_is_refused(name: str, said: str, tmp_path: Path) -> None:
-    checkpoint = saved(tmp_path / "model", "llama" if name == "quantised" else name)
-    if name == "quantised":
-        path = checkpoint / "config.json"
-        settings = {"quant_method": "compressed-tensors"}
-        path.write_text(json.dumps({**json.loads(path.read_text()), "quantization_config": settings}))
-    with pytest.raises(UnsupportedModel, match=said):
-        streamed(checkpoint, tmp_path / "stream")
-
-
-def layer_by_layer(checkpoint: Path, dtype: str = "float32") -> tuple[torch.Tensor, torch.Tensor]:
-    """Return neurons and output of `IDS`, read layer by layer."""
-    source = open_streamed(checkpoint, options=LoadOptions(dtype=dtype))
-    before: Handed | None = None
-    neurons, normed = [], torch.empty(0)
-    with streaming(source, head=False) as stream:
-        for index in range(source.layers):
-            with stream.layer(index):
-                read, before = stream.run(index, IDS, before)
-            neurons.append(read.neurons)
-            normed = read.normed
-    return torch.cat(neurons, dim=1), normed
-
-
 def test_bfloat16_is_read_as_the_loaded_model_has_it(tmp_path: Path) -> None:
     checkpoint = saved(tmp_path, "mixtral")
     neurons, normed = layer_by_layer(checkpoint, "bfloat16")
     expected = read_last_token(load(checkpoint, options=LoadOptions(dtype="bfloat16")), IDS)
     assert neurons.equal(expected.neurons)
     assert normed.equal(expected.normed)
-
-
-@pytest.mark.parametrize("shared", ["embeddings", "layers"])
-def test_layers_that_share_more_than_hidden_states_are_noticed(
-    shared: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from transformers.modeling_outputs import BaseModelOutputWithPast
-    from transformers.models.llama.modeling_llama import LlamaModel
-
-    def forward(self: Any, input_ids: torch.Tensor, use_cache: bool = False) -> BaseModelOutputWithPast:
-        hidden = self.embed_tokens(input_ids)
-        positions = torch.arange(input_ids.shape[1])[None]
-        rotary = self.rotary_emb(hidden, position_ids=positions)
-        added = [hidden]
-        for layer in self.layers:
-            kept = added[0] if shared == "embeddings" else sum(added)
-            hidden = layer(hidden + 0.1 * kept, position_embeddings=rotary)
-            added.append(hidden)
-        return BaseModelOutputWithPast(last_hidden_state=self.norm(hidden))
-
-    checkpoint = saved(tmp_path / "model")
-    monkeypatch.setattr(LlamaModel, "forward", forward)
-    if shared == "layers":
-        with pytest.raises(UnsupportedModel, match="needs more than"):
-            layer_by_layer(checkpoint)
-        return
-    neurons, _ = layer_by_layer(checkpoint)
-    monkeypatch.setattr("neuroswitch.models.loading.probe", lambda module, found: None)
-    torch.testing.assert_close(neurons, read_last_token(load(checkpoint), IDS).neurons)
 
 
 @pytest.mark.slow
