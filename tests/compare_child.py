@@ -19,9 +19,9 @@ from typing import Any
 import toy_methods
 from neuroswitch import generation, storage
 from neuroswitch.generation import Decoding
-from neuroswitch.pipeline import compare_damage
-from neuroswitch.pipeline.compare import compare
-from neuroswitch.pipeline.compare_settings import CompareSettings
+from neuroswitch.pipeline.comparison import damage
+from neuroswitch.pipeline.comparison.compare import compare
+from neuroswitch.pipeline.comparison.settings import CompareSettings
 
 WORK = ("decoded", "read", "weighed", "fitted")
 
@@ -68,7 +68,7 @@ def tear(after: int) -> None:
     from neuroswitch import completions
 
     completions.append_jsonl = append  # type: ignore[attr-defined]
-    compare_damage.append_jsonl = append  # type: ignore[attr-defined]
+    damage.append_jsonl = append  # type: ignore[attr-defined]
 
 
 def start(folder: Path, output: Path, before: Callable[[], None] = lambda: None) -> int:
@@ -80,9 +80,9 @@ def start(folder: Path, output: Path, before: Callable[[], None] = lambda: None)
     try:  # whatever happens, a child never returns into the code of its parent
         log = os.open(output.with_suffix(".log"), os.O_APPEND | os.O_CREAT | os.O_WRONLY)
         counted(generation._Answers, "of", log, "decoded")
-        counted(compare_damage, "answer_logits", log, "read")
+        counted(damage, "answer_logits", log, "read")
         counted(toy_methods.ToyMethod, "fit", log, "fitted")
-        counted(compare_damage, "nats_per_token", log, "weighed")
+        counted(damage, "nats_per_token", log, "weighed")
         before()
         with toy_methods.registered():
             compare(settings_in(folder), output)

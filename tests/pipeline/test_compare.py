@@ -18,11 +18,11 @@ from neuroswitch.evaluation.detectors import get_detector
 from neuroswitch.evaluation.endpoint import Endpoint
 from neuroswitch.evaluation.intervals import holm, mcnemar
 from neuroswitch.generation import Decoding
-from neuroswitch.pipeline import compare_damage
-from neuroswitch.pipeline.compare import compare
-from neuroswitch.pipeline.compare_judge import Judging, judge_sample
-from neuroswitch.pipeline.compare_settings import CompareSettings
-from neuroswitch.pipeline.compare_summary import summarise_folder
+from neuroswitch.pipeline.comparison import damage
+from neuroswitch.pipeline.comparison.compare import compare
+from neuroswitch.pipeline.comparison.judge import Judging, judge_sample
+from neuroswitch.pipeline.comparison.settings import CompareSettings
+from neuroswitch.pipeline.comparison.summary import summarise_folder
 from neuroswitch.storage import read_jsonl
 from sets import tiny_contrast, write_contrast
 from tiny import tiny_llama
@@ -169,8 +169,8 @@ def test_running_again_computes_nothing(
 ) -> None:
     before, fits = contents(finished), len(toy_methods.FITS)
     monkeypatch.setattr(generation._Answers, "of", None)
-    monkeypatch.setattr(compare_damage, "answer_logits", None)
-    monkeypatch.setattr(compare_damage, "nats_per_token", None)
+    monkeypatch.setattr(damage, "answer_logits", None)
+    monkeypatch.setattr(damage, "nats_per_token", None)
     compare(settings, finished)
     assert contents(finished) == before
     assert len(toy_methods.FITS) == fits

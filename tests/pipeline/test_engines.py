@@ -18,8 +18,8 @@ from neuroswitch.methods.cna import Scaling
 from neuroswitch.methods.random import RandomControl
 from neuroswitch.models.loading import load as load_model
 from neuroswitch.pipeline import engines
-from neuroswitch.pipeline.compare import compare
-from neuroswitch.pipeline.compare_settings import CompareSettings
+from neuroswitch.pipeline.comparison.compare import compare
+from neuroswitch.pipeline.comparison.settings import CompareSettings
 from neuroswitch.pipeline.engines import (
     Asking,
     EngineChoice,

@@ -13,9 +13,9 @@ from neuroswitch import generation
 from neuroswitch.circuits.files import load as load_circuit
 from neuroswitch.errors import BadRun, Prerequisite, WeakBehaviour, WrongModel
 from neuroswitch.generation import Decoding
-from neuroswitch.pipeline import models as study
-from neuroswitch.pipeline.models import compare_models
-from neuroswitch.pipeline.models_settings import StudySettings
+from neuroswitch.pipeline.checkpoints import study
+from neuroswitch.pipeline.checkpoints.settings import StudySettings
+from neuroswitch.pipeline.checkpoints.study import compare_models
 from neuroswitch.pipeline.settings import RunSettings
 from neuroswitch.reporting import rebuild
 from neuroswitch.storage import read_jsonl

@@ -7,7 +7,7 @@ from torch import Tensor
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.methods.random import random_neurons
 from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.pipeline.models_summary import shared_neurons
+from neuroswitch.pipeline.checkpoints.summary import shared_neurons
 from neuroswitch.provenance import Provenance
 from tiny import tiny_model
 

@@ -11,8 +11,8 @@ from neuroswitch.cli.console import bars, comparison_table, console
 from neuroswitch.errors import BadPrompts, Prerequisite
 
 if TYPE_CHECKING:
-    from neuroswitch.pipeline.compare_judge import Judging
-    from neuroswitch.pipeline.compare_settings import CompareSettings
+    from neuroswitch.pipeline.comparison.judge import Judging
+    from neuroswitch.pipeline.comparison.settings import CompareSettings
 
 Methods = Annotated[
     str,
@@ -97,7 +97,7 @@ def compare(  # noqa: PLR0913  one parameter per option of the command line
     """
     given = dict(locals())
     from neuroswitch.integrations.serve import ServeOptions
-    from neuroswitch.pipeline.compare import compare as compare_pipeline
+    from neuroswitch.pipeline.comparison.compare import compare as compare_pipeline
     from neuroswitch.pipeline.engines import EngineChoice
 
     settings, judging = _settings(given), _judging(judge, judge_model)
@@ -115,7 +115,7 @@ def _settings(given: Mapping[str, Any]) -> "CompareSettings":
     from neuroswitch.chat import ChatFormat
     from neuroswitch.generation import Decoding
     from neuroswitch.models.loading import LoadOptions
-    from neuroswitch.pipeline.compare_settings import CompareSettings
+    from neuroswitch.pipeline.comparison.settings import CompareSettings
 
     same = "model behaviour detector random_seeds limit ranking seed mmlu mmlu_questions mmlu_shots xstest".split()
     same += ["xstest_limit", "damage", "budget"]
@@ -138,7 +138,7 @@ def _settings(given: Mapping[str, Any]) -> "CompareSettings":
 
 def _judging(url: str | None, name: str | None) -> "Judging | None":
     from neuroswitch.evaluation.endpoint import Endpoint
-    from neuroswitch.pipeline.compare_judge import Judging
+    from neuroswitch.pipeline.comparison.judge import Judging
 
     if url is None:
         return None

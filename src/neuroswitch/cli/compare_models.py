@@ -12,7 +12,7 @@ from neuroswitch.cli import options as o
 from neuroswitch.cli.console import bars, console
 
 if TYPE_CHECKING:
-    from neuroswitch.pipeline.models_settings import StudySettings
+    from neuroswitch.pipeline.checkpoints.settings import StudySettings
 
 
 class TemplateFrom(str, Enum):
@@ -57,7 +57,7 @@ def compare_models(  # noqa: PLR0913  one parameter per option of the command li
     from neuroswitch.chat import ChatFormat
     from neuroswitch.generation import Decoding
     from neuroswitch.models.loading import LoadOptions
-    from neuroswitch.pipeline.models_settings import StudySettings
+    from neuroswitch.pipeline.checkpoints.settings import StudySettings
     from neuroswitch.pipeline.settings import RunSettings
 
     loading = LoadOptions(dtype=dtype, device=device, sites=sites, trust_remote_code=trust_remote_code)
@@ -81,7 +81,7 @@ def compare_models(  # noqa: PLR0913  one parameter per option of the command li
 
 
 def _compare(settings: "StudySettings", output: Path) -> None:
-    from neuroswitch.pipeline.models import compare_models as compare
+    from neuroswitch.pipeline.checkpoints.study import compare_models as compare
 
     with bars() as progress:
         summary = compare(settings, output, progress=progress)

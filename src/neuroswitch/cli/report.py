@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from neuroswitch.cli.console import console
-from neuroswitch.pipeline.compare_files import FACTS, SUMMARY
-from neuroswitch.pipeline.compare_summary import summarise_folder
+from neuroswitch.pipeline.comparison.files import FACTS, SUMMARY
+from neuroswitch.pipeline.comparison.summary import summarise_folder
 from neuroswitch.reporting import rebuild
 from neuroswitch.storage import write_json
 

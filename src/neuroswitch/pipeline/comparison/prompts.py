@@ -9,7 +9,7 @@ from neuroswitch.evaluation.detectors import Detector, get_detector
 from neuroswitch.evaluation.mmlu import read_mmlu
 from neuroswitch.evaluation.over_refusal import read_xstest
 from neuroswitch.pipeline.behaviour import Behaviour
-from neuroswitch.pipeline.compare_settings import CompareSettings
+from neuroswitch.pipeline.comparison.settings import CompareSettings
 from neuroswitch.prompts import Prompt, check_held_out, read_prompts
 
 Pile = tuple[str, tuple[Prompt, ...], Detector]

@@ -14,8 +14,8 @@ from neuroswitch.chat import encode, read_token
 from neuroswitch.errors import BadRun
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.pipeline.behaviour import Behaviour
-from neuroswitch.pipeline.compare_files import FACTS
-from neuroswitch.pipeline.compare_settings import CompareSettings
+from neuroswitch.pipeline.comparison.files import FACTS
+from neuroswitch.pipeline.comparison.settings import CompareSettings
 from neuroswitch.prompts import Prompt
 from neuroswitch.storage import digest, write_json
 

@@ -17,7 +17,7 @@ from neuroswitch.evaluation.detectors import Detector
 from neuroswitch.evaluation.intervals import mcnemar, paired_bootstrap
 from neuroswitch.evaluation.measures import mean, proportion
 from neuroswitch.evaluation.types import UNJUDGED, Measurement
-from neuroswitch.pipeline.compare_files import DAMAGE, RESULTS
+from neuroswitch.pipeline.comparison.files import DAMAGE, RESULTS
 from neuroswitch.storage import read_jsonl
 
 Row = dict[str, Any]

@@ -14,7 +14,7 @@ from neuroswitch.discovery.rankings import DEFAULT
 from neuroswitch.errors import BadPrompts, BadRun
 from neuroswitch.generation import Decoding
 from neuroswitch.models.loading import LoadOptions
-from neuroswitch.pipeline.compare_files import POOLED, PROVENANCE
+from neuroswitch.pipeline.comparison.files import POOLED, PROVENANCE
 from neuroswitch.pipeline.settings import SETTINGS
 from neuroswitch.provenance import command_line, now, versions
 from neuroswitch.storage import write_json

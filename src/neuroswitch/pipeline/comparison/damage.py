@@ -17,7 +17,7 @@ from neuroswitch.evaluation.forcing import Forced, answer_logits, batched
 from neuroswitch.evaluation.perplexity import nats_per_token
 from neuroswitch.methods.base import Intervention
 from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.pipeline.compare_files import BASELINE, condition_key
+from neuroswitch.pipeline.comparison.files import BASELINE, condition_key
 from neuroswitch.progress import Progress
 from neuroswitch.storage import append_jsonl, read_jsonl
 

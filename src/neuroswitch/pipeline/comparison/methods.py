@@ -8,7 +8,7 @@ from typing import Any
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.methods.base import Fitted, Task, get_method
 from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.pipeline.compare_files import description_file, method_folder
+from neuroswitch.pipeline.comparison.files import description_file, method_folder
 from neuroswitch.progress import Progress
 from neuroswitch.storage import write_json
 

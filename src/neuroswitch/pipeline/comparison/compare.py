@@ -19,20 +19,20 @@ from neuroswitch.methods.base import Intervention, Task, get_method
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.loading import load as load_model
 from neuroswitch.pipeline.behaviour import Behaviour, find_behaviour
-from neuroswitch.pipeline.compare_damage import (
+from neuroswitch.pipeline.comparison.damage import (
     Condition,
     DamageLog,
     measure_kl,
     measure_mmlu,
     measure_perplexity,
 )
-from neuroswitch.pipeline.compare_facts import write_facts
-from neuroswitch.pipeline.compare_files import DAMAGE, RESULTS, SUMMARY, members
-from neuroswitch.pipeline.compare_judge import Judging, check_judge, judge_sample
-from neuroswitch.pipeline.compare_methods import Fitting, fit_all
-from neuroswitch.pipeline.compare_prompts import Pile, held_out, questions
-from neuroswitch.pipeline.compare_settings import CompareSettings, claim_comparison
-from neuroswitch.pipeline.compare_summary import summarise_folder
+from neuroswitch.pipeline.comparison.facts import write_facts
+from neuroswitch.pipeline.comparison.files import DAMAGE, RESULTS, SUMMARY, members
+from neuroswitch.pipeline.comparison.judge import Judging, check_judge, judge_sample
+from neuroswitch.pipeline.comparison.methods import Fitting, fit_all
+from neuroswitch.pipeline.comparison.prompts import Pile, held_out, questions
+from neuroswitch.pipeline.comparison.settings import CompareSettings, claim_comparison
+from neuroswitch.pipeline.comparison.summary import summarise_folder
 from neuroswitch.pipeline.engines import (
     LOCALLY,
     Asking,

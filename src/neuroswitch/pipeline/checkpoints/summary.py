@@ -10,8 +10,8 @@ from neuroswitch.evaluation.detectors import Detector
 from neuroswitch.evaluation.intervals import Stratum, holm, overlap
 from neuroswitch.evaluation.summary import rate
 from neuroswitch.pipeline.behaviour import Behaviour
+from neuroswitch.pipeline.checkpoints.settings import ROLES, Outlines, Role, StudySettings
 from neuroswitch.pipeline.conditions import Row, paired_test
-from neuroswitch.pipeline.models_settings import ROLES, Outlines, Role, StudySettings
 from neuroswitch.provenance import command_line, now, versions
 from neuroswitch.reporting.schema import SCHEMA
 from neuroswitch.storage import digest

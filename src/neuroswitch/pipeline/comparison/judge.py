@@ -14,7 +14,7 @@ from neuroswitch.errors import Prerequisite
 from neuroswitch.evaluation.detectors import Detector
 from neuroswitch.evaluation.endpoint import Endpoint
 from neuroswitch.evaluation.preflight import compare_with_judge
-from neuroswitch.pipeline.compare_files import JUDGED
+from neuroswitch.pipeline.comparison.files import JUDGED
 from neuroswitch.storage import write_json
 
 REPLIES = "judge.jsonl"

@@ -18,7 +18,7 @@ from neuroswitch.evaluation.detectors import Detector, get_detector
 from neuroswitch.evaluation.intervals import holm
 from neuroswitch.evaluation.preflight import check_baseline, rate_by_length
 from neuroswitch.evaluation.summary import rate
-from neuroswitch.pipeline.compare_files import (
+from neuroswitch.pipeline.comparison.files import (
     BASELINE,
     FACTS,
     JUDGED,
@@ -27,8 +27,8 @@ from neuroswitch.pipeline.compare_files import (
     description_file,
     members,
 )
-from neuroswitch.pipeline.compare_matched import matched
-from neuroswitch.pipeline.compare_rows import (
+from neuroswitch.pipeline.comparison.matched import matched
+from neuroswitch.pipeline.comparison.rows import (
     Rows,
     Values,
     as_json,

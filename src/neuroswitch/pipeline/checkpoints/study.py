@@ -32,9 +32,9 @@ from neuroswitch.methods.random import RandomControl
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.loading import load as load_model
 from neuroswitch.pipeline.behaviour import Behaviour, find_behaviour
+from neuroswitch.pipeline.checkpoints.settings import ROLES, Outlines, Role, StudySettings, check_outlines
+from neuroswitch.pipeline.checkpoints.summary import Circuits, Found, Rows, summarise
 from neuroswitch.pipeline.conditions import Bench, Row
-from neuroswitch.pipeline.models_settings import ROLES, Outlines, Role, StudySettings, check_outlines
-from neuroswitch.pipeline.models_summary import Circuits, Found, Rows, summarise
 from neuroswitch.pipeline.run import CIRCUIT, RESULTS, SUMMARY, held_out
 from neuroswitch.pipeline.settings import claim_folder
 from neuroswitch.progress import Progress, silent

@@ -1,0 +1,1 @@
+"""`neuroswitch compare-models`: where a behaviour is in two checkpoints of one shape."""
