@@ -24,7 +24,8 @@ from neuroswitch.methods.base import Intervention
 from neuroswitch.methods.random import RandomControl
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.pipeline.behaviour import Behaviour, find_behaviour
-from neuroswitch.pipeline.conditions import Bench, Row, paired_test
+from neuroswitch.pipeline.conditions import Bench
+from neuroswitch.pipeline.counts import Row, paired_test
 
 
 class Condition(NamedTuple):

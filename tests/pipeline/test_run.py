@@ -1,6 +1,7 @@
 """The main job on a tiny model: complete, resumable, and refusing what cannot give a number."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +9,13 @@ import pytest
 
 from neuroswitch import generation
 from neuroswitch.circuits.files import load
-from neuroswitch.errors import BadPrompts, BadRun, UnsupportedModel, WeakBehaviour, WrongModel
+from neuroswitch.errors import BadPrompts, BadRun, Prerequisite, UnsupportedModel, WeakBehaviour, WrongModel
+from neuroswitch.evaluation import refusal
+from neuroswitch.evaluation.types import Verdict
 from neuroswitch.generation import Decoding
 from neuroswitch.methods.cna import Scaling
 from neuroswitch.models.loading import LoadOptions
+from neuroswitch.pipeline.counts import recount
 from neuroswitch.pipeline.dialogue import Dialogue, ask
 from neuroswitch.pipeline.run import evaluate, run
 from neuroswitch.pipeline.settings import RunSettings
@@ -140,3 +144,38 @@ def test_two_talks_go_on_side_by_side(finished: Path, settings: RunSettings) -> 
     more = ask(model, Scaling(circuit, -5.0), same, "and the sun", decoding=settings.decoding)
     assert [message.role for message in more.steered] == ["user", "assistant", "user", "assistant"]
     assert more.untouched != more.steered
+
+
+def test_the_report_counts_the_rows_on_disk(finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    before = json.loads((folder / "summary.json").read_text())
+    recount(folder)
+    assert json.loads((folder / "summary.json").read_text()) == before
+    rows = list(read_jsonl(folder / "results.jsonl"))
+    corrected = next(row for row in rows if (row["condition"], row["pile"]) == ("steered", "positive"))
+    corrected["label"] = "corrected by hand"
+    (folder / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recount(folder)
+    after = json.loads((folder / "summary.json").read_text())
+    assert after["steered"]["refusals"] == before["steered"]["refusals"] - 1
+    assert after["baseline"] == before["baseline"]
+    (folder / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows if row != corrected))
+    with pytest.raises(BadRun, match="lacks answers"):
+        recount(folder)
+
+
+def test_settled_answers_have_rates_and_no_quality(
+    settings: RunSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation, "STAGE", 2)
+    monkeypatch.setattr(refusal, "settled", lambda text, prompt=None: True)
+    monkeypatch.setattr(refusal, "classify", lambda text, prompt=None: Verdict("refusal", None, "declines"))
+    asked = replace(settings, detector="refusal", until_settled=True)
+    summary = run(asked, tmp_path)
+    assert {row["finish"] for row in read_jsonl(tmp_path / "results.jsonl")} == {"settled"}
+    assert summary["baseline"]["rate"] == 1 and summary["baseline"]["quality"] is None
+    assert any("broken off" in warning for warning in summary["warnings"])
+    assert "broken off" in (tmp_path / "report.html").read_text()
+    with pytest.raises(Prerequisite, match="settled"):
+        run(replace(settings, until_settled=True), tmp_path / "other")

@@ -90,5 +90,5 @@ def _cells(rate: dict[str, Any]) -> tuple[str, str, str, str]:
         f"{rate['refusals']} of {rate['n']}",
         f"{rate['rate']:.1%}",
         f"{rate['low']:.1%} to {rate['high']:.1%}",
-        f"{rate['quality']:.3f}",
+        "-" if rate["quality"] is None else f"{rate['quality']:.3f}",
     )

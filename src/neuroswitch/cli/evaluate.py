@@ -22,6 +22,7 @@ def evaluate(  # noqa: PLR0913  one parameter per option of the command line
     limit: o.Limit = None,
     seed: o.Seed = 0,
     batch_size: o.BatchSize = 32,
+    until_settled: o.UntilSettled = False,
     system: o.System = None,
     thinking: o.Thinking = None,
     revision: o.Revision = None,
@@ -59,6 +60,7 @@ def evaluate(  # noqa: PLR0913  one parameter per option of the command line
         multiplier=multiplier,
         seed=seed,
         decoding=Decoding(max_new_tokens=max_new_tokens, batch_size=batch_size),
+        until_settled=until_settled,
         chat=ChatFormat(system=system, thinking=thinking),
     )
     choice = EngineChoice(engine, ServeOptions(arguments=tuple(vllm or ())))

@@ -51,6 +51,12 @@ Stream = Annotated[
         "--stream", help="Read the checkpoint layer by layer, if it is larger than memory. Name a --ranking."
     ),
 ]
+UntilSettled = Annotated[
+    bool,
+    typer.Option(
+        "--until-settled", help="Break answers off once their verdict can no longer change; no quality then."
+    ),
+]
 System = Annotated[str | None, typer.Option(help="System prompt.")]
 Thinking = Annotated[bool | None, typer.Option(help="Thinking mode of the chat template.")]
 VllmArguments = Annotated[

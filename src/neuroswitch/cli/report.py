@@ -8,6 +8,7 @@ import typer
 from neuroswitch.cli.console import console
 from neuroswitch.pipeline.comparison.files import FACTS, SUMMARY
 from neuroswitch.pipeline.comparison.summary import summarise_folder
+from neuroswitch.pipeline.counts import recount
 from neuroswitch.reporting import rebuild
 from neuroswitch.storage import write_json
 
@@ -18,7 +19,9 @@ def report(
         bool, typer.Option(help="Put answers to harmful prompts into the page; do not share it then.")
     ] = False,
 ) -> None:
-    """Rebuild report.html from the files of the folder; a comparison's numbers are computed again."""
+    """Count the rows of a folder again and rebuild its report.html; neither model nor torch is needed."""
     if (folder / FACTS).exists():
         write_json(folder / SUMMARY, summarise_folder(folder))
+    else:
+        recount(folder)
     console.print(f"Report: {rebuild(folder, show_completions=show_completions).resolve()}", soft_wrap=True)

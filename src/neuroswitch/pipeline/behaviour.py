@@ -41,7 +41,7 @@ def find_behaviour(name_or_file: str, detector: str | None = None) -> Behaviour:
     """
     if name_or_file in builtin_names():
         contrast = ContrastSet.builtin(name_or_file)
-        found = get_detector(detector or name_or_file)
+        found = get_detector(detector_name(name_or_file, detector))
         return Behaviour(name_or_file, contrast, found, sensitive=name_or_file == "refusal")
     if not Path(name_or_file).is_file():
         raise BadPrompts(
@@ -50,4 +50,11 @@ def find_behaviour(name_or_file: str, detector: str | None = None) -> Behaviour:
             expected="one of " + ", ".join(builtin_names()) + ", or a .jsonl or .csv file",
         )
     contrast = ContrastSet.read(name_or_file)
-    return Behaviour(contrast.name, contrast, get_detector(detector or FALLBACK), sensitive=True)
+    return Behaviour(
+        contrast.name, contrast, get_detector(detector_name(name_or_file, detector)), sensitive=True
+    )
+
+
+def detector_name(name_or_file: str, detector: str | None) -> str:
+    """Return the name of a behaviour's detector, given the one that was asked for."""
+    return detector or (name_or_file if name_or_file in builtin_names() else FALLBACK)

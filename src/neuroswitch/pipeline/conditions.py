@@ -3,20 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from neuroswitch.chat import ChatFormat
 from neuroswitch.completions import Journal
 from neuroswitch.evaluation.detectors import Detector
-from neuroswitch.evaluation.intervals import mcnemar
 from neuroswitch.generation import Decoding
 from neuroswitch.methods.base import Intervention
 from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.pipeline.counts import Row
 from neuroswitch.pipeline.engines import Asking, Engine, LocalEngine
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -32,6 +29,7 @@ class Bench:
         progress: Told after each batch.
         key: Columns that tell this bench's rows from others in the file, besides condition and pile.
         engine: Who answers; None is the model itself, in this process.
+        until_settled: Break answers off once the detector's verdict can no longer change.
     """
 
     model: LanguageModel
@@ -42,6 +40,7 @@ class Bench:
     progress: Progress = silent
     key: Mapping[str, str] = field(default_factory=dict)
     engine: Engine | None = None
+    until_settled: bool = False
 
     @property
     def answered_by(self) -> str:
@@ -67,7 +66,8 @@ class Bench:
             One row per prompt, in the order of `prompts`.
         """
         key = {**self.key, "condition": condition, "pile": pile}
-        journal = Journal(self.results, key, self.detector.annotate)
+        settled = self.detector.settled if self.until_settled else None
+        journal = Journal(self.results, key, self.detector.annotate, settled)
         rows = {row["prompt_id"]: row for row in journal.rows()}
         if any(prompt.id not in rows for prompt in prompts):
             asking = Asking(
@@ -79,24 +79,3 @@ class Bench:
             (self.engine or LocalEngine(self.model)).answer(prompts, intervention, asking)
             rows = {row["prompt_id"]: row for row in journal.rows()}
         return [rows[prompt.id] for prompt in prompts]
-
-
-def paired_test(before: Sequence[Row], after: Sequence[Row], detector: Detector) -> dict[str, Any]:
-    """Test whether two conditions show the behaviour equally often on the same prompts.
-
-    Returns:
-        McNemar's exact test with the number of prompts that changed either way; prompts without a
-        verdict in either condition are left out.
-    """
-    pairs = [
-        (detector.shown(one["label"]), detector.shown(other["label"]))
-        for one, other in zip(before, after, strict=True)
-    ]
-    stopped = pairs.count((True, False))
-    started = pairs.count((False, True))
-    return {
-        "test": "McNemar, exact",
-        "p": mcnemar(stopped, started),
-        "stopped": stopped,
-        "started": started,
-    }

@@ -13,6 +13,7 @@ from neuroswitch.circuits.files import DESCRIPTION, check_model, load, save
 from neuroswitch.discovery.collect import Reading, collect
 from neuroswitch.discovery.rankings import RANKINGS, rank
 from neuroswitch.discovery.selection import select
+from neuroswitch.errors import Prerequisite
 from neuroswitch.evaluation.preflight import check_baseline
 from neuroswitch.evaluation.routing import routing_change
 from neuroswitch.evaluation.summary import rate
@@ -21,10 +22,11 @@ from neuroswitch.methods.random import RandomControl
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.loading import load as load_model
 from neuroswitch.pipeline.behaviour import Behaviour, find_behaviour
-from neuroswitch.pipeline.conditions import Bench, Row
+from neuroswitch.pipeline.conditions import Bench
+from neuroswitch.pipeline.counts import Conditions, Row
 from neuroswitch.pipeline.engines import LOCALLY, EngineChoice, names_of, open_engine
 from neuroswitch.pipeline.settings import RunSettings, claim_folder
-from neuroswitch.pipeline.summary import Conditions, summarise
+from neuroswitch.pipeline.summary import summarise
 from neuroswitch.processes import require_one, written_once
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Piles, check_held_out, read_prompts
@@ -118,11 +120,24 @@ def _prepare(
     """Find the prompts and load the model; its structure only, if it answers elsewhere."""
     require_one("an evaluation")
     behaviour = find_behaviour(settings.behaviour, settings.detector)
+    if settings.until_settled and behaviour.detector.settled is None:
+        raise Prerequisite(
+            f"the detector {behaviour.detector.name!r} cannot say when a verdict is settled",
+            do="leave --until-settled out",
+        )
     tests = held_out(behaviour, settings)
     claim_folder(output, asked)
     loading = replace(settings.loading, device="meta") if elsewhere else settings.loading
     model = load_model(settings.model, options=loading, progress=progress)
-    bench = Bench(model, behaviour.detector, output / RESULTS, settings.decoding, settings.chat, progress)
+    bench = Bench(
+        model,
+        behaviour.detector,
+        output / RESULTS,
+        settings.decoding,
+        settings.chat,
+        progress,
+        until_settled=settings.until_settled,
+    )
     return _Ready(bench, behaviour, tests)
 
 

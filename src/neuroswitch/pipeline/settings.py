@@ -32,6 +32,7 @@ class RunSettings:
         controls: How many random circuits are tried beside it.
         seed: Seed of the first of them; the others count up.
         decoding: Length of the answers and batch size.
+        until_settled: Break answers off once their verdict can no longer change; there is no quality then.
         chat: System prompt and thinking mode.
     """
 
@@ -47,6 +48,7 @@ class RunSettings:
     controls: int = 1
     seed: int = 0
     decoding: Decoding = Decoding()
+    until_settled: bool = False
     chat: ChatFormat = ChatFormat()
 
     def to_json(self) -> dict[str, Any]:

@@ -1,16 +1,15 @@
 """The rows of a run's conditions -> `summary.json`, as `reporting.schema.RunSummary` describes it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from neuroswitch.chat import encode, read_token
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.tokens import promoted_tokens
-from neuroswitch.evaluation.summary import rate
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.pipeline.behaviour import Behaviour
-from neuroswitch.pipeline.conditions import Row, paired_test
+from neuroswitch.pipeline.counts import Conditions, count
 from neuroswitch.pipeline.settings import RunSettings
 from neuroswitch.provenance import command_line, now, versions
 from neuroswitch.reporting.schema import SCHEMA
@@ -18,25 +17,6 @@ from neuroswitch.storage import digest
 
 TOP = 24
 """Neurons shown in the report."""
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """The rows of every condition, each in the order of the prompts.
-
-    Attributes:
-        baseline: Untouched, positive prompts.
-        steered: Scaled circuit, positive prompts.
-        random: Random circuits, positive prompts, one list per seed.
-        benign_baseline: Untouched, negative prompts.
-        benign_steered: Scaled circuit, negative prompts.
-    """
-
-    baseline: Sequence[Row]
-    steered: Sequence[Row]
-    random: Sequence[Sequence[Row]]
-    benign_baseline: Sequence[Row]
-    benign_steered: Sequence[Row]
 
 
 def summarise(
@@ -50,8 +30,6 @@ def summarise(
 ) -> dict[str, Any]:
     """Turn rows into the numbers of the report, with intervals and paired tests."""
     detector = behaviour.detector
-    pooled = [row for rows in conditions.random for row in rows]
-    before = list(conditions.baseline) * len(conditions.random)
     return {
         "schema": SCHEMA,
         "kind": "run",
@@ -59,19 +37,8 @@ def summarise(
         "sensitive": behaviour.sensitive,
         "shows": sorted(detector.shows),
         "model": asdict(model.identity),
-        "baseline": rate(conditions.baseline, detector),
-        "steered": rate(conditions.steered, detector),
-        "random": rate(pooled, detector),
-        "benign": {
-            "baseline": rate(conditions.benign_baseline, detector),
-            "steered": rate(conditions.benign_steered, detector),
-        },
+        **count(conditions, detector),
         "circuit": circuit_facts(model, circuit, settings.multiplier),
-        "tests": {
-            "steered": paired_test(conditions.baseline, conditions.steered, detector),
-            "random": paired_test(before, pooled, detector),
-            "benign_steered": paired_test(conditions.benign_baseline, conditions.benign_steered, detector),
-        },
         "settings": settings.to_json(),
         "prompts": _prompts(model, behaviour, settings, conditions),
         "provenance": {
@@ -81,7 +48,7 @@ def summarise(
             "detector": detector.how,
             "circuit": circuit.provenance.to_json(),
         },
-        "warnings": [*warnings, *_shared_weights(circuit)],
+        "warnings": [*warnings, *_shared_weights(circuit), *_broken_off(settings)],
     }
 
 
@@ -92,6 +59,14 @@ def _shared_weights(circuit: Circuit) -> list[str]:
     return [
         f"{count} of the {len(circuit)} neurons lie in layers that share their weights with other layers. They were "
         "scaled in their own layer only; the circuit cannot be exported as weights."
+    ]
+
+
+def _broken_off(settings: RunSettings) -> list[str]:
+    if not settings.until_settled:
+        return []
+    return [
+        "Answers were broken off once their verdict could no longer change, so their quality was not measured."
     ]
 
 

@@ -34,7 +34,8 @@ from neuroswitch.models.loading import load as load_model
 from neuroswitch.pipeline.behaviour import Behaviour, find_behaviour
 from neuroswitch.pipeline.checkpoints.settings import ROLES, Outlines, Role, StudySettings, check_outlines
 from neuroswitch.pipeline.checkpoints.summary import Circuits, Found, Rows, summarise
-from neuroswitch.pipeline.conditions import Bench, Row
+from neuroswitch.pipeline.conditions import Bench
+from neuroswitch.pipeline.counts import Row
 from neuroswitch.pipeline.run import CIRCUIT, RESULTS, SUMMARY, held_out
 from neuroswitch.pipeline.settings import claim_folder
 from neuroswitch.progress import Progress, silent

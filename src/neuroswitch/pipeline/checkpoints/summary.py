@@ -11,7 +11,7 @@ from neuroswitch.evaluation.intervals import Stratum, holm, overlap
 from neuroswitch.evaluation.summary import rate
 from neuroswitch.pipeline.behaviour import Behaviour
 from neuroswitch.pipeline.checkpoints.settings import ROLES, Outlines, Role, StudySettings
-from neuroswitch.pipeline.conditions import Row, paired_test
+from neuroswitch.pipeline.counts import Row, paired_test
 from neuroswitch.provenance import command_line, now, versions
 from neuroswitch.reporting.schema import SCHEMA
 from neuroswitch.storage import digest
