@@ -8,10 +8,12 @@ TORCH_INDEX ?=
 ARGS ?=
 
 # The extras whose tests run everywhere; vllm needs an environment of its own.
-TESTED := datasets,eval,inspect,llamacpp,quant
+TESTED := datasets,eval,inspect,llamacpp,quant,sae
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Two processes with one thread each: tests are many and small. `make test ARGS='-n 0'` runs them in one.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
 INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq --no-compile \
 	--constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
@@ -27,13 +29,13 @@ demo: $(VENV)/.core  ## Find and switch the refusal circuit of a small model, an
 	$(BIN)/neuroswitch demo $(ARGS)
 
 test: lint  ## What CI runs: format, lint, types, layers, every test
-	$(BIN)/pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-vllm: $(VLLM)/.ready  ## Circuits in vLLM against the hook: needs x86-64 Linux and 3.5 GB, not a GPU
 	$(VLLM)/bin/pytest -m vllm tests/circuits/test_vllm.py $(ARGS)
 
 check: lint  ## The same without the tests that take long
-	$(BIN)/pytest -m 'not slow and not demo and not network and not vllm' $(ARGS)
+	$(PYTEST) -m 'not slow and not demo and not network and not vllm' $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check
