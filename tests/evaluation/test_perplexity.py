@@ -7,10 +7,10 @@ import torch
 from answers import PROMPTS, answers
 
 from neuroswitch.evaluation import forcing
-from neuroswitch.evaluation.forcing import force
+from neuroswitch.evaluation.forcing import Forced, answer_logits, force
 from neuroswitch.evaluation.perplexity import nats_per_token, perplexity
 from neuroswitch.generation import Decoding, generate
-from tiny import tiny_llama
+from tiny import tiny_llama, tiny_module, wrapped
 
 
 def test_without_preferences_it_is_the_size_of_the_vocabulary() -> None:
@@ -77,3 +77,11 @@ def test_progress_ends_with_all_answers() -> None:
     samples = force(model, PROMPTS, completions=answers(["the sun", ""]))
     nats_per_token(model, samples, progress=lambda *where: seen.append(where))
     assert seen == [("perplexity", 2, 2)]
+
+
+def test_token_ids_are_not_rounded_to_the_models_type() -> None:
+    model = wrapped(tiny_module("llama", vocab_size=5000).bfloat16())
+    sample = Forced((1, 4, 9), (4099, 301, 2047))  # none of them is a bfloat16
+    log_p = answer_logits(model, [sample])[0].float().log_softmax(-1)
+    expected = -sum(float(row[token]) for row, token in zip(log_p, sample.answer, strict=True)) / 3
+    assert nats_per_token(model, [sample]) == [pytest.approx(expected, rel=1e-6)]

@@ -9,6 +9,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from neuroswitch.chat import shared_prefix
@@ -91,7 +92,7 @@ def log_likelihoods(
 
 
 def _score(log_p: Tensor, answer: Sequence[int]) -> Score:
-    tokens = log_p.new_tensor(answer).long()
+    tokens = torch.tensor(answer, device=log_p.device)
     return log_p.gather(1, tokens[:, None]).sum().item(), bool((log_p.argmax(-1) == tokens).all())
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import exp
 
+import torch
 from torch.nn.functional import cross_entropy
 
 from neuroswitch.evaluation.forcing import Forced, answer_logits, batched
@@ -33,7 +34,7 @@ def nats_per_token(
     for batch in batched(model, samples):
         logits = answer_logits(model, [samples[i] for i in batch])
         for i, rows in zip(batch, logits, strict=True):  # rows: (answer, V)
-            target = rows.new_tensor(samples[i].answer).long()
+            target = torch.tensor(samples[i].answer, device=rows.device)  # not in the dtype of the logits
             found[i] = cross_entropy(rows.float(), target).item()
         done += len(batch)
         progress("perplexity", done, len(samples))
