@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def torchrun(*arguments: str | Path, processes: int = 2, seconds: float = 180) -> str:
+def torchrun(*arguments: str | Path, processes: int = 2, seconds: float = 480) -> str:
     """Run to the end and return what was printed; fail the test with it where a process fails."""
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     done = subprocess.run(
