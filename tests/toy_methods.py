@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import torch
 
+from neuroswitch.circuits.folders import new_folder
 from neuroswitch.methods.base import METHODS, Task
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.scaling import scaled_neurons
@@ -56,8 +57,9 @@ class Toy:
             yield
 
     def save(self, folder: Path) -> None:
-        """Write it as JSON."""
-        write_json(folder / "toy.json", {"neurons": list(self.neurons), "acts_on": self.acts_on})
+        """Write it as JSON; the folder appears when it is complete."""
+        with new_folder(folder) as staging:
+            write_json(staging / "toy.json", {"neurons": list(self.neurons), "acts_on": self.acts_on})
 
 
 @dataclass(frozen=True)
