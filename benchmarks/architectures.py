@@ -34,9 +34,11 @@ listed is found by the same rules, or refused with the option to pass (`neuroswi
   where layers share weights, so that there is no such copy.
 * **Restored**: after an exception inside the block, logits and all weights are bit for bit what they were.
 * **Saved**: a circuit is the same after being saved and read back.
+* **IA3**: PEFT alone reads the folder of a circuit of the dense sites, and its logits are bit for bit those of the
+  hook (multiplier 1.7); "-" where every neuron is a fused expert's, which IA3 cannot hold.
 
-| model type | sites | experts | neurons | read | batch | x 1 | scaled | restored | saved |
-|---|---|---|---|---|---|---|---|---|---|
+| model type | sites | experts | neurons | read | batch | x 1 | scaled | restored | saved | IA3 |
+|---|---|---|---|---|---|---|---|---|---|---|
 """
 
 REFUSALS = """
@@ -47,11 +49,14 @@ REFUSALS = """
 """
 
 
+MARKS = {True: "yes", False: "NO", None: "-"}
+
+
 def line(row: Row) -> str:
     """Lay out one row."""
     sites = ", ".join(f"`{path}`" for path in row.sites)
     scaled = "shared" if row.scaled is None else f"{row.scaled:.0e}"
-    marks = ["yes" if mark else "NO" for mark in (row.identity, row.restored, row.saved)]
+    marks = [MARKS[mark] for mark in (row.identity, row.restored, row.saved, row.adapter)]
     cells = [
         row.name,
         sites,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from peft import PeftModel
 from torch import Tensor
 
 from architectures import ARCHITECTURES, REFUSED
@@ -44,6 +45,8 @@ class Row:
         scaled: Error of scaled logits against weights that were scaled by hand; None where layers share them.
         restored: After an exception logits and weights are bit for bit what they were.
         saved: A circuit is the same after being saved and read back.
+        adapter: PEFT reads the folder of a circuit of dense sites as IA3, and its logits are those of the
+            hook bit for bit; None where every neuron is an expert's.
     """
 
     name: str
@@ -56,12 +59,13 @@ class Row:
     scaled: float | None
     restored: bool
     saved: bool
+    adapter: bool | None
 
     @property
     def holds(self) -> bool:
         """Whether everything is as it must be."""
         exact = max(self.read, self.batch, self.scaled or 0.0) < TOLERANCE
-        return exact and self.identity and self.restored and self.saved
+        return exact and self.identity and self.restored and self.saved and self.adapter is not False
 
 
 def examine(name: str) -> Row:
@@ -82,6 +86,7 @@ def examine(name: str) -> Row:
         scaled=_scaled_error(name, model, ids),
         restored=_restored(model, ids),
         saved=_saved(model, ids),
+        adapter=_adapter(name, model),
     )
 
 
@@ -187,8 +192,7 @@ def _scaled_error(name: str, model: LanguageModel, ids: Tensor) -> float | None:
                 written[one // site.width, one % site.width] *= 1.7
     with scaled_neurons(model, ids, torch.full((len(ids),), 1.7)):
         found = _logits(model)
-    expected = twin(input_ids=torch.tensor([PROMPTS[0]]), use_cache=False).logits[0, -1]
-    return _error(found, expected)
+    return _error(found, _logits_of(twin))
 
 
 def _restored(model: LanguageModel, ids: Tensor) -> bool:
@@ -206,19 +210,43 @@ def _restored(model: LanguageModel, ids: Tensor) -> bool:
 
 
 def _saved(model: LanguageModel, ids: Tensor) -> bool:
-    identity = {"model_type": model.identity.model_type, "config_sha256": model.identity.config_sha256}
-    provenance = Provenance(model=identity, prompts_sha256="0" * 64, contrast="none", ranking="none")
-    values = torch.linspace(-1, 1, len(ids))
-    circuit = Circuit(model.layout, ids, values, values, values, provenance)
+    circuit = _circuit(model, ids)
     with tempfile.TemporaryDirectory() as folder:
         save(circuit, Path(folder) / "circuit")
         again = load(Path(folder) / "circuit", model)
-    return again.neurons() == circuit.neurons() and torch.equal(again.scores, values)
+    return again.neurons() == circuit.neurons() and torch.equal(again.scores, circuit.scores)
+
+
+def _adapter(name: str, model: LanguageModel) -> bool | None:
+    """Give the folder of a circuit to PEFT and nothing else: the model, made again, must be steered by it."""
+    spans = [model.layout.span(k) for k, site in enumerate(model.layout.sites) if site.kind == "dense"]
+    if not spans:
+        return None
+    dense = torch.cat([torch.arange(span.start, span.stop) for span in spans])
+    ids = dense[torch.randperm(len(dense), generator=torch.Generator().manual_seed(0))[:24]].sort().values
+    plain = _logits(model)
+    with scaled_neurons(model, ids, torch.full((len(ids),), 1.7)):
+        hooked = _logits(model)
+    with tempfile.TemporaryDirectory() as folder:
+        save(_circuit(model, ids), Path(folder) / "circuit", multiplier=1.7)
+        adapted = PeftModel.from_pretrained(tiny_module(name), Path(folder) / "circuit").eval()
+    return torch.equal(_logits_of(adapted), hooked) and not torch.equal(hooked, plain)
+
+
+def _circuit(model: LanguageModel, ids: Tensor) -> Circuit:
+    identity = {"model_type": model.identity.model_type, "config_sha256": model.identity.config_sha256}
+    provenance = Provenance(model=identity, prompts_sha256="0" * 64, contrast="none", ranking="none")
+    values = torch.linspace(-1, 1, len(ids))
+    return Circuit(model.layout, ids, values, values, values, provenance)
+
+
+def _logits(model: LanguageModel) -> Tensor:
+    return _logits_of(model.module)
 
 
 @torch.no_grad()
-def _logits(model: LanguageModel) -> Tensor:
-    logits: Tensor = model.module(input_ids=torch.tensor([PROMPTS[0]]), use_cache=False).logits[0, -1]
+def _logits_of(module: torch.nn.Module) -> Tensor:
+    logits: Tensor = module(input_ids=torch.tensor([PROMPTS[0]]), use_cache=False).logits[0, -1]
     return logits
 
 
