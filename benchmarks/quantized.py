@@ -18,8 +18,8 @@ from neuroswitch.evaluation.detectors import Detector
 from neuroswitch.generation import Decoding, generate
 from neuroswitch.methods.cna import Scaling
 from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.loading import LoadOptions
 from neuroswitch.models.loading import load as load_model
+from neuroswitch.models.options import LoadOptions
 from neuroswitch.pipeline.behaviour import Behaviour, find_behaviour
 from neuroswitch.prompts import Prompt
 

@@ -143,7 +143,7 @@ def stream_child(options: argparse.Namespace) -> dict[str, Any]:
     from neuroswitch.discovery.rankings import RANKINGS
     from neuroswitch.discovery.selection import select
     from neuroswitch.discovery.streaming import collect_streamed, rank_streamed
-    from neuroswitch.models.loading import LoadOptions
+    from neuroswitch.models.options import LoadOptions
     from neuroswitch.models.streamed import open_streamed
     from neuroswitch.prompts import ContrastSet, Piles
 
@@ -187,7 +187,8 @@ def stream_child(options: argparse.Namespace) -> dict[str, Any]:
 
 def load_child(options: argparse.Namespace) -> dict[str, Any]:
     """Load a checkpoint whole in this process."""
-    from neuroswitch.models.loading import LoadOptions, load
+    from neuroswitch.models.loading import load
+    from neuroswitch.models.options import LoadOptions
 
     load(options.folder, options=LoadOptions(dtype="bfloat16"))
     return {"loaded": True}

@@ -9,21 +9,27 @@ import torch
 from peft import PeftModel
 from torch import Tensor
 
-from architectures import ARCHITECTURES, REFUSED
+from architectures import ARCHITECTURES, COMMON, REFUSED
+from naive import naive_answer
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.files import load, save
 from neuroswitch.errors import UnsupportedModel
+from neuroswitch.generation import STAGE, Decoding, end_tokens, generate_tokens
 from neuroswitch.models.experts import experts_at
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.linear import plain_weight
+from neuroswitch.models.prefix import compute_prefix
 from neuroswitch.models.probe import probe
 from neuroswitch.models.reading import LastToken, read_last_token
 from neuroswitch.models.scaling import scaled_neurons
 from neuroswitch.models.sites import find_sites
 from neuroswitch.provenance import Provenance
 from tiny import tiny_model, tiny_module
+from wrappers import NOT_TEXT_ALONE, WRAPPERS
 
 PROMPTS = [[5, 6, 7, 8, 9, 10, 11], [20, 21], [33, 34, 35, 36]]
+TEMPLATE = [40, 41, 42, 43, 44]
+CHATS = [[*TEMPLATE, *prompt] for prompt in PROMPTS]
 TOLERANCE = 1e-4
 FLOAT32_INSIDE = frozenset({"inkling2_text", "xglm"})
 """Their own code makes float32 tensors or constants, so there is no float64 model: float32 is compared with."""
@@ -40,11 +46,13 @@ class Row:
         neurons: Of the tiny model.
         read: Error of the neurons, read in a padded batch, against one prompt at a time through the
             whole model in float64, and of experts against what their container puts out.
-        batch: Error of a batch against its prompts one by one.
+        batch: Error of a batch against its prompts one by one, and of one whose shared beginning was computed once.
         identity: A multiplier of 1 changes no bit.
         scaled: Error of scaled logits against weights that were scaled by hand; None where layers share them.
         restored: After an exception logits and weights are bit for bit what they were.
         saved: A circuit is the same after being saved and read back.
+        answers: Greedy answers in a batch, in stages and from a shared beginning are those of one prompt at a
+            time without a cache; None where they are refused, because `generate` counts other positions.
         adapter: PEFT reads the folder of a circuit of dense sites as IA3, and its logits are those of the
             hook bit for bit; None where every neuron is an expert's.
     """
@@ -59,17 +67,19 @@ class Row:
     scaled: float | None
     restored: bool
     saved: bool
+    answers: bool | None
     adapter: bool | None
 
     @property
     def holds(self) -> bool:
         """Whether everything is as it must be."""
         exact = max(self.read, self.batch, self.scaled or 0.0) < TOLERANCE
-        return exact and self.identity and self.restored and self.saved and self.adapter is not False
+        marks = (self.identity, self.restored, self.saved, self.answers, self.adapter)
+        return exact and False not in marks
 
 
 def examine(name: str) -> Row:
-    """Check one entry of `ARCHITECTURES`."""
+    """Check one entry of `ARCHITECTURES` or `WRAPPERS`."""
     model = tiny_model(name)
     read = read_last_token(model, PROMPTS)
     alone = torch.cat([read_last_token(model, [prompt]).neurons for prompt in PROMPTS])
@@ -81,22 +91,23 @@ def examine(name: str) -> Row:
         experts=max((site.experts for site in model.layout.sites if site.kind == "experts"), default=0),
         neurons=model.layout.size,
         read=max(_dense_error(name, model, read), _experts_error(model, read)),
-        batch=_error(read.neurons, alone),
+        batch=max(_error(read.neurons, alone), _prefix_error(model)),
         identity=_identity(model, ids),
         scaled=_scaled_error(name, model, ids),
         restored=_restored(model, ids),
         saved=_saved(model, ids),
+        answers=_answers(name),
         adapter=_adapter(name, model),
     )
 
 
 def refusal(name: str) -> str:
-    """Return why a model type of `REFUSED` is refused, which must be what is expected."""
+    """Return why a model type of `REFUSED` or `NOT_TEXT_ALONE` is refused, which must be what is expected."""
     module = tiny_module(name)
     try:
         probe(module, find_sites(module))
     except UnsupportedModel as error:
-        assert REFUSED[name][1] in str(error)
+        assert {**REFUSED, **NOT_TEXT_ALONE}[name][1] in str(error)
         return error.what
     raise AssertionError(f"{name} is not refused")
 
@@ -165,6 +176,29 @@ def _experts_error(model: LanguageModel, read: LastToken) -> float:
     for hook in hooks:
         hook.remove()
     return worst
+
+
+def _prefix_error(model: LanguageModel) -> float:
+    """Compute the beginning that prompts share once, and compare with prompts that are read whole, one by one."""
+    shared = read_last_token(model, CHATS, compute_prefix(model, CHATS)).neurons
+    return _error(shared, torch.cat([read_last_token(model, [chat]).neurons for chat in CHATS]))
+
+
+def _answers(name: str) -> bool | None:
+    """Answer prompts of several lengths in one batch, with a stage that ends in the middle."""
+    # where attention chooses few tokens, random scores tie, and with a cache they tie differently
+    sparse = "index_topk" in {**COMMON, **ARCHITECTURES.get(name, {})}
+    model = tiny_model(name, **({"index_topk": 64} if sparse else {}))
+    chats = [*CHATS, *PROMPTS[1:]]
+    try:
+        for group in (CHATS, chats):
+            found = generate_tokens(model, group, Decoding(max_new_tokens=STAGE + 3))
+            if found != [naive_answer(model, row, STAGE + 3, end_tokens(model)) for row in group]:
+                return False
+    except UnsupportedModel as error:
+        assert "does not continue a text" in str(error)
+        return None
+    return True
 
 
 def _identity(model: LanguageModel, ids: Tensor) -> bool:
@@ -255,4 +289,4 @@ def _error(found: Tensor, expected: Tensor) -> float:
     return float((found.double() - expected.double()).abs().max()) / scale
 
 
-NAMES = (*ARCHITECTURES, *REFUSED)
+NAMES = (*ARCHITECTURES, *WRAPPERS, *REFUSED, *NOT_TEXT_ALONE)

@@ -77,19 +77,20 @@ gemma2 gemma3_text gemma4_unified_text glm glm4 gpt2 gpt_bigcode gpt_neox granit
 hunyuan_v1_dense hyperclovax internlm3 jais2 lfm3 llama ministral ministral3 mistral mpt nanochat nemotron
 olmo olmo2 olmo3 olmo_hybrid persimmon phi phi3 qwen2 qwen3 recurrent_gemma rwkv seed_oss smollm3 stablelm
 starcoder2 vaultgemma
-beam ctrl gpt-sw3 gpt_neox_japanese iquestcoder modernbert-decoder openai-gpt"""
+beam ctrl gpt-sw3 gpt_neox_japanese iquestcoder modernbert-decoder moshi openai-gpt trocr"""
 _EXPERTS = """afmoe cohere2_moe deepseek_v4 dots1 exaone_moe flex_olmo flint glm4_moe gpt_oss granitemoe
 granitemoe_swa hy_v3 kolibri1 laguna mellum mimo_v2_flash minimax minimax_m2 mixtral olmoe phimoe qwen2_moe
-qwen3_moe solar_open aria_text hy_v4 qwen4_exp_text"""
+qwen3_moe solar_open aria_text hy_v4"""
 
-_BIDIRECTIONAL_ONCE = (
-    "bert bert-generation big_bird camembert electra ernie megatron-bert rembert roberta roformer"
-)
+_BIDIRECTIONAL_ONCE = """bert bert-generation big_bird camembert data2vec-text electra ernie megatron-bert rembert
+roberta roberta-prelayernorm roc_bert roformer xlm-roberta xlm-roberta-xl"""
+_HALF = {"decoder_layers": 2, "decoder_attention_heads": 4, "decoder_ffn_dim": WIDTH, "num_hidden_layers": 2}
+_DECODER_HALVES = "bart bigbird_pegasus blenderbot-small marian mbart mvp pegasus plbart whisper"
 
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     **{name: {} for name in f"{_DENSE} {_EXPERTS}".split()},
     **{name: {"is_decoder": True} for name in _BIDIRECTIONAL_ONCE.split()},
-    "bigbird_pegasus": {"decoder_layers": 2, "decoder_attention_heads": 4, "decoder_ffn_dim": WIDTH},
+    **{name: _HALF for name in _DECODER_HALVES.split()},
     "codegen": {"rotary_dim": 8},
     "falcon/alibi": {"alibi": True, "new_decoder_architecture": False},
     "gemma3n_text": {
@@ -110,9 +111,15 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     },
     "gptj": {"rotary_dim": 8},
     "minicpm3": _LATENT,
+    "cohere_compass_text": {
+        "rope_parameters": {
+            "full_attention": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 1, 2]}
+        }
+    },
     "opt": {"word_embed_proj_dim": HIDDEN},
     "qwen2/window": {"use_sliding_window": True, "sliding_window": 6, "max_window_layers": 0},
     "xglm": {"attention_heads": 4},
+    "xmod": {"is_decoder": True, "default_language": "en_XX"},
     "youtu": _LATENT,
     # with state spaces, convolutions or linear attention
     "bamba": {"num_hidden_layers": 4, "attn_layer_indices": [1]},
@@ -193,6 +200,8 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
         "num_experts_per_tok": 1,
         "moe_layers": [1, 2],
     },
+    "minimax_m3_vl_text": {},
+    "mistral4": {**_LATENT, "head_dim": None},
     "longcat_flash": {
         **_LATENT,
         "ffn_hidden_size": WIDTH,
@@ -202,6 +211,14 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
         "num_layers": 3,
     },
     "qwen3_5_moe_text": _LINEAR,
+    "qwen4_exp_text": {
+        "num_hidden_layers": 4,
+        "indexer_n_heads": 2,
+        "indexer_kv_heads": 1,
+        "indexer_head_dim": 8,
+        "indexer_budget": 8,
+        "indexer_compress_ratio": 2,
+    },
     "qwen3_next": {**_LINEAR, "mlp_only_layers": [1], "decoder_sparse_step": 1},
     "zaya": {"num_experts_per_tok": 1},
 }

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from neuroswitch.discovery.collect import Reading
 from neuroswitch.discovery.statistics import Moments, NeuronStatistics
 from neuroswitch.discovery.streaming import collect_streamed
-from neuroswitch.models.loading import LoadOptions
+from neuroswitch.models.options import LoadOptions
 from neuroswitch.models.replay import Handed
 from neuroswitch.models.streamed import open_streamed, streaming
 from sets import tiny_contrast

@@ -7,9 +7,22 @@ import pytest
 
 from architecture_checks import NAMES, examine, refusal
 from architectures import ARCHITECTURES, REFUSED
+from wrappers import NOT_TEXT_ALONE, WRAPPERS
 
 TABLE = Path(__file__).parents[1] / "docs" / "architectures.md"
-SOME = ["gpt2", "qwen3_moe", "llama4_text", "dbrx", "jetmoe", "longcat_flash", "zamba2", "rwkv"]
+SOME = [
+    "gpt2",
+    "qwen3_moe",
+    "llama4_text",
+    "dbrx",
+    "jetmoe",
+    "longcat_flash",
+    "zamba2",
+    "rwkv",
+    "qwen3_vl",
+    "llava",
+]
+EVERY = [*ARCHITECTURES, *WRAPPERS]
 
 # PEFT asks transformers for an attribute by its old name
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
@@ -20,7 +33,7 @@ def test_the_table_lists_every_architecture_and_none_fails() -> None:
     listed = {name: cells for name, cells in rows if name not in ("model type", "---")}
 
     assert set(listed) == set(NAMES)
-    assert [name for name in ARCHITECTURES if re.search(r"\bNO\b|FAILED", listed[name])] == []
+    assert [name for name in EVERY if re.search(r"\bNO\b|FAILED", listed[name])] == []
     assert len({name.partition("/")[0] for name in NAMES}) >= 115
 
 
@@ -30,11 +43,11 @@ def test_an_architecture_is_read_scaled_and_restored_exactly(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in ARCHITECTURES if name not in SOME])
+@pytest.mark.parametrize("name", [name for name in EVERY if name not in SOME])
 def test_every_other_architecture_too(name: str) -> None:
     assert examine(name).holds
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", [*REFUSED, *NOT_TEXT_ALONE])
 def test_what_cannot_be_read_is_refused_for_the_stated_reason(name: str) -> None:
     assert refusal(name)

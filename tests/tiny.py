@@ -3,11 +3,15 @@
 Every model has 128 tokens, a hidden size of 32 and 3 to 8 layers, and is the same for the same seed.
 """
 
+from typing import Any
+
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
     CONFIG_MAPPING,
+    MODEL_FOR_CAUSAL_LM_MAPPING,
     AutoModelForCausalLM,
+    AutoModelForMultimodalLM,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -18,6 +22,7 @@ from architectures import ARCHITECTURES, COMMON, REFUSED
 from neuroswitch.models.language_model import LanguageModel, ModelIdentity
 from neuroswitch.models.probe import probe
 from neuroswitch.models.sites import find_sites
+from wrappers import MARKERS, NOT_TEXT_ALONE, SEEING, TEXT, WRAPPERS
 
 SPECIAL = ["<pad>", "<bos>", "<eos>", "<unk>", "<|system|>", "<|user|>", "<|assistant|>"]
 WORDS = """. , ? ! ' a an the and or not of to in on for with from is are was be it this that i you we they
@@ -49,25 +54,63 @@ def tiny_tokenizer(*, template: str | None = TEMPLATE) -> PreTrainedTokenizerBas
 
 
 def tiny_config(name: str, **settings: object) -> PreTrainedConfig:
-    """Build the tiny configuration of an entry of `ARCHITECTURES`."""
+    """Build the tiny configuration of an entry of `ARCHITECTURES`, `WRAPPERS` or of what is refused."""
     kind = CONFIG_MAPPING[name.partition("/")[0]]
+    if name in WRAPPERS or name in NOT_TEXT_ALONE:
+        own = WRAPPERS[name] if name in WRAPPERS else NOT_TEXT_ALONE[name][0]
+        return kind(**_parts(kind, own), **settings)
+    own = ARCHITECTURES[name] if name in ARCHITECTURES else REFUSED[name][0]
+    return kind(**_without_none({**_sizes(kind, COMMON), **own, **settings}))
+
+
+def _sizes(kind: type[PreTrainedConfig], table: dict[str, Any]) -> dict[str, Any]:
+    """Take from a table of sizes what a configuration has."""
     known = kind().to_dict()
     alias = getattr(kind, "attribute_map", {})
-    common = {key: value for key, value in COMMON.items() if key in known and key not in alias}
-    # None switches a feature off: COMMON must not switch it on
+    common = {key: value for key, value in table.items() if key in known and key not in alias}
+    # None switches a feature off: the table must not switch it on
     off = {
         key for key in ("sliding_window", "q_lora_rank", "num_experts", "n_inner") if known.get(key) is None
     }
-    common = {key: value for key, value in common.items() if key not in off}
-    own = ARCHITECTURES[name] if name in ARCHITECTURES else REFUSED[name][0]
-    chosen = {**common, **own, **settings}
-    return kind(**{key: value for key, value in chosen.items() if value is not None})
+    return {key: value for key, value in common.items() if key not in off}
+
+
+def _parts(kind: type[PreTrainedConfig], own: dict[str, Any], *, reads: bool = True) -> dict[str, Any]:
+    """Build the settings of a configuration of configurations; `reads` says whether any of it is for text."""
+    default, parts = kind(), {}
+    for name in kind.sub_configs:
+        part = getattr(default, name, None)
+        if part is None:
+            continue
+        text = reads and any(word in name for word in TEXT)
+        inner = _parts(type(part), {}, reads=text) if type(part).sub_configs else {}
+        known = ARCHITECTURES.get(part.model_type, {}) if text else {}
+        sizes = {**_sizes(type(part), COMMON if text else SEEING), **known, **inner, **own.get(name, {})}
+        named = {"model_type": part.model_type} if "model_type" in part.to_dict() else {}
+        parts[name] = {**_without_none(sizes), **named}
+    inside = any(word in name for name in parts for word in TEXT)
+    tokens = [key for key in MARKERS if isinstance(kind().to_dict().get(key), int)]
+    return _without_none(
+        {
+            **({} if inside else _sizes(kind, COMMON if reads else SEEING)),
+            **{key: 100 + MARKERS.index(key) for key in tokens},
+            **{key: value for key, value in own.items() if key not in parts},
+            **parts,
+        }
+    )
+
+
+def _without_none(settings: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if value is not None}
 
 
 def tiny_module(name: str, *, seed: int = 0, **settings: object) -> PreTrainedModel:
     """Build a random model whose norms and biases are not trivial, in evaluation mode."""
     torch.manual_seed(seed)
-    module = AutoModelForCausalLM.from_config(tiny_config(name, **settings), dtype=torch.float32).eval()
+    config = tiny_config(name, **settings)
+    text = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
+    kind = AutoModelForCausalLM if text else AutoModelForMultimodalLM
+    module = kind.from_config(config, dtype=torch.float32).eval()
     generator = torch.Generator().manual_seed(seed + 1)
     with torch.no_grad():
         for parameter in module.parameters():
@@ -96,7 +139,7 @@ def wrapped(module: PreTrainedModel, *, sites: str | None = None) -> LanguageMod
 
 
 def tiny_model(name: str, *, seed: int = 0, **settings: object) -> LanguageModel:
-    """Build a tiny random model of an entry of `ARCHITECTURES`."""
+    """Build a tiny random model of an entry of `ARCHITECTURES` or `WRAPPERS`."""
     return wrapped(tiny_module(name, seed=seed, **settings))
 
 

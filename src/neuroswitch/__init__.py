@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from neuroswitch.generation import generate as generate
     from neuroswitch.methods.cna import Scaling as Scaling
     from neuroswitch.methods.cna import scaled as scaled
-    from neuroswitch.models.loading import LoadOptions as LoadOptions
     from neuroswitch.models.loading import load as load
     from neuroswitch.models.loading import wrap as wrap
+    from neuroswitch.models.options import LoadOptions as LoadOptions
     from neuroswitch.prompts import ContrastSet as ContrastSet
     from neuroswitch.prompts import Prompt as Prompt
     from neuroswitch.prompts import read_prompts as read_prompts
@@ -62,7 +62,7 @@ _HOMES = {
     "Completion": "completions",
     "ContrastSet": "prompts",
     "Decoding": "generation",
-    "LoadOptions": "models.loading",
+    "LoadOptions": "models.options",
     "NeuroswitchError": "errors",
     "Prompt": "prompts",
     "Reading": "discovery.collect",

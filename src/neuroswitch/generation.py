@@ -8,22 +8,23 @@ What all prompts begin with is computed once, and finished sequences leave the b
 answer is finished early, because nothing that is counted can change any more.
 """
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 import torch
-from torch import Tensor
 from transformers import Cache, GenerationConfig
+from transformers.cache_utils import LinearAttentionCacheLayerMixin
 
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.completions import Completion, Finish, Journal
 from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.lengths import compatible
 from neuroswitch.models.memory import in_halves
-from neuroswitch.models.names import SEES_PADDING
-from neuroswitch.models.prefix import Prefix, compute_prefix
+from neuroswitch.models.padding import padded, padding_of
+from neuroswitch.models.plain import caches, plain_generation
+from neuroswitch.models.prefix import NOTHING, Prefix, compute_prefix
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
 
@@ -77,7 +78,7 @@ def generate(
         return journal is not None and journal.is_settled(_text(model, tokens), prompts[i].text)
 
     answers = _Answers(model, ids, decoding, stopped)
-    for batch in _batches(model, ids, decoding.batch_size):
+    for batch in _batches(model, ids, decoding):
         missing = [i for i in batch if prompts[i].id not in done]
         if missing:
             tokens = dict(zip(batch, answers.of(batch), strict=True))
@@ -100,19 +101,23 @@ def generate_tokens(
     """Continue token sequences greedily; return the new tokens of each, end-of-turn included."""
     answers = _Answers(model, ids, decoding)
     found: dict[int, list[int]] = {}
-    for batch in _batches(model, ids, decoding.batch_size):
+    for batch in _batches(model, ids, decoding):
         found.update(zip(batch, answers.of(batch), strict=True))
         progress(stage, len(found), len(ids))
     return [found[i] for i in range(len(ids))]
 
 
-def _batches(model: LanguageModel, ids: Sequence[Sequence[int]], size: int) -> Iterator[list[int]]:
+def _batches(model: LanguageModel, ids: Sequence[Sequence[int]], decoding: Decoding) -> Iterator[list[int]]:
     """Group sequences of similar length, so that little is padded; of equal length where padding is seen."""
     order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-    padded = model.module.config.get_text_config(decoder=True).model_type not in SEES_PADDING
-    groups = [order] if padded else [list(same) for _, same in groupby(order, key=lambda i: len(ids[i]))]
+    lengths = [len(ids[i]) for i in order]
+    if padding_of(model).on_the_left:
+        groups = [list(same) for _, same in groupby(range(len(order)), key=lengths.__getitem__)]
+    else:
+        groups = compatible(model, lengths, growth=decoding.max_new_tokens)
     for group in groups:
-        yield from (group[start : start + size] for start in range(0, len(group), size))
+        for start in range(0, len(group), decoding.batch_size):
+            yield [order[place] for place in group[start : start + decoding.batch_size]]
 
 
 def _completion(model: LanguageModel, prompt: Prompt, tokens: list[int], limit: int) -> Completion:
@@ -148,7 +153,8 @@ class _Answers:
 
     def _decoded(self, batch: Sequence[int]) -> list[list[int]]:
         if self.prefix is None:
-            self.prefix = compute_prefix(self.model, self.ids)
+            misplaced = padding_of(self.model).behind_prefix
+            self.prefix = NOTHING if misplaced else compute_prefix(self.model, self.ids)
         return _decode(
             self.model,
             [self.ids[i] for i in batch],
@@ -164,15 +170,17 @@ def _decode(
 ) -> list[list[int]]:
     """Decode a left-padded batch stage by stage; return the new tokens of each row."""
     ends = end_tokens(model)
-    tokens, mask = _padded(model, ids, prefix.length)  # (B, T) both
+    tokens, mask = padded(model, ids, prefix.length, _pad_token(model))  # (B, T) both
     answers: list[list[int]] = [[] for _ in ids]
     rows, cache, made = list(range(len(ids))), prefix.expanded(len(ids)), 0
     while rows and made < limit:
         step = min(STAGE, limit - made)
         state = {} if cache is None else {"past_key_values": cache}
-        out: Any = model.module.generate(  # type: ignore[operator]
-            input_ids=tokens, attention_mask=mask, generation_config=_greedy(model, step), **state
-        )
+        settings = _greedy(model, step)
+        with plain_generation(model.module):
+            out: Any = model.module.generate(  # type: ignore[operator]
+                input_ids=tokens, attention_mask=mask, generation_config=settings, **state
+            )
         new = out.sequences[:, tokens.shape[1] :]  # (rows, <= step)
         for row, continuation in zip(rows, new.tolist(), strict=True):
             answers[row] += _until_end(continuation, ends)
@@ -180,15 +188,10 @@ def _decode(
         keep = [
             i for i, row in enumerate(rows) if answers[row][-1] not in ends and not stopped(row, answers[row])
         ]
-        cache = _kept(out.past_key_values, keep, len(rows)) if _caches(model) else None
+        cache = _kept(out.past_key_values, keep, len(rows)) if caches(model) else None
         rows = [rows[i] for i in keep]
         tokens, mask = out.sequences[keep], torch.cat([mask, mask.new_ones(new.shape)], dim=1)[keep]
     return answers
-
-
-def _caches(model: LanguageModel) -> bool:
-    """Say whether a model takes back what it has computed; GPT-1 does not, nor do RWKV and xLSTM in batches."""
-    return "past_key_values" in inspect.signature(model.module.forward).parameters
 
 
 def _kept(cache: Any, keep: list[int], rows: int) -> Any:
@@ -197,24 +200,17 @@ def _kept(cache: Any, keep: list[int], rows: int) -> Any:
         return None
     if len(keep) == rows or not keep:
         return cache
-    # layers of a model's own may hold more per row than they know how to select
-    if any(type(layer).__module__ != Cache.__module__ for layer in cache.layers):
+    # layers of a model's own, and those with a recurrent state, hold more per row than they know how to select
+    if any(
+        type(layer).__module__ != Cache.__module__ or isinstance(layer, LinearAttentionCacheLayerMixin)
+        for layer in cache.layers
+    ):
         return None
     try:
         cache.batch_select_indices(torch.tensor(keep))
     except (AttributeError, NotImplementedError):
         return None
     return cache
-
-
-def _padded(model: LanguageModel, ids: Sequence[Sequence[int]], prefix: int) -> tuple[Tensor, Tensor]:
-    """Pad each row between the shared prefix, which is in the cache at the same place for all, and the rest."""
-    width = max(map(len, ids))
-    pad = _pad_token(model)
-    gaps = [width - len(row) for row in ids]
-    tokens = [[*row[:prefix], *[pad] * gap, *row[prefix:]] for row, gap in zip(ids, gaps, strict=True)]
-    mask = [[1] * prefix + [0] * gap + [1] * (width - prefix - gap) for gap in gaps]
-    return torch.tensor(tokens, device=model.device), torch.tensor(mask, device=model.device)
 
 
 def _until_end(tokens: list[int], ends: frozenset[int]) -> list[int]:
@@ -235,7 +231,7 @@ def _greedy(model: LanguageModel, max_new_tokens: int) -> GenerationConfig:
         eos_token_id=sorted(end_tokens(model)) or None,
         pad_token_id=_pad_token(model),
         return_dict_in_generate=True,
-        use_cache=_caches(model),
+        use_cache=caches(model),
     )
 
 
@@ -243,7 +239,7 @@ def end_tokens(model: LanguageModel) -> frozenset[int]:
     """Collect every token that ends a turn: the tokenizer's, the config's, the generation config's."""
     configs = (model.module.config, model.module.generation_config)
     stated: list[Any] = [getattr(source, "eos_token_id", None) for source in (model.tokenizer, *configs)]
-    flat = [token for one in stated for token in (one if isinstance(one, list) else [one])]
+    flat = [token for one in stated for token in (one if isinstance(one, (list, tuple)) else [one])]
     return frozenset(token for token in flat if token is not None)
 
 

@@ -21,7 +21,7 @@ from transformers import (
 from typer.testing import CliRunner
 
 from neuroswitch.cli.app import app
-from neuroswitch.models.loading import LoadOptions
+from neuroswitch.models.options import LoadOptions
 from neuroswitch.models.sites import find_sites
 from neuroswitch.pipeline.diagnosis import grouped, lines
 from neuroswitch.pipeline.doctor import diagnose

@@ -9,7 +9,8 @@ from typer.testing import CliRunner, Result
 
 from neuroswitch.cli.app import app
 from neuroswitch.errors import NeuroswitchError, Prerequisite, UnsupportedModel
-from neuroswitch.models.loading import LoadOptions, load
+from neuroswitch.models.loading import load
+from neuroswitch.models.options import LoadOptions
 from odd_model import LAYERS, PATTERN, WIDTH, write_odd_model
 from sets import write_contrast
 

@@ -22,13 +22,15 @@ from neuroswitch.discovery.rankings import rank
 from neuroswitch.discovery.selection import select
 from neuroswitch.discovery.streaming import collect_streamed, rank_streamed, streamable
 from neuroswitch.errors import NeuroswitchError, Prerequisite, UnsupportedModel
-from neuroswitch.models.loading import LoadOptions, load
+from neuroswitch.models.loading import load
+from neuroswitch.models.options import LoadOptions
 from neuroswitch.models.reading import read_last_token
 from neuroswitch.models.streamed import LayerRead, Stream, open_streamed
 from neuroswitch.models.weights import Weights
 from sets import tiny_contrast, write_contrast
 from streams import IDS, PLAIN, READING, assert_same, content, layer_by_layer, saved, streamed, without
 from tiny import tiny_module, tiny_tokenizer
+from wrappers import WRAPPERS
 
 FAMILIES = {
     "llama": {"tie_word_embeddings": True},
@@ -236,7 +238,7 @@ def test_bfloat16_is_read_as_the_loaded_model_has_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", [*ARCHITECTURES, *(name for name in WRAPPERS if name != "mllama")])
 def test_every_architecture_is_read_exactly_or_refused(name: str, tmp_path: Path) -> None:
     module = tiny_module(name)
     module.save_pretrained(tmp_path, max_shard_size="20KB")

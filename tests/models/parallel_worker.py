@@ -18,7 +18,8 @@ from neuroswitch.discovery.collect import Reading, collect
 from neuroswitch.discovery.rankings import rank
 from neuroswitch.models.columns import columns
 from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.loading import LoadOptions, load
+from neuroswitch.models.loading import load
+from neuroswitch.models.options import LoadOptions
 from neuroswitch.models.scaling import scaled_neurons
 from sets import tiny_contrast
 

@@ -11,7 +11,8 @@ from gguf_files import ARCHITECTURES, write_gguf
 from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models import gguf as conversion
 from neuroswitch.models.columns import columns
-from neuroswitch.models.loading import LoadOptions, load
+from neuroswitch.models.loading import load
+from neuroswitch.models.options import LoadOptions
 from neuroswitch.models.sites import find_sites
 from tiny import tiny_module, tiny_tokenizer
 

@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertForTokenClassification, PreTrainedModel
 
 from neuroswitch.errors import Prerequisite, UnsupportedModel
-from neuroswitch.models.loading import LoadOptions, load, wrap
+from neuroswitch.models.loading import load, wrap
+from neuroswitch.models.options import LoadOptions
 from tiny import tiny_module, tiny_tokenizer
 
 CPU = LoadOptions(device="cpu")

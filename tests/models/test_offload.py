@@ -13,7 +13,8 @@ from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models import placement
 from neuroswitch.models.columns import columns
 from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.loading import LoadOptions, load
+from neuroswitch.models.loading import load
+from neuroswitch.models.options import LoadOptions
 from neuroswitch.models.reading import read_last_token
 from neuroswitch.models.scaling import scaled_neurons
 from sets import tiny_contrast

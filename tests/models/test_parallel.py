@@ -10,7 +10,8 @@ from transformers import PreTrainedModel
 
 from launch import torchrun
 from neuroswitch.errors import Prerequisite, UnsupportedModel
-from neuroswitch.models.loading import LoadOptions, load
+from neuroswitch.models.loading import load
+from neuroswitch.models.options import LoadOptions
 from neuroswitch.models.placement import require_split
 from tiny import tiny_module, tiny_tokenizer
 

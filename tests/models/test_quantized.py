@@ -23,7 +23,8 @@ from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models.columns import columns
 from neuroswitch.models.experts import experts_of
 from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.loading import LoadOptions, load, wrap
+from neuroswitch.models.loading import load, wrap
+from neuroswitch.models.options import LoadOptions
 from neuroswitch.models.reading import read_last_token
 from neuroswitch.models.scaling import scaled_neurons
 from sets import tiny_contrast

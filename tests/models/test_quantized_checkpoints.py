@@ -13,7 +13,8 @@ from torch import Tensor
 
 from neuroswitch.errors import Prerequisite
 from neuroswitch.models.columns import columns
-from neuroswitch.models.loading import LoadOptions, load
+from neuroswitch.models.loading import load
+from neuroswitch.models.options import LoadOptions
 from neuroswitch.models.scaling import scaled_neurons
 from tiny import tiny_module, tiny_tokenizer
 

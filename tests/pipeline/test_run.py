@@ -14,7 +14,7 @@ from neuroswitch.evaluation import refusal
 from neuroswitch.evaluation.types import Verdict
 from neuroswitch.generation import Decoding
 from neuroswitch.methods.cna import Scaling
-from neuroswitch.models.loading import LoadOptions
+from neuroswitch.models.options import LoadOptions
 from neuroswitch.pipeline.counts import recount
 from neuroswitch.pipeline.dialogue import Dialogue, ask
 from neuroswitch.pipeline.run import evaluate, run

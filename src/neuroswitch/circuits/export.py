@@ -12,7 +12,8 @@ from neuroswitch.circuits.exports import gguf, ia3, lora, weights  # noqa: F401 
 from neuroswitch.circuits.exports.forms import exporters, require_neurons
 from neuroswitch.circuits.files import check_model
 from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.loading import LoadOptions, load
+from neuroswitch.models.loading import load
+from neuroswitch.models.options import LoadOptions
 
 
 def export(

@@ -29,8 +29,8 @@ def chat(  # noqa: PLR0913  one parameter per option of the command line
     from neuroswitch.circuits.files import load as load_circuit
     from neuroswitch.generation import Decoding
     from neuroswitch.methods.cna import Scaling
-    from neuroswitch.models.loading import LoadOptions
     from neuroswitch.models.loading import load as load_model
+    from neuroswitch.models.options import LoadOptions
     from neuroswitch.pipeline.dialogue import Dialogue, ask
 
     loaded = load_model(model, options=LoadOptions(sites=sites, trust_remote_code=trust_remote_code))

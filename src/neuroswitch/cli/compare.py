@@ -114,7 +114,7 @@ def _settings(given: Mapping[str, Any]) -> "CompareSettings":
     """Build the settings from the options, most of which are called alike."""
     from neuroswitch.chat import ChatFormat
     from neuroswitch.generation import Decoding
-    from neuroswitch.models.loading import LoadOptions
+    from neuroswitch.models.options import LoadOptions
     from neuroswitch.pipeline.comparison.settings import CompareSettings
 
     same = "model behaviour detector random_seeds limit ranking seed mmlu mmlu_questions mmlu_shots xstest".split()

@@ -56,7 +56,7 @@ def compare_models(  # noqa: PLR0913  one parameter per option of the command li
     """Find the circuit of a behaviour in two models, count what they share, and ablate each in both."""
     from neuroswitch.chat import ChatFormat
     from neuroswitch.generation import Decoding
-    from neuroswitch.models.loading import LoadOptions
+    from neuroswitch.models.options import LoadOptions
     from neuroswitch.pipeline.checkpoints.settings import StudySettings
     from neuroswitch.pipeline.settings import RunSettings
 

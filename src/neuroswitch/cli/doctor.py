@@ -26,7 +26,7 @@ def doctor(  # noqa: PLR0913  one parameter per option of the command line
     trust_remote_code: o.TrustRemoteCode = False,
 ) -> None:
     """Say what would happen to a model before anything heavy runs; exit status 0 only if it is usable."""
-    from neuroswitch.models.loading import LoadOptions
+    from neuroswitch.models.options import LoadOptions
     from neuroswitch.pipeline.doctor import diagnose
 
     options = LoadOptions(revision=revision, dtype=dtype, sites=sites, trust_remote_code=trust_remote_code)

@@ -38,7 +38,7 @@ def evaluate(  # noqa: PLR0913  one parameter per option of the command line
     from neuroswitch.chat import ChatFormat
     from neuroswitch.generation import Decoding
     from neuroswitch.integrations.serve import ServeOptions
-    from neuroswitch.models.loading import LoadOptions
+    from neuroswitch.models.options import LoadOptions
     from neuroswitch.pipeline.engines import EngineChoice
     from neuroswitch.pipeline.run import evaluate as evaluate_pipeline
     from neuroswitch.pipeline.settings import RunSettings

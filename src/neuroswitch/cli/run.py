@@ -41,7 +41,7 @@ def run(  # noqa: PLR0913  one parameter per option of the command line
     """Find the circuit of a behaviour, scale it, and measure what changes on held-out prompts."""
     from neuroswitch.chat import ChatFormat
     from neuroswitch.generation import Decoding
-    from neuroswitch.models.loading import LoadOptions
+    from neuroswitch.models.options import LoadOptions
     from neuroswitch.pipeline.settings import RunSettings
 
     loading = LoadOptions(

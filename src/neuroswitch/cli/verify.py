@@ -38,8 +38,8 @@ def verify(  # noqa: PLR0913  one parameter per option of the command line
     from neuroswitch.chat import ChatFormat
     from neuroswitch.circuits.verify import own_prompts
     from neuroswitch.circuits.verify import verify as verify_circuit
-    from neuroswitch.models.loading import LoadOptions
     from neuroswitch.models.loading import load as load_model
+    from neuroswitch.models.options import LoadOptions
     from neuroswitch.prompts import ContrastSet
 
     if weights_only:

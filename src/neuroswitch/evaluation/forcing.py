@@ -17,6 +17,7 @@ from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.completions import Completion
 from neuroswitch.errors import BadPrompts
 from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.plain import text_only
 from neuroswitch.models.prefix import NOTHING, Prefix
 from neuroswitch.prompts import Prompt
 
@@ -108,12 +109,13 @@ def answer_logits(
     rows = [[*row, *[0] * (longest - len(row))][prefix.length :] for row in fed]
     tokens = torch.tensor(rows, device=model.device)  # (B, T)
     spared = "logits_to_keep" in inspect.signature(model.module.forward).parameters
-    output = model.module(
-        input_ids=tokens,
-        past_key_values=prefix.expanded(len(samples)),
-        use_cache=prefix.length > 0,
-        **({"logits_to_keep": kept} if spared else {}),
-    )
+    with text_only(model.module):
+        output = model.module(
+            input_ids=tokens,
+            past_key_values=prefix.expanded(len(samples)),
+            use_cache=prefix.length > 0,
+            **({"logits_to_keep": kept} if spared else {}),
+        )
     logits = output.logits[:, -kept:]  # (B, kept, V)
     starts = [len(one.prompt) - 1 - (longest - kept) for one in samples]
     return [logits[i, start : start + len(samples[i].answer)] for i, start in enumerate(starts)]

@@ -14,7 +14,8 @@ from typing import Any
 from neuroswitch.circuits.files import load as load_circuit
 from neuroswitch.errors import Prerequisite
 from neuroswitch.methods.cna import scaled
-from neuroswitch.models.loading import LoadOptions, load
+from neuroswitch.models.loading import load
+from neuroswitch.models.options import LoadOptions
 
 try:
     from lm_eval.api.registry import register_model

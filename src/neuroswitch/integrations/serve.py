@@ -22,8 +22,8 @@ from neuroswitch.errors import BadCircuit
 from neuroswitch.integrations.vllm_server import Server, require_vllm, running, wait_until_healthy
 from neuroswitch.methods.random import random_circuit
 from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.loading import LoadOptions
 from neuroswitch.models.loading import load as load_model
+from neuroswitch.models.options import LoadOptions
 from neuroswitch.progress import Progress, silent
 
 BASE = "base"

@@ -4,6 +4,7 @@
 Knows the tree of modules; does not know what is in a layer.
 """
 
+import inspect
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import takewhile
@@ -14,27 +15,24 @@ from torch import nn
 from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models.experts import experts_of
 from neuroswitch.models.linear import is_linear
+from neuroswitch.models.names import TOWERS
 
 
 def find_layers(module: nn.Module) -> tuple[str, nn.ModuleList]:
     """Return path and list of the layers nearest to the token embedding.
 
-    Towers for images and sound are further away from it, so they are left out.
+    Towers for images and sound are further away from it or called so, and are left out; `probe`
+    proves that they do not run on text.
 
     Raises:
-        UnsupportedModel: There is no such list, there are several, or there is an encoder.
+        UnsupportedModel: There is no such list, there are several, there is an encoder, or text is not enough.
     """
-    config: Any = module.config
-    if config.is_encoder_decoder:
-        raise UnsupportedModel(
-            f"{type(module).__name__} is an encoder-decoder model",
-            expected="a decoder language model, which reads and writes with the same layers",
-        )
+    _require_decoder(module)
     owner = _embedding_path(module)
     stacks: list[tuple[str, nn.ModuleList]] = []
     while not stacks and owner:
         owner = owner.rpartition(".")[0]
-        stacks = list(_stacks(module.get_submodule(owner), owner))
+        stacks = [one for one in _stacks(module.get_submodule(owner), owner) if not _is_tower(one[0])]
     if len(stacks) == 1:
         return stacks[0]
     name = type(module).__name__
@@ -50,6 +48,11 @@ def find_layers(module: nn.Module) -> tuple[str, nn.ModuleList]:
         expected="one stack, so that no layer is left out silently",
         do=advice(f"{stacks[0][0]}.{{layer}}.mlp.down_proj"),
     )
+
+
+def find_towers(module: nn.Module) -> Iterator[nn.ModuleList]:
+    """Return the lists of layers that are for images or sound by their names."""
+    return (layers for path, layers in _stacks(module, "") if _is_tower(path))
 
 
 def decoder_of(module: nn.Module, layers_path: str) -> nn.Module:
@@ -94,7 +97,29 @@ def token_embedding(module: nn.Module) -> nn.Module:
         f"the token embedding of {type(module).__name__} was not found",
         found=", ".join(f"{path} with {table.num_embeddings} rows" for path, table in tables.items()),
         expected=f"get_input_embeddings() to return it, or one embedding of {vocabulary} rows",
+        do="if it is several models in one, load the one that writes text and pass it to `neuroswitch.wrap`",
     )
+
+
+def _require_decoder(module: nn.Module) -> None:
+    config: Any = module.config
+    if config.is_encoder_decoder:
+        raise UnsupportedModel(
+            f"{type(module).__name__} is an encoder-decoder model",
+            expected="a decoder language model, which reads and writes with the same layers",
+        )
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    required = [
+        name
+        for name, parameter in inspect.signature(module.forward).parameters.items()
+        if parameter.kind in named and parameter.default is parameter.empty and name != "input_ids"
+    ]
+    if required:
+        raise UnsupportedModel(
+            f"{type(module).__name__} does not answer text alone",
+            found=f"its forward() requires {', '.join(required)}",
+            expected="a language model that needs input_ids only",
+        )
 
 
 def _embedding_path(module: nn.Module) -> str:
@@ -111,6 +136,10 @@ def _stacks(module: nn.Module, path: str) -> Iterator[tuple[str, nn.ModuleList]]
             yield from _stacks(child, below)
         elif any(map(_is_block, child)):
             yield below, child
+
+
+def _is_tower(path: str) -> bool:
+    return any(TOWERS.fullmatch(part) for part in path.split("."))
 
 
 def _is_block(module: nn.Module) -> bool:

@@ -11,12 +11,13 @@ from neuroswitch.errors import BadPrompts
 from neuroswitch.models.language_model import LanguageModel
 
 
-def compatible(model: LanguageModel, lengths: Sequence[int]) -> list[list[int]]:
+def compatible(model: LanguageModel, lengths: Sequence[int], growth: int = 0) -> list[list[int]]:
     """Group sequences by what they may share a batch with.
 
     Args:
         model: The model.
         lengths: Tokens of each sequence, those of a shared prefix included.
+        growth: How many more tokens each sequence may get.
 
     Returns:
         Positions in `lengths`, each in exactly one group.
@@ -39,7 +40,10 @@ def compatible(model: LanguageModel, lengths: Sequence[int]) -> list[list[int]]:
                 expected=f"at most {limit[0]} tokens",
             )
         exceeded = sum(length > context for context in long_from)
-        key = (exceeded, length if isinstance(sparse, int) and length > sparse else 0)
+        # sequences that get there on their way must get there together
+        crosses = any(length <= context < length + growth for context in long_from)
+        chooses = isinstance(sparse, int) and length + growth > sparse
+        key = (exceeded, length if crosses or chooses else 0)
         groups.setdefault(key, []).append(position)
     return list(groups.values())
 

@@ -4,20 +4,19 @@ transformers does the loading; this decides type and device, refuses what would 
 (weights that are missing, pickled weights, adapters, code nobody asked for) and finds the neurons.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+    MODEL_FOR_MULTIMODAL_LM_MAPPING,
     AutoConfig,
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
+    AutoModelForMultimodalLM,
     AutoTokenizer,
     PreTrainedConfig,
     PreTrainedModel,
@@ -25,53 +24,17 @@ from transformers import (
 )
 
 from neuroswitch.chat import template_digest
-from neuroswitch.errors import NeuroswitchError, Prerequisite, UnsupportedModel
-from neuroswitch.models.demo import REPOSITORY, find_demo
+from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models.fingerprints import config_digest, weights_digest
-from neuroswitch.models.gguf import converted
 from neuroswitch.models.language_model import LanguageModel, ModelIdentity
-from neuroswitch.models.placement import PARALLEL, best_device, kind_of, placement, require_split
+from neuroswitch.models.options import LoadOptions, chosen_device, chosen_dtype
+from neuroswitch.models.origin import Origin, explained, find_origin
+from neuroswitch.models.placement import PARALLEL, placement, require_split
 from neuroswitch.models.probe import probe
 from neuroswitch.models.quantization import ask_to_unpack, has_experts, unpacks
 from neuroswitch.models.quantizers import quantizer
 from neuroswitch.models.sites import find_sites
 from neuroswitch.progress import Progress, silent
-
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-
-@dataclass(frozen=True)
-class LoadOptions:
-    """How a model is loaded.
-
-    Attributes:
-        revision: Commit, tag or branch on the Hub.
-        dtype: "float32", "bfloat16", "float16", or "auto": float32 on a CPU, bfloat16 on a GPU.
-        device: "cpu", "cuda:1", ...; "auto": the best single device; "split": all GPUs, then
-            memory, then disk; "tp": tensor parallel over the processes that torchrun started;
-            "meta": the structure without weights.
-        trust_remote_code: Run Python code that comes with the model. Read it first.
-        sites: Where the neurons are, such as "model.layers.{layer}.ffn.linear_out", if they are
-            not found or not all wanted.
-        quantize: Quantise the linear maps while loading: "bnb-8bit", "bnb-4bit", "torchao-int8" or
-            "quanto-int8"; a checkpoint that is quantised already needs no word.
-    """
-
-    revision: str | None = None
-    dtype: str = "auto"
-    device: str = "auto"
-    trust_remote_code: bool = False
-    sites: str | None = None
-    quantize: str | None = None
-
-
-class _Origin(NamedTuple):
-    """What transformers is to load, and what it is called."""
-
-    location: str
-    name: str
-    source: str
-    revision: str | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +50,7 @@ class Blueprint:
 
     config: PreTrainedConfig
     has_weights: bool
-    origin: _Origin
+    origin: Origin
     options: LoadOptions
 
     @property
@@ -97,7 +60,7 @@ class Blueprint:
         Raises:
             Prerequisite: It is not one that is known.
         """
-        return _dtype(self.options)
+        return chosen_dtype(self.options)
 
     def module(self) -> PreTrainedModel:
         """Build the module on the meta device.
@@ -106,7 +69,7 @@ class Blueprint:
             Prerequisite: As `load`.
             UnsupportedModel: It is no causal language model.
         """
-        with _explained(self.origin):
+        with explained(self.origin):
             return _empty_module(self.config, self.options).eval()  # type: ignore[no-untyped-call]
 
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -116,7 +79,7 @@ class Blueprint:
             Prerequisite: There is none, or it needs something first.
             UnsupportedModel: transformers does not know it.
         """
-        with _explained(self.origin):
+        with explained(self.origin):
             return _tokenizer(self.origin, self.options)
 
 
@@ -134,10 +97,10 @@ def blueprint(
         Prerequisite: As `load`.
         UnsupportedModel: transformers does not know the model type.
     """
-    origin = _origin(str(source), options, progress)
+    origin = find_origin(str(source), options, progress)
     folder = Path(origin.location)
     has_weights = not folder.is_dir() or any(folder.glob("*.safetensors"))
-    with _explained(origin):
+    with explained(origin):
         config = AutoConfig.from_pretrained(origin.location, **_from(origin, options))
     return Blueprint(config, has_weights, origin, options)
 
@@ -160,8 +123,8 @@ def load(
     Example:
         >>> load("Qwen/Qwen3-8B", options=LoadOptions(dtype="bfloat16")).layout.size
     """
-    origin = _origin(str(source), options, progress)
-    with _explained(origin):
+    origin = find_origin(str(source), options, progress)
+    with explained(origin):
         module = _module(origin, options)
         tokenizer = _tokenizer(origin, options)
     return _proven(module, tokenizer, origin, options.sites)
@@ -175,7 +138,7 @@ def outline(
     The same files are fetched or converted as `load` would, so a GGUF file is not converted twice.
     Arguments and errors are those of `load`; the device is not used.
     """
-    dtype = str(_dtype(options)).removeprefix("torch.")
+    dtype = str(chosen_dtype(options)).removeprefix("torch.")
     return load(source, options=replace(options, dtype=dtype, device="meta"), progress=progress)
 
 
@@ -200,11 +163,11 @@ def wrap(
         UnsupportedModel: Its neurons were not found or do not fire.
     """
     revision = getattr(module.config, "_commit_hash", None)
-    return _proven(module, tokenizer, _Origin(name, name, "wrapped", revision), sites)
+    return _proven(module, tokenizer, Origin(name, name, "wrapped", revision), sites)
 
 
 def _proven(
-    module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, origin: _Origin, sites: str | None
+    module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, origin: Origin, sites: str | None
 ) -> LanguageModel:
     module.eval()  # type: ignore[no-untyped-call]
     found = find_sites(module, sites)
@@ -224,49 +187,10 @@ def _proven(
     return LanguageModel(module, tokenizer, found.layout, found.layers_path, identity)
 
 
-def _origin(source: str, options: LoadOptions, progress: Progress) -> _Origin:
-    if source == "demo":
-        copy = find_demo(progress)
-        return _Origin(str(copy.folder), REPOSITORY, copy.source, copy.revision)
-    path = Path(source).expanduser()
-    if path.suffix.lower() == ".gguf" and path.is_file():
-        folder = converted(path, _dtype(options), progress)
-        return _Origin(str(folder), source, f"GGUF file {path.name}", None)
-    if path.is_dir():
-        _require_model(path)
-        return _Origin(str(path), source, "folder", None)
-    if path.suffix.lower() == ".gguf" or source.startswith((".", "/", "~")) or source.count("/") != 1:
-        raise Prerequisite(
-            f"there is no model {source!r}",
-            expected="a folder, a .gguf file, a Hub id such as 'Qwen/Qwen3-8B', or 'demo'",
-            do="check the path",
-        )
-    return _Origin(source, source, "Hub", options.revision)
-
-
-def _require_model(folder: Path) -> None:
-    if (folder / "config.json").is_file():
-        if any(folder.glob("*.safetensors")) or not any(folder.glob("*.bin")):
-            return
-        raise Prerequisite(
-            f"the weights in {folder} are pickled, and unpickling runs code",
-            found=", ".join(sorted(path.name for path in folder.glob("*.bin"))),
-            expected="model.safetensors",
-            do="convert them in a place you trust: from_pretrained(...).save_pretrained(...)",
-        )
-    if (folder / "adapter_config.json").is_file():
-        raise Prerequisite(
-            f"{folder} is a circuit or another adapter, not a model",
-            do="name the model it was made for, and apply the circuit to it; "
-            "an adapter of another kind must be merged into its model first",
-        )
-    raise Prerequisite(f"{folder} is not a model folder", found="no config.json in it")
-
-
-def _module(origin: _Origin, options: LoadOptions) -> PreTrainedModel:
+def _module(origin: Origin, options: LoadOptions) -> PreTrainedModel:
     arguments = _from(origin, options)
     config = AutoConfig.from_pretrained(origin.location, **arguments)
-    device, dtype = _device(options), _dtype(options)
+    device, dtype = chosen_device(options), chosen_dtype(options)
     if device == "meta":
         return _empty_module(config, options)
     if unpacks(config, experts=False) or (
@@ -294,12 +218,12 @@ def _empty_module(config: PreTrainedConfig, options: LoadOptions) -> PreTrainedM
     kind = _auto_class(config)
     with torch.device("meta"):
         empty: PreTrainedModel = kind.from_config(
-            config, dtype=_dtype(options), trust_remote_code=options.trust_remote_code
+            config, dtype=chosen_dtype(options), trust_remote_code=options.trust_remote_code
         )
     return empty
 
 
-def _tokenizer(origin: _Origin, options: LoadOptions) -> PreTrainedTokenizerBase:
+def _tokenizer(origin: Origin, options: LoadOptions) -> PreTrainedTokenizerBase:
     tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
         origin.location, **_from(origin, options)
     )
@@ -314,7 +238,7 @@ def _tokenizer(origin: _Origin, options: LoadOptions) -> PreTrainedTokenizerBase
     return tokenizer
 
 
-def _require_all_weights(origin: _Origin, missing: Any) -> None:
+def _require_all_weights(origin: Origin, missing: Any) -> None:
     if missing:
         names = sorted(missing)
         raise Prerequisite(
@@ -325,18 +249,25 @@ def _require_all_weights(origin: _Origin, missing: Any) -> None:
 
 
 def _auto_class(config: PreTrainedConfig) -> Any:
-    """Choose the class for models that transformers files under text only, or under text and images."""
+    """Choose the class for models that transformers files under text, or under text and images or sound."""
+    if config.is_encoder_decoder:
+        raise UnsupportedModel(
+            f"{config.model_type} is an encoder-decoder model",
+            expected="a decoder language model, which reads and writes with the same layers",
+        )
     if type(config) in MODEL_FOR_CAUSAL_LM_MAPPING or hasattr(config, "auto_map"):
         return AutoModelForCausalLM
     if type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
         return AutoModelForImageTextToText
+    if type(config) in MODEL_FOR_MULTIMODAL_LM_MAPPING:
+        return AutoModelForMultimodalLM
     raise UnsupportedModel(
         f"{config.model_type} is not a causal language model",
         expected="a decoder that transformers can load as AutoModelForCausalLM",
     )
 
 
-def _from(origin: _Origin, options: LoadOptions) -> dict[str, Any]:
+def _from(origin: Origin, options: LoadOptions) -> dict[str, Any]:
     # False rather than None: None makes transformers ask at the keyboard.
     return {"revision": origin.revision, "trust_remote_code": options.trust_remote_code}
 
@@ -351,44 +282,4 @@ def _quantized(config: PreTrainedConfig, options: LoadOptions) -> dict[str, Any]
             found="a checkpoint that is quantised already" if stored else "tensor parallelism",
             do="leave --quantize out",
         )
-    return {"quantization_config": quantizer(options.quantize, _dtype(options))}
-
-
-def _device(options: LoadOptions) -> str:
-    return best_device() if options.device == "auto" else options.device
-
-
-def _dtype(options: LoadOptions) -> torch.dtype:
-    if options.dtype == "auto":
-        return torch.float32 if kind_of(_device(options)) == "cpu" else torch.bfloat16
-    if options.dtype not in DTYPES:
-        raise Prerequisite(f"unknown dtype {options.dtype!r}", expected=", ".join(["auto", *DTYPES]))
-    return DTYPES[options.dtype]
-
-
-@contextmanager
-def _explained(origin: _Origin) -> Iterator[None]:
-    """Turn what transformers raises about a model into this library's errors."""
-    try:
-        yield
-    except NeuroswitchError:
-        raise
-    except ValueError as error:
-        if "trust_remote_code" in str(error):
-            raise Prerequisite(
-                f"{origin.name} comes with Python code of its own",
-                do="read that code; if you trust it, pass --trust-remote-code "
-                "(trust_remote_code=True in LoadOptions)",
-            ) from error
-        raise UnsupportedModel(f"transformers cannot load {origin.name}", found=_summary(error)) from error
-    except (OSError, ImportError, RuntimeError, SafetensorError) as error:
-        raise Prerequisite(
-            f"could not load {origin.name}",
-            found=_summary(error),
-            do="check the name, the connection and that the files are complete and in safetensors; "
-            "a gated model needs `hf auth login`",
-        ) from error
-
-
-def _summary(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    return {"quantization_config": quantizer(options.quantize, chosen_dtype(options))}

@@ -30,6 +30,9 @@ NOT_FEED_FORWARD = re.compile(
     r"|laurel|altup|indexer|compressor|vision_.*"
 )
 
+# a component of a path to layers that see images or sound, not text
+TOWERS = re.compile(r".*(image|img|vision|visual|video|audio|speech).*")
+
 # settings of a configuration that say how wide a feed-forward network is
 WIDTH_SETTINGS = (
     "intermediate_size",

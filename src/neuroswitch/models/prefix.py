@@ -8,13 +8,14 @@ another kind of state (a window, a recurrence), there is no prefix and prompts a
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from neuroswitch.chat import shared_prefix
 from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.plain import caches, text_only
 
 WORTHWHILE = 4
 """A shorter prefix than this saves less than copying its cache costs."""
@@ -56,16 +57,19 @@ def compute_prefix(model: LanguageModel, ids: Sequence[Sequence[int]]) -> Prefix
     if len(ids) < 2 or length < WORTHWHILE or not _reusable(model):
         return NOTHING
     tokens = torch.tensor([list(ids[0][:length])], device=model.device)
-    cache = getattr(model.decoder(input_ids=tokens, use_cache=True), "past_key_values", None)
+    with text_only(model.module):
+        cache = getattr(model.decoder(input_ids=tokens, use_cache=True), "past_key_values", None)
     return Prefix(length, cache) if _is_plain(cache) else NOTHING
 
 
 def _reusable(model: LanguageModel) -> bool:
-    """Refuse models whose positions depend on the longest sequence of the batch."""
+    """Refuse models that take no state back, and those whose positions depend on the longest sequence."""
+    if not caches(model):
+        return False
     config: Any = model.module.config.get_text_config(decoder=True)
     rope = getattr(config, "rope_parameters", None) or {}
     return str(rope.get("rope_type", "default")) not in {"longrope", "dynamic"}
 
 
-def _is_plain(cache: object) -> bool:
-    return isinstance(cache, DynamicCache) and all(type(layer) is DynamicLayer for layer in cache.layers)
+def _is_plain(cache: object) -> TypeGuard[DynamicCache]:
+    return type(cache) is DynamicCache and all(type(layer) is DynamicLayer for layer in cache.layers)

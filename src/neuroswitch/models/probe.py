@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models.experts import experts_at
-from neuroswitch.models.layers import decoder_of, token_embedding
+from neuroswitch.models.layers import decoder_of, find_towers, token_embedding
 from neuroswitch.models.layout import Site
 from neuroswitch.models.linear import plain_weight, resident
 from neuroswitch.models.sites import SiteMap
@@ -33,7 +33,8 @@ def probe(module: nn.Module, found: SiteMap) -> None:
     """Run two short random sequences through the decoder and check every site.
 
     Proven: every site runs exactly once and sees every token with the expected width; what it
-    puts out is its weights times the neurons; later tokens do not change earlier ones.
+    puts out is its weights times the neurons; later tokens do not change earlier ones; layers that
+    were left out as towers for images or sound do not run.
 
     Args:
         module: The model, weights in memory or offloaded, in evaluation mode.
@@ -47,21 +48,54 @@ def probe(module: nn.Module, found: SiteMap) -> None:
         for path in found.layout.paths:
             hook = partial(_remember, calls[path])
             hooks.callback(module.get_submodule(path).register_forward_hook(hook, with_kwargs=True).remove)
-        output = _run(module, found)
+        for tower in find_towers(module):
+            hooks.callback(tower[0].register_forward_pre_hook(_refuse_tower).remove)
+        output, ids = _run(module, found)
     for site in found.layout.sites:
         _check_once(site, calls[site.path], len(set(found.layout.paths)))
         _check_output(site, module.get_submodule(site.path), calls[site.path][0])
     _check_causal(output)
+    _check_answers_text(module, ids)
 
 
-def _run(module: nn.Module, found: SiteMap) -> Tensor:
+def _run(module: nn.Module, found: SiteMap) -> tuple[Tensor, Tensor]:
     embedding = next(token_embedding(module).parameters())
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(1, len(embedding), (2, LENGTH), generator=generator)
     ids[1, :SHARED] = ids[0, :SHARED]
-    device = torch.device("cpu") if embedding.is_meta else embedding.device
-    output: Tensor = decoder_of(module, found.layers_path)(input_ids=ids.to(device), use_cache=False)[0]
-    return output  # (2, LENGTH, H)
+    ids = ids.to(torch.device("cpu") if embedding.is_meta else embedding.device)
+    try:
+        output: Tensor = decoder_of(module, found.layers_path)(input_ids=ids, use_cache=False)[0]
+    except (TypeError, AttributeError, ValueError, AssertionError) as error:
+        raise _needs_more_than_text(module, error) from error
+    return output, ids  # (2, LENGTH, H), (2, LENGTH)
+
+
+def _check_answers_text(module: nn.Module, ids: Tensor) -> None:
+    """Run the whole of a model that has a text decoder inside: it may ask for an image first."""
+    config: Any = module.config
+    if config.get_text_config(decoder=True) is config:
+        return
+    try:
+        module(input_ids=ids, use_cache=False)
+    except (TypeError, AttributeError, ValueError, AssertionError) as error:
+        raise _needs_more_than_text(module, error) from error
+
+
+def _needs_more_than_text(module: nn.Module, error: Exception) -> UnsupportedModel:
+    return UnsupportedModel(
+        f"{type(module).__name__} does not run on text alone",
+        found=f"{type(error).__name__}: {error}",
+        expected="a language model that needs input_ids only",
+    )
+
+
+def _refuse_tower(layer: nn.Module, arguments: object) -> None:
+    raise UnsupportedModel(
+        f"{type(layer).__name__} has the name of a part that sees images or sound, and runs on text",
+        expected="text to go through one stack of layers, so that none is left out silently",
+        do="choose the sites yourself with sites='...'",
+    )
 
 
 def _remember(

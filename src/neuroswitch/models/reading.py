@@ -17,6 +17,7 @@ from neuroswitch.models.experts import Routing
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.layout import NeuronLayout
 from neuroswitch.models.lengths import compatible
+from neuroswitch.models.plain import text_only
 from neuroswitch.models.prefix import NOTHING, Prefix
 
 
@@ -80,7 +81,7 @@ def read_tokens(
     )
     past = prefix.expanded(len(ids))
     state = {} if past is None else {"past_key_values": past}
-    with capturing(model, rows, tokens=batch.numel()) as capture:
+    with capturing(model, rows, tokens=batch.numel()) as capture, text_only(model.module):
         model.decoder(input_ids=batch.to(model.device), use_cache=past is not None, **state)
     return capture.last_token()
 

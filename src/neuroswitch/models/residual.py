@@ -18,6 +18,7 @@ from neuroswitch.errors import BadPrompts, InterventionFailed
 from neuroswitch.models.hooks import Witness, forget_compiled_code, require_fired
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.lengths import compatible
+from neuroswitch.models.plain import text_only
 from neuroswitch.models.prefix import NOTHING, Prefix
 from neuroswitch.models.sharding import local
 
@@ -163,6 +164,7 @@ def _read_together(
         for path in paths:
             module = model.module.get_submodule(path) if path else model.decoder
             hooks.callback(module.register_forward_hook(partial(seen.see, path)).remove)
+        hooks.enter_context(text_only(model.module))
         model.decoder(input_ids=batch.to(model.device), use_cache=past is not None, **state)
     if missing := [path for path in paths if path not in seen.values]:
         raise InterventionFailed(

@@ -26,7 +26,8 @@ from neuroswitch.models.experts import experts_of
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.layout import NeuronLayout
 from neuroswitch.models.linear import is_linear
-from neuroswitch.models.loading import LoadOptions, load
+from neuroswitch.models.loading import load
+from neuroswitch.models.options import LoadOptions
 from neuroswitch.models.replay import Handed, Leak, Replay, replaying
 from neuroswitch.models.weights import Weights
 from neuroswitch.progress import Progress, silent

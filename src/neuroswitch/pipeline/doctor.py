@@ -14,12 +14,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from neuroswitch.chat import ChatFormat, describe, encode, read_token
 from neuroswitch.discovery.selection import budget
-from neuroswitch.errors import NeuroswitchError, Prerequisite, UnsupportedModel
+from neuroswitch.errors import NeuroswitchError, Prerequisite
 from neuroswitch.generation import Decoding
 from neuroswitch.models.estimates import Work, duration, memory
 from neuroswitch.models.layout import NeuronLayout
 from neuroswitch.models.lengths import ropes
-from neuroswitch.models.loading import Blueprint, LoadOptions, blueprint, load
+from neuroswitch.models.loading import Blueprint, blueprint, load
+from neuroswitch.models.options import LoadOptions
 from neuroswitch.models.quantization import has_experts, quantization_of
 from neuroswitch.models.sites import SiteMap, find_sites
 from neuroswitch.models.trial import try_out
@@ -113,7 +114,6 @@ class _Check:
 def _structure(case: _Case, plan: Blueprint) -> PreTrainedModel | None:
     module = None
     with case.check("causal_language_model"):
-        _require_decoder(plan)
         module = plan.module()
         case.add(architecture=type(module).__name__)
     if module is None:
@@ -126,14 +126,6 @@ def _structure(case: _Case, plan: Blueprint) -> PreTrainedModel | None:
         )
         case.record("quantization", quantization.problem is None, problem)
     return module
-
-
-def _require_decoder(plan: Blueprint) -> None:
-    if plan.config.is_encoder_decoder:
-        raise UnsupportedModel(
-            f"{plan.config.model_type} is an encoder-decoder model",
-            expected="a decoder language model, which reads and writes with the same layers",
-        )
 
 
 def _tokenizer(case: _Case, plan: Blueprint) -> PreTrainedTokenizerBase | None:

@@ -9,7 +9,7 @@ from neuroswitch.chat import ChatFormat
 from neuroswitch.discovery.rankings import DEFAULT
 from neuroswitch.errors import BadRun
 from neuroswitch.generation import Decoding
-from neuroswitch.models.loading import LoadOptions
+from neuroswitch.models.options import LoadOptions
 from neuroswitch.storage import write_json
 
 SETTINGS = "settings.json"

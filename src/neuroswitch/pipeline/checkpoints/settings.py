@@ -7,7 +7,8 @@ from typing import Any, Literal, NamedTuple
 from neuroswitch.chat import encode, read_token
 from neuroswitch.errors import Prerequisite, WrongModel
 from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.loading import LoadOptions, outline
+from neuroswitch.models.loading import outline
+from neuroswitch.models.options import LoadOptions
 from neuroswitch.pipeline.settings import RunSettings
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt

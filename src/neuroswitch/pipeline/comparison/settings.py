@@ -13,7 +13,7 @@ from neuroswitch.chat import ChatFormat
 from neuroswitch.discovery.rankings import DEFAULT
 from neuroswitch.errors import BadPrompts, BadRun
 from neuroswitch.generation import Decoding
-from neuroswitch.models.loading import LoadOptions
+from neuroswitch.models.options import LoadOptions
 from neuroswitch.pipeline.comparison.files import POOLED, PROVENANCE
 from neuroswitch.pipeline.settings import SETTINGS
 from neuroswitch.provenance import command_line, now, versions

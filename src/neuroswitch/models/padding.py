@@ -1,0 +1,125 @@
+"""How sequences of different lengths share a batch in `generate`, and whether a model allows that.
+
+Some models count padding as positions, or take it into their state, whatever the mask says; others are
+given other positions by `generate` than they count themselves. Neither shows in an error message, so it
+is tried out once a model, on random tokens. Knows tokens and logits; does not know prompts.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+from transformers import GenerationConfig
+
+from neuroswitch.errors import UnsupportedModel
+from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.layers import token_embedding
+from neuroswitch.models.names import SEES_PADDING
+from neuroswitch.models.plain import caches, plain_generation
+from neuroswitch.models.prefix import NOTHING, WORTHWHILE, Prefix, compute_prefix
+
+LONG, SHORT, ROWS, STEPS = 14, WORTHWHILE + 2, 3, 2
+"""ROWS sequences of LONG tokens and as many of SHORT ones, continued by STEPS tokens."""
+EXACT, ROUNDED = 1e-2, 0.1
+"""Tolerance of logits, relative to the largest, for float32 weights and for all others."""
+
+_TRIED: "WeakKeyDictionary[nn.Module, Padding]" = WeakKeyDictionary()
+
+
+class Padding(NamedTuple):
+    """What changes how a sequence is continued.
+
+    Attributes:
+        on_the_left: Padding before it: only sequences of one length can share a batch.
+        behind_prefix: Padding between a prefix that is in the cache and the rest: there can be no prefix.
+    """
+
+    on_the_left: bool
+    behind_prefix: bool
+
+
+def padding_of(model: LanguageModel) -> Padding:
+    """Say what a model makes of padding.
+
+    Raises:
+        UnsupportedModel: `generate` continues no sequence as the model itself does, padded or not.
+    """
+    if model.module not in _TRIED:
+        _TRIED[model.module] = _tried(model)
+    return _TRIED[model.module]
+
+
+def padded(
+    model: LanguageModel, ids: Sequence[Sequence[int]], prefix: int, pad: int
+) -> tuple[Tensor, Tensor]:
+    """Pad each row between the shared prefix, which is in the cache at the same place for all, and the rest.
+
+    Returns:
+        Tokens and mask, shape (rows, longest) both.
+    """
+    width = max(map(len, ids))
+    gaps = [width - len(row) for row in ids]
+    tokens = [[*row[:prefix], *[pad] * gap, *row[prefix:]] for row, gap in zip(ids, gaps, strict=True)]
+    mask = [[1] * prefix + [0] * gap + [1] * (width - prefix - gap) for gap in gaps]
+    return torch.tensor(tokens, device=model.device), torch.tensor(mask, device=model.device)
+
+
+@torch.inference_mode()
+def _tried(model: LanguageModel) -> Padding:
+    exact = model.module.dtype == torch.float32 and not getattr(model.module, "is_quantized", False)
+    tolerance = EXACT if exact else ROUNDED
+    sequences = _sequences(model)
+    # rounding moves some rows far where it changes a router's choice; wrong positions move all of them
+    unpadded = float(_errors(model, sequences[:ROWS], NOTHING).min())
+    if unpadded > tolerance:
+        raise UnsupportedModel(
+            f"transformers' generate() does not continue a text as {type(model.module).__name__} itself does",
+            found=f"logits that differ by {unpadded:.2g} of the largest",
+            expected="the same positions, and the same result with and without a cache",
+            do="discover circuits with it, but do not evaluate its answers; or update transformers",
+        )
+    kind = model.module.config.get_text_config(decoder=True).model_type
+    prefix = compute_prefix(model, sequences)
+    return Padding(
+        kind in SEES_PADDING or float(_errors(model, sequences, NOTHING)[ROWS:].min()) > tolerance,
+        prefix.length > 0 and float(_errors(model, sequences, prefix)[ROWS:].min()) > tolerance,
+    )
+
+
+def _sequences(model: LanguageModel) -> list[list[int]]:
+    """Draw random tokens, the first of them the same for all sequences."""
+    vocabulary = len(next(token_embedding(model.module).parameters()))
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.randint(1, vocabulary, (2 * ROWS, LONG), generator=generator)
+    tokens[:, :WORTHWHILE] = tokens[0, :WORTHWHILE]
+    return [row if i < ROWS else row[:SHORT] for i, row in enumerate(tokens.tolist())]
+
+
+def _errors(model: LanguageModel, sequences: Sequence[Sequence[int]], prefix: Prefix) -> Tensor:
+    """Compare the logits of `generate` with those of one sequence at a time, without cache and padding."""
+    settings = GenerationConfig(
+        max_new_tokens=STEPS,
+        do_sample=False,
+        pad_token_id=0,
+        output_logits=True,
+        return_dict_in_generate=True,
+        use_cache=caches(model),
+    )
+    tokens, mask = padded(model, sequences, prefix.length, pad=0)
+    past = prefix.expanded(len(sequences))
+    state = {} if past is None else {"past_key_values": past}
+    with plain_generation(model.module):
+        out: Any = model.module.generate(  # type: ignore[operator]
+            input_ids=tokens, attention_mask=mask, generation_config=settings, **state
+        )
+    new = out.sequences[:, tokens.shape[1] :].tolist()
+    worst = torch.zeros(len(sequences))
+    for step, found in enumerate(out.logits):
+        for row, sequence in enumerate(sequences):
+            alone = torch.tensor([[*sequence, *new[row][:step]]], device=model.device)
+            expected = model.module(input_ids=alone, use_cache=False).logits[0, -1].float()
+            off = (found[row].float() - expected).abs().max() / expected.abs().max().clamp_min(1e-12)
+            worst[row] = torch.maximum(worst[row], off.cpu())
+    return worst

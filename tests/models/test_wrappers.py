@@ -1,0 +1,152 @@
+"""Models with towers for images beside the text decoder: images pass through, and leave nothing behind."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from transformers import AutoModelForImageTextToText, GenerationConfig
+
+from naive import naive_answer
+from neuroswitch.errors import UnsupportedModel
+from neuroswitch.generation import Decoding, end_tokens, generate_tokens
+from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.loading import load
+from neuroswitch.models.options import LoadOptions
+from neuroswitch.models.padding import Padding, padding_of
+from neuroswitch.models.prefix import compute_prefix
+from neuroswitch.models.probe import probe
+from neuroswitch.models.reading import read_neurons
+from neuroswitch.models.scaling import scaled_neurons
+from neuroswitch.models.sites import find_sites
+from tiny import tiny_config, tiny_llama, tiny_model, tiny_module, tiny_tokenizer
+
+TEMPLATE = [40, 41, 42, 43, 44]
+CHATS = [[*TEMPLATE, *rest] for rest in ([5, 6, 7, 8], [20], [33, 34])]
+
+
+@torch.no_grad()
+def logits_with_image(module: nn.Module) -> Tensor:
+    """Ask about a 16 x 16 image, which is four tokens of the prompt."""
+    image = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    ids = torch.tensor([[5, *[module.config.image_token_id] * 4, 6, 7]])
+    return module(input_ids=ids, pixel_values=image, use_cache=False).logits
+
+
+def test_images_pass_through_and_neurons_are_scaled_at_their_tokens_too() -> None:
+    model, twin = tiny_model("llava"), tiny_module("llava")
+    ids = torch.arange(3, 120, 7)
+    before = logits_with_image(model.module)
+    for position, local in model.layout.by_position(ids):
+        twin.get_submodule(model.layout.sites[position].path).weight.data[:, local] = 0
+
+    with scaled_neurons(model, ids, torch.ones(len(ids))):
+        assert torch.equal(logits_with_image(model.module), before)
+    with scaled_neurons(model, ids, torch.zeros(len(ids))):
+        ablated = logits_with_image(model.module)
+
+    assert torch.equal(ablated, logits_with_image(twin))
+    assert not torch.equal(ablated, before)
+    assert torch.equal(logits_with_image(model.module), before)
+
+
+@pytest.mark.parametrize("name", ["qwen3_vl", "qwen2_audio", "phi4_multimodal"])
+def test_a_checkpoint_is_loaded_whole(name: str, tmp_path: Path) -> None:
+    module = tiny_module(name)
+    module.save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+
+    loaded = load(tmp_path, options=LoadOptions(device="cpu")).module
+
+    assert type(loaded) is type(module)
+    ids = torch.tensor(CHATS[:1])
+    with torch.no_grad():
+        assert torch.equal(loaded(input_ids=ids).logits, module(input_ids=ids).logits)
+
+
+@pytest.mark.parametrize("name", ["llama4", "mllama", "qwen3_5"])
+def test_of_a_checkpoint_with_a_class_for_text_alone_the_text_is_loaded(name: str, tmp_path: Path) -> None:
+    whole = AutoModelForImageTextToText.from_config(tiny_config(name)).eval()
+    whole.save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+
+    model = load(tmp_path, options=LoadOptions(device="cpu"))
+
+    assert type(model.module).__name__.endswith("ForCausalLM")
+    ids = torch.tensor(CHATS[:1])
+    with torch.no_grad():
+        assert torch.equal(model.module(input_ids=ids).logits, whole(input_ids=ids).logits)
+
+
+def what_text_gives(model: LanguageModel) -> tuple[Tensor, list[list[int]]]:
+    """Read prompts from a shared beginning, and answer them."""
+    read = read_neurons(model, CHATS)
+    shared = compute_prefix(model, CHATS)
+    assert shared.length == len(TEMPLATE)
+    return read, generate_tokens(model, CHATS, Decoding(max_new_tokens=20))
+
+
+@pytest.mark.parametrize("name", ["qwen2_vl", "qwen3_vl", "glm4v"])
+def test_an_image_of_an_earlier_call_shifts_no_positions(name: str) -> None:
+    fresh, used = tiny_model(name), tiny_model(name)
+    shifts = torch.tensor([[-3], [-5]])  # of a conversation about two images
+    used.module.model.rope_deltas = shifts
+
+    found, expected = what_text_gives(used), what_text_gives(fresh)
+
+    assert torch.equal(found[0], expected[0])
+    assert found[1] == expected[1]
+    assert used.module.model.rope_deltas is shifts  # that conversation can go on
+
+
+def test_habits_of_the_checkpoint_do_not_change_greedy_answers() -> None:
+    model = tiny_llama()
+    expected = [naive_answer(model, chat, 20, end_tokens(model)) for chat in CHATS]
+    habits = GenerationConfig(forced_eos_token_id=7, suppress_tokens=expected[0][:1], min_new_tokens=30)
+    model.module.generation_config = habits
+
+    assert generate_tokens(model, CHATS, Decoding(max_new_tokens=20)) == expected
+    assert model.module.generation_config is habits
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("llama", (False, False)),
+        ("mixtral", (False, False)),
+        ("gpt_neo", (False, True)),  # counts positions from the cache
+        ("trocr", (True, True)),  # counts padding
+    ],
+)
+def test_what_padding_changes_is_tried_out(name: str, expected: Sequence[bool]) -> None:
+    assert padding_of(tiny_model(name)) == Padding(*expected)
+
+
+def test_a_model_that_generate_runs_differently_is_not_evaluated() -> None:
+    with pytest.raises(UnsupportedModel, match="does not continue a text"):
+        generate_tokens(tiny_model("roberta"), CHATS, Decoding(max_new_tokens=2))
+
+
+def with_tower() -> nn.Module:
+    module = tiny_module("llama")
+    module.model.image_encoder = nn.ModuleList([nn.Sequential(nn.Linear(32, 32))])
+    return module
+
+
+def test_a_tower_is_known_by_its_name_and_left_out() -> None:
+    module = with_tower()
+    found = find_sites(module)
+
+    probe(module, found)
+
+    assert found.layers_path == "model.layers"
+
+
+def test_a_tower_that_runs_on_text_is_an_error() -> None:
+    module = with_tower()
+    tower = module.model.image_encoder[0]
+    module.model.norm.register_forward_hook(lambda norm, inputs, output: tower(output))
+
+    with pytest.raises(UnsupportedModel, match="sees images or sound, and runs on text"):
+        probe(module, find_sites(module))
