@@ -22,8 +22,10 @@ from neuroswitch.models.prefix import NOTHING, WORTHWHILE, Prefix, compute_prefi
 
 LONG, SHORT, ROWS, STEPS = 14, WORTHWHILE + 2, 3, 2
 """ROWS sequences of LONG tokens and as many of SHORT ones, continued by STEPS tokens."""
-EXACT, ROUNDED = 1e-2, 0.1
-"""Tolerance of logits, relative to the largest, for float32 weights and for all others."""
+EXACT, ROUNDED, WRONG = 0.01, 0.06, 0.2
+"""Differences of logits, relative to the largest, that rounding does not make: with float32 weights, with all
+others, and with all others so that nothing is refused for the noise of a batch that is quantised together.
+Measured on the demo model: 1e-6 in float32, 0.01 in bfloat16, 0.03 in 8 bits; wrong positions: 0.1 to 1."""
 
 _TRIED: "WeakKeyDictionary[nn.Module, Padding]" = WeakKeyDictionary()
 
@@ -69,11 +71,12 @@ def padded(
 @torch.inference_mode()
 def _tried(model: LanguageModel) -> Padding:
     exact = model.module.dtype == torch.float32 and not getattr(model.module, "is_quantized", False)
-    tolerance = EXACT if exact else ROUNDED
+    tolerance, wrong = (EXACT, EXACT) if exact else (ROUNDED, WRONG)
     sequences = _sequences(model)
+    errors = _errors(model, sequences, NOTHING)
     # rounding moves some rows far where it changes a router's choice; wrong positions move all of them
-    unpadded = float(_errors(model, sequences[:ROWS], NOTHING).min())
-    if unpadded > tolerance:
+    unpadded = float(errors[:ROWS].min())
+    if unpadded > wrong:
         raise UnsupportedModel(
             f"transformers' generate() does not continue a text as {type(model.module).__name__} itself does",
             found=f"logits that differ by {unpadded:.2g} of the largest",
@@ -83,7 +86,7 @@ def _tried(model: LanguageModel) -> Padding:
     kind = model.module.config.get_text_config(decoder=True).model_type
     prefix = compute_prefix(model, sequences)
     return Padding(
-        kind in SEES_PADDING or float(_errors(model, sequences, NOTHING)[ROWS:].min()) > tolerance,
+        kind in SEES_PADDING or float(errors[ROWS:].min()) > tolerance,
         prefix.length > 0 and float(_errors(model, sequences, prefix)[ROWS:].min()) > tolerance,
     )
 
@@ -98,7 +101,7 @@ def _sequences(model: LanguageModel) -> list[list[int]]:
 
 
 def _errors(model: LanguageModel, sequences: Sequence[Sequence[int]], prefix: Prefix) -> Tensor:
-    """Compare the logits of `generate` with those of one sequence at a time, without cache and padding."""
+    """Compare the logits of `generate` with those of the model itself, for each row."""
     settings = GenerationConfig(
         max_new_tokens=STEPS,
         do_sample=False,
@@ -115,11 +118,16 @@ def _errors(model: LanguageModel, sequences: Sequence[Sequence[int]], prefix: Pr
             input_ids=tokens, attention_mask=mask, generation_config=settings, **state
         )
     new = out.sequences[:, tokens.shape[1] :].tolist()
-    worst = torch.zeros(len(sequences))
-    for step, found in enumerate(out.logits):
-        for row, sequence in enumerate(sequences):
-            alone = torch.tensor([[*sequence, *new[row][:step]]], device=model.device)
-            expected = model.module(input_ids=alone, use_cache=False).logits[0, -1].float()
-            off = (found[row].float() - expected).abs().max() / expected.abs().max().clamp_min(1e-12)
-            worst[row] = torch.maximum(worst[row], off.cpu())
-    return worst
+    given = [[*sequence, *answer[:-1]] for sequence, answer in zip(sequences, new, strict=True)]
+    found = torch.stack(out.logits, dim=1)  # (rows, STEPS, V)
+    return torch.cat(
+        [_differences(model, given[:ROWS], found[:ROWS]), _differences(model, given[ROWS:], found[ROWS:])]
+    )
+
+
+def _differences(model: LanguageModel, given: Sequence[Sequence[int]], found: Tensor) -> Tensor:
+    """Run sequences of one length without padding and cache, and compare their last logits with those found."""
+    tokens = torch.tensor(given, device=model.device)
+    expected = model.module(input_ids=tokens, use_cache=False).logits[:, -STEPS:].float()
+    scale = expected.abs().amax((1, 2)).clamp_min(1e-12)
+    return ((found.float().to(expected.device) - expected).abs().amax((1, 2)) / scale).cpu()
