@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import gguf
+import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -31,6 +32,15 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "qwen2_moe": ("qwen2moe", {"moe_intermediate_size": 1408, "shared_expert_intermediate_size": 5632}),
     "qwen3_moe": ("qwen3moe", {"moe_intermediate_size": 768, "norm_topk_prob": True}),
     "minimax_m2": ("minimax-m2", {}),
+    "lfm2": ("lfm2", {}),
+    "qwen3_5_text": ("qwen35", {"head_dim": 32}),
+    "qwen3_5_moe_text": ("qwen35moe", {"head_dim": 32}),
+}
+
+# architectures that transformers lists and cannot read, with the sizes that it assumes
+REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
+    "gpt_oss": ("gpt-oss", {"head_dim": 64}),  # files have dashes, its reader of experts waits for "gpt_oss"
+    "gemma4_text": ("gemma4", {}),  # widths that files state are taken from one checkpoint instead
 }
 
 
@@ -47,9 +57,11 @@ def write_gguf(
     The file says that it is of another architecture if it is `called` one.
     """
     config = module.config
+    config.allow_global_per_layer_attribute_access = True
     writer = gguf.GGUFWriter(path, called or architecture)
     writer.add_name(f"Tiny {config.model_type}")
     _add_sizes(writer, config)
+    OWN_SIZES.get(architecture, lambda writer, config: None)(writer, config)
     _add_vocabulary(writer, config.vocab_size)
     for name, weight in _tensors(module, architecture).items():
         values = weight.detach().float().contiguous().numpy()
@@ -91,6 +103,35 @@ def _add_sizes(writer: gguf.GGUFWriter, config: Any) -> None:
             add(value)
 
 
+def _add_sizes_of_lfm2(writer: gguf.GGUFWriter, config: Any) -> None:
+    kinds = config.layer_types
+    del writer.kv_data[0]["lfm2.attention.head_count_kv"]
+    writer.add_head_count_kv([config.num_key_value_heads * (kind == "full_attention") for kind in kinds])
+    writer.add_shortconv_l_cache(config.conv_L_cache)
+
+
+def _add_sizes_of_qwen35(writer: gguf.GGUFWriter, config: Any) -> None:
+    writer.add_full_attention_interval(4)
+    writer.add_ssm_conv_kernel(config.linear_conv_kernel_dim)
+    writer.add_ssm_state_size(config.linear_key_head_dim)
+    writer.add_ssm_group_count(config.linear_num_key_heads)
+    writer.add_ssm_time_step_rank(config.linear_num_value_heads)
+    writer.add_ssm_inner_size(config.linear_value_head_dim * config.linear_num_value_heads)
+    del writer.kv_data[0][f"{writer.arch}.rope.dimension_count"]
+    writer.add_rope_dimension_count(int(config.head_dim * config.rope_parameters["partial_rotary_factor"]))
+    writer.add_rope_dimension_sections([2, 1, 1, 0])
+    if writer.arch == "qwen35moe":
+        writer.add_expert_feed_forward_length(config.moe_intermediate_size)
+        writer.add_expert_shared_feed_forward_length(config.shared_expert_intermediate_size)
+
+
+OWN_SIZES: dict[str, Callable[[gguf.GGUFWriter, Any], None]] = {
+    "lfm2": _add_sizes_of_lfm2,
+    "qwen35": _add_sizes_of_qwen35,
+    "qwen35moe": _add_sizes_of_qwen35,
+}
+
+
 def _add_vocabulary(writer: gguf.GGUFWriter, size: int) -> None:
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
@@ -110,19 +151,36 @@ def _tensors(module: PreTrainedModel, architecture: str) -> dict[str, Tensor]:
         if name == "lm_head.weight" and tied:
             continue
         stem, _, suffix = name.rpartition(".")
-        if name.endswith("experts.gate_up_proj"):
-            layer = name.split(".")[2]
-            gate, up = weight.chunk(2, dim=1)
-            found |= {f"blk.{layer}.ffn_gate_exps.weight": gate, f"blk.{layer}.ffn_up_exps.weight": up}
-        elif name.endswith("experts.down_proj"):
-            found[f"blk.{name.split('.')[2]}.ffn_down_exps.weight"] = weight
-        elif name.endswith("e_score_correction_bias"):
-            found[f"blk.{name.split('.')[2]}.exp_probs_b.bias"] = weight
-        else:
+        own = _with_own_names(name, weight, module.config, architecture)
+        if not own:
             ours = names.get_name(stem) or names.get_name(stem.removeprefix("transformer."))
             assert ours, name
-            found[f"{ours}.{suffix}"] = _arranged(weight, f"{ours}.{suffix}", module.config, architecture)
+            own = {f"{ours}.{suffix}": _arranged(weight, f"{ours}.{suffix}", module.config, architecture)}
+        found |= own
     return found
+
+
+def _with_own_names(name: str, weight: Tensor, config: Any, architecture: str) -> dict[str, Tensor]:
+    """Name what the gguf package has no rule for; nothing for all else."""
+    kind = name.rpartition(".")[2]
+    block = f"blk.{name.split('.')[2]}" if ".layers." in name else ""
+    if architecture == "gpt-oss" and ".experts." in name:
+        return _experts_of_gpt_oss(weight, kind, block)
+    if name.endswith("experts.gate_up_proj"):
+        gate, up = weight.chunk(2, dim=1)
+        return {f"{block}.ffn_gate_exps.weight": gate, f"{block}.ffn_up_exps.weight": up}
+    if name.endswith("experts.down_proj"):
+        return {f"{block}.ffn_down_exps.weight": weight}
+    if kind == "A_log":
+        return {f"{block}.ssm_a": _tiled(-weight.exp(), config)}
+    if kind == "dt_bias":
+        return {f"{block}.ssm_dt.bias": _tiled(weight, config)}
+    renamed = {
+        "e_score_correction_bias": "exp_probs_b.bias",
+        "layer_scalar": "layer_output_scale.weight",
+        "sinks": "attn_sinks.weight",
+    }
+    return {f"{block}.{renamed[kind]}": weight} if kind in renamed else {}
 
 
 def _arranged(weight: Tensor, name: str, config: Any, architecture: str) -> Tensor:
@@ -143,4 +201,39 @@ def _arranged(weight: Tensor, name: str, config: Any, architecture: str) -> Tens
         return parts.flatten(0, 2)
     if kind == "ffn_gate_inp_shexp":
         return weight[0]
+    if kind == "conv" and architecture == "lfm2":
+        return weight[:, 0]
+    if architecture in ("qwen35", "qwen35moe"):
+        return _arranged_for_qwen35(weight, kind, config)
     return weight
+
+
+def _experts_of_gpt_oss(weight: Tensor, name: str, block: str) -> dict[str, Tensor]:
+    kind = "bias" if name.endswith("_bias") else "weight"
+    rows = weight if kind == "bias" else weight.transpose(1, 2)
+    if name.startswith("down"):
+        return {f"{block}.ffn_down_exps.{kind}": rows}
+    return {f"{block}.ffn_gate_exps.{kind}": rows[:, ::2], f"{block}.ffn_up_exps.{kind}": rows[:, 1::2]}
+
+
+def _arranged_for_qwen35(weight: Tensor, kind: str, config: Any) -> Tensor:
+    """Tile heads of values, which transformers groups by key, and store norms as what they add to 1."""
+    size, queries = config.linear_value_head_dim, 2 * config.linear_key_head_dim * config.linear_num_key_heads
+    if kind.endswith("norm") and kind != "ssm_norm":
+        return weight + 1
+    if kind in ("ssm_alpha", "ssm_beta"):
+        return _tiled(weight, config)
+    if kind == "attn_gate":
+        return _tiled(weight, config, size)
+    if kind in ("attn_qkv", "ssm_conv1d") and len(weight) > queries:
+        weight = weight.reshape(len(weight), -1)
+        return torch.cat([weight[:queries], _tiled(weight[queries:], config, size)])
+    if kind == "ssm_out":
+        return _tiled(weight.T, config, size).T
+    return weight
+
+
+def _tiled(rows: Tensor, config: Any, size: int = 1) -> Tensor:
+    """Reorder heads of `size` rows: v0k0 v1k0 v0k1 v1k1 -> v0k0 v0k1 v1k0 v1k1."""
+    keys = config.linear_num_key_heads
+    return rows.unflatten(0, (keys, -1, size)).transpose(0, 1).flatten(0, 2)

@@ -6,7 +6,7 @@ from pathlib import Path
 import gguf
 import pytest
 import torch
-from gguf_files import ARCHITECTURES, write_gguf
+from gguf_files import ARCHITECTURES, REFUSED, write_gguf
 
 from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models import gguf as conversion
@@ -50,17 +50,38 @@ def test_a_gguf_file_is_the_model_it_was_made_from(
     assert len(model.tokenizer.encode("abc", add_special_tokens=False)) == 2
 
 
-@pytest.mark.parametrize("kind", ["F16", "BF16", "Q8_0", "Q5_1", "Q4_0"])
-def test_columns_are_what_the_quantised_file_stores(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_transformers_would_fill_with_random_weights_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NEUROSWITCH_CACHE", str(tmp_path / "cache"))
-    original, stored = tiny_module("llama"), gguf.GGMLQuantizationType[kind]
-    model = load(write_gguf(original, tmp_path / "tiny.gguf", "llama", stored), options=CPU)
+    architecture, sizes = REFUSED[name]
+    file = write_gguf(tiny_module(name, **sizes), tmp_path / "tiny.gguf", architecture)
+
+    with pytest.raises(UnsupportedModel, match="does not find all weights"):
+        load(file, options=CPU)
+    assert not list((tmp_path / "cache" / "gguf").glob("tiny-*/"))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *(("llama", kind) for kind in ("F16", "BF16", "Q8_0", "Q5_1", "Q4_0")),
+        *((name, kind) for name in ("lfm2", "qwen3_5_text") for kind in ("F16", "Q8_0", "Q4_0")),
+    ],
+)
+def test_columns_are_what_the_quantised_file_stores(
+    name: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEUROSWITCH_CACHE", str(tmp_path / "cache"))
+    architecture, sizes = ARCHITECTURES[name]
+    original, stored = tiny_module(name, **sizes), gguf.GGMLQuantizationType[kind]
+    model = load(write_gguf(original, tmp_path / "tiny.gguf", architecture, stored), options=CPU)
 
     found = columns(model, torch.arange(model.layout.size))
 
-    down = [layer.mlp.down_proj.weight.detach().numpy() for layer in original.model.layers]
+    sites = find_sites(original).layout.sites
+    down = [original.get_submodule(site.path).weight.detach().numpy() for site in sites]
     expected = [gguf.dequantize(gguf.quantize(weight, stored), stored).T for weight in down]
     assert torch.equal(found, torch.cat(list(map(torch.from_numpy, expected))))
     assert not torch.equal(found, torch.cat([torch.from_numpy(weight.T) for weight in down]))

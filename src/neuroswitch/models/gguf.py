@@ -5,9 +5,16 @@ quantised file, exactly, when the type is float32.
 """
 
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GgufConfig,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+)
 from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
 
 from neuroswitch.errors import Prerequisite, UnsupportedModel
@@ -54,15 +61,30 @@ def convert(path: Path, folder: Path, dtype: torch.dtype, *, progress: Progress 
     stage = f"converting {path.name}"
     progress(stage, 0, 1)
     try:
-        model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=dtype)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            path.parent,
+            gguf_file=path.name,
+            dtype=dtype,
+            quantization_config=GgufConfig(dequantize=True),
+            ignore_mismatched_sizes=True,  # they are in the report, as weights that are missing are
+            output_loading_info=True,
+        )
     except (ValueError, NotImplementedError, KeyError) as error:
         raise UnsupportedModel(
             f"transformers cannot read {path.name}",
             found=str(error).splitlines()[0],
             do="use the original checkpoint of the model instead of a GGUF file",
         ) from error
+    model, report = loaded
+    if missing := sorted({*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}):
+        raise UnsupportedModel(
+            f"transformers does not find all weights of a {model.config.model_type} in {path.name}",
+            found=f"{len(missing)} missing or of another shape: {', '.join(missing[:3])}",
+            do="use the original checkpoint of the model instead of a GGUF file",
+        )
     # The weights are plain by now; the quantizer would only forbid saving them.
-    del model.hf_quantizer
+    if hasattr(model, "hf_quantizer"):
+        del model.hf_quantizer
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     model.save_pretrained(folder)
