@@ -8,12 +8,17 @@ import pytest
 import torch
 from transformers import (
     BertConfig,
+    Blip2Config,
+    CTRLConfig,
+    Dots1Config,
     Gemma3Config,
     Llama4Config,
     LlamaConfig,
     LlavaConfig,
     Phi3Config,
+    Phi4MultimodalConfig,
     PreTrainedConfig,
+    Qwen2AudioConfig,
     Qwen2VLConfig,
     RwkvConfig,
     T5Config,
@@ -65,6 +70,9 @@ def test_a_configuration_is_enough_to_say_where_the_neurons_are(name: str, tmp_p
         (LlavaConfig(), "model.language_model.layers"),
         (Llama4Config(), "model.layers"),
         (RwkvConfig(), "rwkv.blocks"),
+        (Qwen2AudioConfig(), "model.language_model.layers"),
+        (Phi4MultimodalConfig(), "model.layers"),
+        (CTRLConfig(), "transformer.h"),  # its tokenizer breaks without files
     ],
     ids=lambda value: getattr(value, "model_type", ""),
 )
@@ -86,9 +94,11 @@ def test_real_sizes_and_wrappers_need_no_weights(
         (tiny_config("mamba"), "no feed-forward output projection"),
         (tiny_config("hrm_text"), "several stacks"),
         (T5Config(), "encoder-decoder"),
+        (Blip2Config(), "does not answer text alone"),
+        (Dots1Config(), "transformers cannot load"),  # the number of experts is left open
         (LlamaConfig(quantization_config={"quant_method": "unheard-of"}), "unheard-of"),
     ],
-    ids=["mamba", "hrm_text", "t5", "quantised"],
+    ids=["mamba", "hrm_text", "t5", "blip-2", "incomplete", "quantised"],
 )
 def test_what_is_not_usable_is_said_with_the_reason(
     config: PreTrainedConfig, said: str, tmp_path: Path

@@ -82,6 +82,12 @@ def explained(origin: Origin) -> Iterator[None]:
                 "(trust_remote_code=True in LoadOptions)",
             ) from error
         raise UnsupportedModel(f"transformers cannot load {origin.name}", found=_summary(error)) from error
+    except (AssertionError, AttributeError, LookupError, TypeError) as error:
+        raise UnsupportedModel(
+            f"transformers cannot load {origin.name}",
+            found=_summary(error),
+            do="check that config.json and the tokenizer's files are complete, and made for this transformers",
+        ) from error
     except (OSError, ImportError, RuntimeError, SafetensorError) as error:
         raise Prerequisite(
             f"could not load {origin.name}",
