@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from neuroswitch.errors import BadRun
+from neuroswitch.methods.base import ChangesModel
 from neuroswitch.methods.files import Identity, check_identity, load_fit, save_fit
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.layers import stream_width
@@ -45,7 +45,7 @@ class Addition:
 
 
 @dataclass(frozen=True, eq=False)
-class FittedAddition:
+class FittedAddition(ChangesModel):
     """Vectors as a fitted method; strength s adds s times each.
 
     Attributes:
@@ -59,15 +59,6 @@ class FittedAddition:
     vectors: Mapping[str, Float[Tensor, " hidden"]]
     description: str
     model: Identity
-
-    @property
-    def acts_on(self) -> Literal["model", "prompt"]:
-        """Return "model"."""
-        return "model"
-
-    def strengths(self, asked: tuple[float, ...]) -> tuple[float, ...]:
-        """Return all of them."""
-        return asked
 
     def at(self, strength: float) -> Addition:
         """Return the addition of `strength` times the vectors."""

@@ -88,6 +88,19 @@ class Fitted(Protocol):
         ...
 
 
+class ChangesModel:
+    """What fitted methods have in common that change the model's computation: any strength."""
+
+    @property
+    def acts_on(self) -> Literal["model", "prompt"]:
+        """Return "model"."""
+        return "model"
+
+    def strengths(self, asked: tuple[float, ...]) -> tuple[float, ...]:
+        """Return all of them."""
+        return asked
+
+
 class Method(Protocol):
     """A way to change a behaviour."""
 

@@ -6,7 +6,6 @@ Source: Herring, Naviasky & Malhotra (arXiv:2605.12290), steps 1 to 6.
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 from weakref import WeakKeyDictionary
 
 import torch
@@ -19,7 +18,7 @@ from neuroswitch.discovery.collect import Reading, collect
 from neuroswitch.discovery.rankings import RANKINGS, rank
 from neuroswitch.discovery.selection import select
 from neuroswitch.errors import BadCircuit, BadRun
-from neuroswitch.methods.base import METHODS, Method, Task
+from neuroswitch.methods.base import METHODS, ChangesModel, Method, Task
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.scaling import scaled_neurons
 from neuroswitch.progress import Progress, silent
@@ -63,7 +62,7 @@ def scaled(model: LanguageModel, circuit: Circuit, multiplier: float) -> Abstrac
 
 
 @dataclass(frozen=True)
-class FittedCircuit:
+class FittedCircuit(ChangesModel):
     """A circuit as a fitted method; strength s multiplies its neurons by 1 - s."""
 
     circuit: Circuit
@@ -77,15 +76,6 @@ class FittedCircuit:
             f" at every position; chosen by the ranking {made.ranking!r} on the discovery prompts of"
             f" {made.contrast!r}, with no setting tuned"
         )
-
-    @property
-    def acts_on(self) -> Literal["model", "prompt"]:
-        """Return "model"."""
-        return "model"
-
-    def strengths(self, asked: tuple[float, ...]) -> tuple[float, ...]:
-        """Return all of them."""
-        return asked
 
     def at(self, strength: float) -> Scaling:
         """Return the scaling by 1 - strength."""

@@ -6,7 +6,6 @@ What a circuit does is only worth something beside what these do, with as many n
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from jaxtyping import Int64
@@ -15,7 +14,7 @@ from torch import Tensor
 from neuroswitch.chat import encode
 from neuroswitch.discovery.selection import budget
 from neuroswitch.errors import BadRun, Prerequisite
-from neuroswitch.methods.base import METHODS, Method, Task
+from neuroswitch.methods.base import METHODS, ChangesModel, Method, Task
 from neuroswitch.methods.cna import discover
 from neuroswitch.methods.files import Identity, check_identity, identity, load_fit, save_fit
 from neuroswitch.methods.random import random_neurons
@@ -49,7 +48,7 @@ class ScaledSet:
 
 
 @dataclass(frozen=True, eq=False)
-class FittedSet:
+class FittedSet(ChangesModel):
     """A set of neurons as a fitted method; strength s multiplies them by 1 - s.
 
     Attributes:
@@ -63,15 +62,6 @@ class FittedSet:
     ids: Int64[Tensor, " neurons"]
     description: str
     model: Identity
-
-    @property
-    def acts_on(self) -> Literal["model", "prompt"]:
-        """Return "model"."""
-        return "model"
-
-    def strengths(self, asked: tuple[float, ...]) -> tuple[float, ...]:
-        """Return all of them."""
-        return asked
 
     def at(self, strength: float) -> ScaledSet:
         """Return the scaling by 1 - strength."""

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -24,7 +24,7 @@ from torch import Tensor
 
 from neuroswitch.errors import BadRun, Prerequisite
 from neuroswitch.methods.additions import Addition, hidden_size
-from neuroswitch.methods.base import METHODS, Method, Task
+from neuroswitch.methods.base import METHODS, ChangesModel, Method, Task
 from neuroswitch.methods.caa import middle_layers
 from neuroswitch.methods.differences import closing_tokens, mean_differences, tokens_of
 from neuroswitch.methods.files import Identity, check_identity, identity, load_fit, save_fit
@@ -85,7 +85,7 @@ class Projection:
 
 
 @dataclass(frozen=True, eq=False)
-class FittedDirection:
+class FittedDirection(ChangesModel):
     """A direction as a fitted method: x <- x - strength (x . r) r.
 
     Attributes:
@@ -97,15 +97,6 @@ class FittedDirection:
     direction: Float[Tensor, " hidden"]
     description: str
     model: Identity
-
-    @property
-    def acts_on(self) -> Literal["model", "prompt"]:
-        """Return "model"."""
-        return "model"
-
-    def strengths(self, asked: tuple[float, ...]) -> tuple[float, ...]:
-        """Return all of them."""
-        return asked
 
     def at(self, strength: float) -> Projection:
         """Return the projection that takes out so large a share."""

@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import torch
 from jaxtyping import Float, Int64
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from neuroswitch.chat import encode
 from neuroswitch.errors import BadRun, Prerequisite, WeakBehaviour
-from neuroswitch.methods.base import METHODS, Method, Task
+from neuroswitch.methods.base import METHODS, ChangesModel, Method, Task
 from neuroswitch.methods.files import Identity, check_identity, identity, load_fit, save_fit
 from neuroswitch.methods.sae_files import SparseCoder, read_sae, require_sae_lens
 from neuroswitch.methods.tuning import attempt, best, validation_of
@@ -62,7 +61,7 @@ class FeatureAblation:
 
 
 @dataclass(frozen=True, eq=False)
-class FittedFeatures:
+class FittedFeatures(ChangesModel):
     """Features as a fitted method.
 
     Attributes:
@@ -76,15 +75,6 @@ class FittedFeatures:
     features: Int64[Tensor, " k"]
     description: str
     model: Identity
-
-    @property
-    def acts_on(self) -> Literal["model", "prompt"]:
-        """Return "model"."""
-        return "model"
-
-    def strengths(self, asked: tuple[float, ...]) -> tuple[float, ...]:
-        """Return all of them."""
-        return asked
 
     def at(self, strength: float) -> FeatureAblation:
         """Return the ablation of so large a share."""
