@@ -11,7 +11,7 @@ from neuroswitch.errors import BadRun, Prerequisite, WeakBehaviour, WrongModel
 from neuroswitch.generation import generate
 from neuroswitch.methods.base import METHODS, Fitted, Task, get_method
 from neuroswitch.methods.caa import middle_layers
-from neuroswitch.methods.cna import discover
+from neuroswitch.methods.cna import FittedCircuit, discover
 from neuroswitch.methods.files import DESCRIPTION, TENSORS
 from neuroswitch.methods.tuning import Trial, best
 from neuroswitch.models.language_model import LanguageModel
@@ -23,7 +23,7 @@ from planted_task import firm, logits, task_of
 from tiny import tiny_llama
 
 NEURONS = ["cna", "cna:delta", "random", "random:3", "largest"]
-TUNED = ["caa", "direction"]
+TUNED = ["caa", "direction", "cna-tuned"]
 ALL = [*NEURONS, *TUNED, "caa-paper", "caa-paper:toward", "prompt:say no"]
 
 
@@ -58,6 +58,17 @@ def test_a_method_ends_the_planted_behaviour_on_prompts_it_has_not_seen(
     assert rate(planted, task) == 1
     with fits[name].at(1.0).applied(planted.model):
         assert rate(planted, task) == 0
+
+
+def test_the_size_of_a_circuit_is_chosen_where_half_of_it_is_not_enough(
+    planted: Planted, task: Task, fits: dict[str, Fitted]
+) -> None:
+    chosen = fits["cna-tuned"]
+    assert isinstance(chosen, FittedCircuit)
+
+    assert len(chosen.circuit) in (4, 8, 20)
+    assert set(discover(planted.model, task).ids.tolist()) <= set(chosen.circuit.ids.tolist())
+    assert "how many of [2, 4, 8, 20] was chosen on 6 validation prompts: rate 0.00" in chosen.description
 
 
 @pytest.mark.parametrize("name", ["random", "random:3"])
@@ -172,7 +183,9 @@ def test_the_largest_neurons_are_the_largest(planted: Planted, task: Task, fits:
 def test_what_was_tuned_is_described(name: str, fits: dict[str, Fitted]) -> None:
     said = fits[name].description
 
-    assert "layer" in said and ("6 validation prompts" in said or "on 6 answers" in said)
+    assert ("layer" in said or "how many of" in said) and (
+        "6 validation prompts" in said or "on 6 answers" in said
+    )
     assert "rate 0.00" in said and "rate 1.00" in said
 
 

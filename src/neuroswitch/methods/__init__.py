@@ -6,6 +6,7 @@ Importing the package registers all of them; what a method needs beyond the core
 from neuroswitch.methods import caa as caa
 from neuroswitch.methods import caa_paper as caa_paper
 from neuroswitch.methods import cna as cna
+from neuroswitch.methods import cna_tuned as cna_tuned
 from neuroswitch.methods import controls as controls
 from neuroswitch.methods import direction as direction
 from neuroswitch.methods import prompt as prompt

@@ -15,13 +15,16 @@ from neuroswitch.circuits.files import check_model, save
 from neuroswitch.circuits.files import load as load_circuit
 from neuroswitch.circuits.folders import new_folder
 from neuroswitch.discovery.collect import Reading, collect
-from neuroswitch.discovery.rankings import RANKINGS, rank
+from neuroswitch.discovery.rankings import RANKINGS, Scores, rank
 from neuroswitch.discovery.selection import select
 from neuroswitch.errors import BadCircuit, BadRun
 from neuroswitch.methods.base import METHODS, ChangesModel, Method, Task
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.scaling import scaled_neurons
 from neuroswitch.progress import Progress, silent
+
+TUNED = "size_chosen"
+"""Argument in a circuit's provenance that says how its size was chosen, where it was."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class FittedCircuit(ChangesModel):
         return (
             f"multiplies {len(self.circuit)} neurons ({100 * self.circuit.fraction:.2g} % of all) by 1 - strength"
             f" at every position; chosen by the ranking {made.ranking!r} on the discovery prompts of"
-            f" {made.contrast!r}, with no setting tuned"
+            f" {made.contrast!r}, {made.arguments.get(TUNED, 'with no setting tuned')}"
         )
 
     def at(self, strength: float) -> Scaling:
@@ -113,26 +116,26 @@ class ContrastiveNeurons:
             ) from error
 
 
-_FOUND: WeakKeyDictionary[LanguageModel, dict[Task, Circuit]] = WeakKeyDictionary()
+_RANKED: WeakKeyDictionary[LanguageModel, dict[Task, Scores]] = WeakKeyDictionary()
 
 
 def discover(model: LanguageModel, task: Task, *, progress: Progress = silent) -> Circuit:
-    """Find the circuit of a task; one model and task are searched once in a process.
+    """Find the circuit of a task; one model and task are searched once in a process, whatever the size.
 
     Every random control is matched to this circuit, so it is asked for many times.
 
     Raises:
         WeakBehaviour: The ranking needs answers that show the behaviour, and there are none.
     """
-    known = _FOUND.setdefault(model, {})
-    if task not in known:
+    known = _RANKED.setdefault(model, {})
+    sizeless = replace(task, size=1.0)
+    if sizeless not in known:
         needs = RANKINGS.get(task.ranking).needs
         reading = Reading(chat=task.chat, needs=needs, shows=task.shows)
         statistics = collect(model, task.contrast, reading, progress=progress)
-        circuit = select(rank(statistics, task.ranking, model), task.size)
-        dateless = replace(circuit.provenance, date="", command="")
-        known[task] = replace(circuit, provenance=dateless)
-    return known[task]
+        known[sizeless] = rank(statistics, task.ranking, model)
+    circuit = select(known[sizeless], task.size)
+    return replace(circuit, provenance=replace(circuit.provenance, date="", command=""))
 
 
 @METHODS.register("cna")
