@@ -1,5 +1,6 @@
 """The page that compares methods: its figures, its tables, and the sentence above them."""
 
+from pathlib import Path
 from typing import Any
 
 import example
@@ -80,6 +81,14 @@ def test_a_method_keeps_its_colour_and_mark_in_every_figure() -> None:
         assert series.tone == tones[series.label]
     assert {dot.label: dot.tone for _, dot in page["matched"]["rows"]} == tones
     assert {page["marks"][tone] for tone in tones.values()} <= set(comparison.MARKS.values())
+
+
+def test_eleven_methods_can_be_told_apart() -> None:
+    marks = [comparison.MARKS[tone] for tone in (*comparison.TONES, "random")]
+
+    assert len(set(marks)) == len(marks) == 11
+    shapes = (Path(comparison.__file__).parent / "templates" / "marks.svg").read_text()
+    assert all(f'id="mark-{name}"' in shapes for name in comparison.MARKS.values())
 
 
 def test_the_pareto_figure_leaves_strength_zero_to_the_untouched_model() -> None:

@@ -39,7 +39,7 @@ def test_text_can_be_read(scheme: str) -> None:
         "steered",
         "random",
         "amplified",
-        *(f"m{index}" for index in range(1, 8)),
+        *(f"m{index}" for index in range(1, 11)),
     )
     pairs = [(name, "page") for name in on_page]
     pairs += [(f"on-{name}", name) for name in ("refusal", "partial", "compliance", "degenerate")]

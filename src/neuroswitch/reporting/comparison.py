@@ -20,11 +20,11 @@ from neuroswitch.reporting.words import between, percent, plain
 SPREAD = 0.012
 """How far apart points at one strength are drawn."""
 
-TONES = ("m1", "m2", "m3", "m4", "m5", "m6", "m7")
+TONES = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "m9", "m10")
 MARKS = {
     "baseline": "ring",
     "random": "diamond",
-    **dict(zip(TONES, ("circle", "square", "triangle", "down", "cross", "plus", "diamond"), strict=True)),
+    **dict(zip(TONES, "circle square triangle down cross plus left right bar star".split(), strict=True)),
 }
 
 
