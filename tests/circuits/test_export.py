@@ -67,6 +67,27 @@ def test_peft_reads_lora_and_gives_the_hooks_logits(architecture, tmp_path):
         assert log_probability_gap(steered, logits(model.module)) > 100 * ROUNDING
 
 
+@pytest.mark.parametrize(
+    "architecture", ["deepseek_v3", "glm4_moe", "qwen3_next", "beam", "laguna"]
+)
+def test_what_peft_would_take_for_experts_is_no_lora_but_ia3(architecture, tmp_path):
+    model = saved_model(architecture, tmp_path / "base")
+    dense = [k for k, site in enumerate(model.layout.sites) if site.kind == "dense"]
+    circuit = circuit_of(model, [model.layout.offsets[k] + 3 for k in dense])
+
+    with pytest.raises(UnsupportedModel, match=r"PEFT does not apply(.|\n)*'ia3'"):
+        export(circuit, model, "lora", tmp_path / "lora")
+    folder = export(circuit, model, "ia3", tmp_path / "ia3", multiplier=1.7)
+    assert torch.equal(logits(adapted(tmp_path / "base", folder)), hooked_logits(model, circuit, 1.7))
+
+
+def test_a_checkpoint_that_holds_experts_of_two_kinds_together_is_not_baked(tmp_path):
+    model = saved_model("ernie4_5_vl_moe", tmp_path / "base")
+    experts = next(k for k, site in enumerate(model.layout.sites) if site.kind == "experts")
+    with pytest.raises(UnsupportedModel, match="only together with others"):
+        export(circuit_of(model, [model.layout.offsets[experts]]), model, "weights", tmp_path / "out")
+
+
 @pytest.mark.parametrize("architecture", [*DENSE, *EXPERTS])
 def test_baked_weights_give_the_hooks_logits(architecture, tmp_path):
     model = saved_model(architecture, tmp_path / "base")

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
+from peft import LoraConfig
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
@@ -26,6 +27,7 @@ from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.storage import write_atomic, write_json
 
+PREFIX = "base_model.model."
 RANK_LIMIT = 512
 """vLLM's largest `max_lora_rank`; SGLang and llama.cpp have none so low."""
 
@@ -71,12 +73,14 @@ def _factors(local: Tensor, columns: Tensor, shape: tuple[int, int], multiplier:
 @exporters.register("lora")
 def lora(circuit: Circuit, base: LanguageModel | Path, destination: Path, multiplier: float) -> Path:
     """Write a PEFT LoRA folder."""
-    found = factors(circuit, require_model(base, "lora"), multiplier, "lora")
+    model = require_model(base, "lora")
+    found = factors(circuit, model, multiplier, "lora")
     rank = len(next(iter(found.values())).down)
     tensors = {}
     for path, (down, up) in found.items():
-        tensors[f"base_model.model.{path}.lora_A.weight"] = down
-        tensors[f"base_model.model.{path}.lora_B.weight"] = up
+        tensors[f"{PREFIX}{path}.lora_A.weight"] = down
+        tensors[f"{PREFIX}{path}.lora_B.weight"] = up
+    _require_applied(model, list(found), tensors)
     config = {
         **adapter.base_entries(circuit),
         "peft_type": "LORA",
@@ -89,6 +93,32 @@ def lora(circuit: Circuit, base: LanguageModel | Path, destination: Path, multip
         "target_modules": list(found),
     }
     return _write(destination, adapter.WEIGHTS, tensors, config)
+
+
+def _require_applied(model: LanguageModel, targets: list[str], tensors: dict[str, Tensor]) -> None:
+    """Refuse an adapter that PEFT would translate into one for other weights, silently.
+
+    PEFT takes LoRAs of mixtures of experts for those of older checkpoints: `shared_experts.down_proj` ends like
+    an expert's projection, and names are changed as those of the checkpoint are.
+    """
+    try:
+        from peft.utils.transformers_weight_conversion import (
+            convert_peft_adapter_state_dict_for_transformers,
+            convert_peft_config_for_transformers,
+        )
+    except ImportError:  # PEFT before it translated anything
+        return
+    config = LoraConfig(target_modules=list(targets))
+    convert_peft_config_for_transformers(config, model.module, None)
+    lost = set(targets) - set(config.target_modules or ())
+    kept = convert_peft_adapter_state_dict_for_transformers(model.module, config, dict(tensors))
+    lost |= {name.partition(".lora_")[0].removeprefix(PREFIX) for name in set(tensors) - set(kept)}
+    if lost:
+        raise UnsupportedModel(
+            f"PEFT does not apply a LoRA to {min(lost)} of a {model.identity.model_type}",
+            found=f"{len(lost)} of {len(targets)} targets that it takes for others",
+            do="export the form 'ia3', which PEFT applies as it is, or 'weights'",
+        )
 
 
 @exporters.register("mlx")

@@ -73,7 +73,15 @@ def _mask(module: nn.Module, local: Int64[Tensor, " n"]) -> tuple[str, Tensor]:
 
 
 def _in_checkpoint(model: LanguageModel, name: str, tensor: Tensor) -> dict[str, Tensor]:
-    reverted: dict[str, Tensor] = revert_weight_conversion(model.module, {name: tensor})
+    try:
+        reverted: dict[str, Tensor] = revert_weight_conversion(model.module, {name: tensor})
+    except ValueError as error:
+        raise UnsupportedModel(
+            f"the checkpoint of a {model.identity.model_type} holds {name} only together with others",
+            found=str(error),
+            expected="a parameter that can be converted by itself",
+            do="use the circuit's own folder, with neuroswitch or, without fused experts, with PEFT",
+        ) from error
     return reverted
 
 
