@@ -67,9 +67,7 @@ def test_peft_reads_lora_and_gives_the_hooks_logits(architecture, tmp_path):
         assert log_probability_gap(steered, logits(model.module)) > 100 * ROUNDING
 
 
-@pytest.mark.parametrize(
-    "architecture", ["deepseek_v3", "glm4_moe", "qwen3_next", "beam", "laguna"]
-)
+@pytest.mark.parametrize("architecture", ["deepseek_v3", "glm4_moe", "qwen3_next", "beam", "laguna"])
 def test_what_peft_would_take_for_experts_is_no_lora_but_ia3(architecture, tmp_path):
     model = saved_model(architecture, tmp_path / "base")
     dense = [k for k, site in enumerate(model.layout.sites) if site.kind == "dense"]
