@@ -38,6 +38,7 @@ def test_work_is_halved_until_it_fits_and_stays_in_order() -> None:
     [
         MemoryError(),
         RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("could not create a primitive"),
         torch.OutOfMemoryError("memory"),
     ],
 )

@@ -19,6 +19,9 @@ MOST_ELSEWHERE = 32
 SHARE = 0.5
 """How much of the free memory a batch may take."""
 
+SIGNS = ("memory", "could not create a primitive", "could not execute a primitive")
+"""What errors say where memory may have run out; oneDNN, on a CPU, names no cause."""
+
 Item = TypeVar("Item")
 Output = TypeVar("Output")
 
@@ -39,7 +42,9 @@ def in_halves(work: Callable[[Sequence[Item]], Output], items: Sequence[Item]) -
     try:
         return [work(items)]
     except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is a RuntimeError
-        if len(items) == 1 or not (isinstance(error, MemoryError) or "memory" in str(error)):
+        if len(items) == 1 or not (
+            isinstance(error, MemoryError) or any(sign in str(error) for sign in SIGNS)
+        ):
             raise
     # outside of the handler, which would keep what the failed attempt has allocated
     middle = len(items) // 2
