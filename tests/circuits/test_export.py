@@ -56,7 +56,7 @@ def test_peft_reads_ia3_and_gives_the_hooks_logits_bit_for_bit(architecture, tmp
         )
 
 
-@pytest.mark.parametrize("architecture", DENSE)
+@pytest.mark.parametrize("architecture", [*DENSE, "zamba2"])
 def test_peft_reads_lora_and_gives_the_hooks_logits(architecture, tmp_path):
     model = saved_model(architecture, tmp_path / "base")
     circuit = spread_circuit(model)
@@ -101,8 +101,13 @@ def test_baked_weights_give_the_hooks_logits(architecture, tmp_path):
             assert torch.equal(steered, expected)
 
 
-@pytest.mark.parametrize("form", ["lora", "gguf-lora", "mlx"])
-@pytest.mark.parametrize("architecture", ["llama", "gpt2", "phi3"])
+@pytest.mark.parametrize(
+    ("form", "architecture"),
+    [
+        *((form, name) for form in ("lora", "gguf-lora", "mlx") for name in ("llama", "gpt2", "phi3")),
+        ("lora", "zamba2"),  # the checkpoint holds weights that layers share once
+    ],
+)
 def test_a_checkpoint_on_disk_and_a_model_in_memory_give_the_same_bytes(form, architecture, tmp_path):
     model = saved_model(architecture, tmp_path / "base")
     circuit = spread_circuit(model)

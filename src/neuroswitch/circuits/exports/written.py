@@ -29,10 +29,12 @@ def written_by_site(circuit: Circuit, model: LanguageModel) -> dict[str, Float[T
         rows = iter(columns(model, circuit.ids))
         return {path: torch.stack([next(rows) for _ in local]) for path, local in by_site.items()}
     checkpoint = checkpoint_of(model)
+    # a checkpoint holds weights that layers share once
+    holder = {site.path: site.tied_to or site.path for site in circuit.layout.sites}
     found = {}
     for path, local in by_site.items():
         module = model.module.get_submodule(path)
-        (name,) = _in_checkpoint(model, f"{path}.weight", torch.zeros(1, 1, dtype=torch.bool))
+        (name,) = _in_checkpoint(model, f"{holder[path]}.weight", torch.zeros(1, 1, dtype=torch.bool))
         weight = checkpoint.place(name).values()
         found[path] = (weight if isinstance(module, Conv1D) else weight.T)[local].float()
     return found
