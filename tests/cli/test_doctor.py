@@ -200,11 +200,25 @@ def test_the_real_model_is_read_scaled_and_restored(model: Path) -> None:
                 "multiplier_1_changes_no_bit",
                 "scaling_takes_effect",
                 "restored_bit_for_bit",
+                "answers_as_it_reads",
             ],
             True,
         )
         == found["checks"]
     )
+
+
+@pytest.mark.parametrize(("name", "answers"), [("trocr", True), ("roberta", False)])
+def test_what_generate_makes_of_the_model_is_said(name: str, answers: bool, tmp_path: Path) -> None:
+    tiny_module(name).save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+
+    status, found = examined(tmp_path, "--probe")
+
+    assert status == int(not answers)
+    assert found["checks"]["answers_as_it_reads"] is answers
+    said = " ".join([*found["notes"], *found["problems"]])
+    assert ("Padding changes its answers" if answers else "does not continue a text") in said
 
 
 def test_prompts_are_shown_as_they_will_be_read(model: Path) -> None:

@@ -21,6 +21,7 @@ from neuroswitch.models.layout import NeuronLayout
 from neuroswitch.models.lengths import ropes
 from neuroswitch.models.loading import Blueprint, blueprint, load
 from neuroswitch.models.options import LoadOptions
+from neuroswitch.models.padding import padding_of
 from neuroswitch.models.quantization import has_experts, quantization_of
 from neuroswitch.models.sites import SiteMap, find_sites
 from neuroswitch.models.trial import try_out
@@ -242,3 +243,6 @@ def _try(case: _Case, source: str | Path, options: LoadOptions, progress: Progre
         model = load(source, options=options, progress=progress)
         for name, holds in try_out(model).items():
             case.record(name, holds, f"on the loaded model this does not hold: {name.replace('_', ' ')}")
+        with case.check("answers_as_it_reads"):
+            if padding_of(model).on_the_left:
+                case.note("Padding changes its answers: only prompts of one length are answered together.")
