@@ -143,6 +143,14 @@ def test_a_tower_is_known_by_its_name_and_left_out() -> None:
     assert found.layers_path == "model.layers"
 
 
+def test_the_only_layers_are_the_decoder_whatever_they_are_called() -> None:
+    module = tiny_module("llama")
+    module.speech_model = module.model
+    del module._modules["model"]
+
+    assert find_sites(module).layers_path == "speech_model.layers"
+
+
 def test_a_tower_that_runs_on_text_is_an_error() -> None:
     module = with_tower()
     tower = module.model.image_encoder[0]

@@ -21,18 +21,14 @@ from neuroswitch.models.names import TOWERS
 def find_layers(module: nn.Module) -> tuple[str, nn.ModuleList]:
     """Return path and list of the layers nearest to the token embedding.
 
-    Towers for images and sound are further away from it or called so, and are left out; `probe`
-    proves that they do not run on text.
+    Towers for images and sound are further away from it, or beside the layers and called so; they are
+    left out, and `probe` proves that they do not run on text.
 
     Raises:
         UnsupportedModel: There is no such list, there are several, there is an encoder, or text is not enough.
     """
     _require_decoder(module)
-    owner = _embedding_path(module)
-    stacks: list[tuple[str, nn.ModuleList]] = []
-    while not stacks and owner:
-        owner = owner.rpartition(".")[0]
-        stacks = [one for one in _stacks(module.get_submodule(owner), owner) if not _is_tower(one[0])]
+    stacks = _nearest_stacks(module, towers=False) or _nearest_stacks(module, towers=True)
     if len(stacks) == 1:
         return stacks[0]
     name = type(module).__name__
@@ -50,9 +46,9 @@ def find_layers(module: nn.Module) -> tuple[str, nn.ModuleList]:
     )
 
 
-def find_towers(module: nn.Module) -> Iterator[nn.ModuleList]:
-    """Return the lists of layers that are for images or sound by their names."""
-    return (layers for path, layers in _stacks(module, "") if _is_tower(path))
+def find_towers(module: nn.Module, layers_path: str) -> Iterator[nn.ModuleList]:
+    """Return the lists of layers, besides those at `layers_path`, that are for images or sound by their names."""
+    return (layers for path, layers in _stacks(module, "") if path != layers_path and _is_tower(path))
 
 
 def decoder_of(module: nn.Module, layers_path: str) -> nn.Module:
@@ -126,6 +122,18 @@ def _embedding_path(module: nn.Module) -> str:
     embedding = token_embedding(module)
     paths: Iterator[str] = (path for path, child in module.named_modules() if child is embedding)
     return next(paths)
+
+
+def _nearest_stacks(module: nn.Module, *, towers: bool) -> list[tuple[str, nn.ModuleList]]:
+    """Return the stacks below the smallest module that holds the token embedding and any of them."""
+    owner = _embedding_path(module)
+    found: list[tuple[str, nn.ModuleList]] = []
+    while not found and owner:
+        owner = owner.rpartition(".")[0]
+        found = [
+            one for one in _stacks(module.get_submodule(owner), owner) if towers or not _is_tower(one[0])
+        ]
+    return found
 
 
 def _stacks(module: nn.Module, path: str) -> Iterator[tuple[str, nn.ModuleList]]:

@@ -48,7 +48,7 @@ def probe(module: nn.Module, found: SiteMap) -> None:
         for path in found.layout.paths:
             hook = partial(_remember, calls[path])
             hooks.callback(module.get_submodule(path).register_forward_hook(hook, with_kwargs=True).remove)
-        for tower in find_towers(module):
+        for tower in find_towers(module, found.layers_path):
             hooks.callback(tower[0].register_forward_pre_hook(_refuse_tower).remove)
         output, ids = _run(module, found)
     for site in found.layout.sites:
