@@ -9,7 +9,7 @@ import torch
 from peft import PeftModel
 from torch import Tensor
 
-from architectures import ARCHITECTURES, COMMON, REFUSED
+from architectures import ARCHITECTURES, REFUSED
 from naive import naive_answer
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.files import load, save
@@ -187,7 +187,7 @@ def _prefix_error(model: LanguageModel) -> float:
 def _answers(name: str) -> bool | None:
     """Answer prompts of several lengths in one batch, with a stage that ends in the middle."""
     # where attention chooses few tokens, random scores tie, and with a cache they tie differently
-    sparse = "index_topk" in {**COMMON, **ARCHITECTURES.get(name, {})}
+    sparse = "index_topk" in ARCHITECTURES.get(name, {})
     model = tiny_model(name, **({"index_topk": 64} if sparse else {}))
     chats = [*CHATS, *PROMPTS[1:]]
     try:

@@ -23,8 +23,8 @@ from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.lengths import compatible
 from neuroswitch.models.memory import in_halves
 from neuroswitch.models.padding import padded, padding_of
-from neuroswitch.models.plain import caches, plain_generation
-from neuroswitch.models.prefix import NOTHING, Prefix, compute_prefix
+from neuroswitch.models.plain import plain_generation
+from neuroswitch.models.prefix import NOTHING, Prefix, caches, compute_prefix
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
 

@@ -18,7 +18,7 @@ from neuroswitch.discovery.collect import Reading, collect
 from neuroswitch.discovery.rankings import RANKINGS, Scores, rank
 from neuroswitch.discovery.selection import select
 from neuroswitch.errors import BadCircuit, BadRun
-from neuroswitch.methods.base import METHODS, ChangesModel, Method, Task
+from neuroswitch.methods.base import METHODS, ChangesModel, Method, MethodFactory, Task
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.scaling import scaled_neurons
 from neuroswitch.progress import Progress, silent
@@ -138,8 +138,15 @@ def discover(model: LanguageModel, task: Task, *, progress: Progress = silent) -
     return replace(circuit, provenance=replace(circuit.provenance, date="", command=""))
 
 
-@METHODS.register("cna")
-def _cna(argument: str) -> Method:
-    if argument:
-        RANKINGS.get(argument)
-    return ContrastiveNeurons(argument or None)
+def by_ranking(kind: type[ContrastiveNeurons]) -> MethodFactory:
+    """Return a factory that takes the text behind a method's colon for the name of a ranking."""
+
+    def made(argument: str) -> Method:
+        if argument:
+            RANKINGS.get(argument)
+        return kind(argument or None)
+
+    return made
+
+
+METHODS.register("cna")(by_ranking(ContrastiveNeurons))

@@ -5,15 +5,13 @@ this gives it the same choice, by the same rule.
 """
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.discovery.rankings import RANKINGS
 from neuroswitch.discovery.selection import budget
 from neuroswitch.errors import BadPrompts
-from neuroswitch.methods.base import METHODS, Method, Task
-from neuroswitch.methods.cna import TUNED, ContrastiveNeurons, FittedCircuit, Scaling, discover
-from neuroswitch.methods.tuning import attempt, best, validation_of
+from neuroswitch.methods.base import METHODS, Task
+from neuroswitch.methods.cna import TUNED, ContrastiveNeurons, FittedCircuit, Scaling, by_ranking, discover
+from neuroswitch.methods.tuning import attempt_all, best, validation_of
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.progress import Progress, silent
 
@@ -22,14 +20,8 @@ SIZES = (0.5, 1, 2, 5)
 
 
 @dataclass(frozen=True)
-class TunedNeurons:
-    """The method.
-
-    Attributes:
-        ranking: Instead of the task's.
-    """
-
-    ranking: str | None = None
+class TunedNeurons(ContrastiveNeurons):
+    """The method: `cna`, fitted otherwise."""
 
     def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedCircuit:
         """Rank once, ablate circuits of several sizes, and keep the best.
@@ -41,10 +33,8 @@ class TunedNeurons:
         task = replace(task, ranking=self.ranking or task.ranking)
         circuits = _circuits(model, task, progress)
         validation = validation_of(model, task, progress=progress)
-        trials = []
-        for done, circuit in enumerate(circuits, start=1):
-            trials.append(attempt(model, task, validation, Scaling(circuit, 0.0)))
-            progress("answer validation prompts", done, len(circuits))
+        ablations = [Scaling(circuit, 0.0) for circuit in circuits]
+        trials = attempt_all(model, task, validation, ablations, progress)
         chosen = best(trials, validation.baseline)
         how = (
             f"how many of {[len(one) for one in circuits]} was chosen on {len(validation.positive)} validation"
@@ -54,10 +44,6 @@ class TunedNeurons:
         return FittedCircuit(
             replace(circuits[chosen], provenance=replace(made, arguments={**made.arguments, TUNED: how}))
         )
-
-    def load(self, folder: Path, model: LanguageModel) -> FittedCircuit:
-        """Read a circuit folder."""
-        return ContrastiveNeurons(self.ranking).load(folder, model)
 
 
 def _circuits(model: LanguageModel, task: Task, progress: Progress) -> list[Circuit]:
@@ -73,8 +59,4 @@ def _circuits(model: LanguageModel, task: Task, progress: Progress) -> list[Circ
     return circuits
 
 
-@METHODS.register("cna-tuned")
-def _cna_tuned(argument: str) -> Method:
-    if argument:
-        RANKINGS.get(argument)
-    return TunedNeurons(argument or None)
+METHODS.register("cna-tuned")(by_ranking(TunedNeurons))

@@ -28,7 +28,7 @@ from neuroswitch.methods.base import METHODS, ChangesModel, Method, Task
 from neuroswitch.methods.caa import middle_layers
 from neuroswitch.methods.differences import closing_tokens, mean_differences, tokens_of
 from neuroswitch.methods.files import Identity, check_identity, identity, load_fit, save_fit
-from neuroswitch.methods.tuning import Validation, attempt, best, opening_odds, screen, validation_of
+from neuroswitch.methods.tuning import Validation, attempt_all, best, opening_odds, screen, validation_of
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.residual import layer_paths, projected_out
 from neuroswitch.progress import Progress, silent
@@ -134,10 +134,7 @@ class DirectionalAblation:
         validation = validation_of(model, task, progress=progress)
         search = _Search(model, task, validation, vectors)
         finalists, passed = search.finalists(search.screened(progress), progress)
-        trials = []
-        for done, one in enumerate(finalists, start=1):
-            trials.append(attempt(model, task, validation, search.ablation(one)))
-            progress("answer validation prompts", done, len(finalists))
+        trials = attempt_all(model, task, validation, [search.ablation(one) for one in finalists], progress)
         winner = best(trials, validation.baseline)
         chosen = finalists[winner]
         direction = vectors[chosen.layer, chosen.position]

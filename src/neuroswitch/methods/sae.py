@@ -19,7 +19,7 @@ from neuroswitch.errors import BadRun, Prerequisite, WeakBehaviour
 from neuroswitch.methods.base import METHODS, ChangesModel, Method, Task
 from neuroswitch.methods.files import Identity, check_identity, identity, load_fit, save_fit
 from neuroswitch.methods.sae_files import SparseCoder, read_sae, require_sae_lens
-from neuroswitch.methods.tuning import attempt, best, validation_of
+from neuroswitch.methods.tuning import attempt_all, best, validation_of
 from neuroswitch.models.language_model import LanguageModel
 from neuroswitch.models.prefix import compute_prefix
 from neuroswitch.models.residual import changed_outputs, read_outputs
@@ -115,11 +115,10 @@ class SparseFeatures:
             raise WeakBehaviour("no feature of the SAE is more active on positive prompts", found=self.source)
         counts = sorted({min(count, len(ranked)) for count in COUNTS})
         validation = validation_of(model, task, progress=progress)
-        trials = []
-        for done, count in enumerate(counts, start=1):
-            candidate = FeatureAblation("sae, candidate", coder, ranked[:count], 1.0, identity(model))
-            trials.append(attempt(model, task, validation, candidate))
-            progress("answer validation prompts", done, len(counts))
+        candidates = [
+            FeatureAblation("sae, candidate", coder, ranked[:count], 1.0, identity(model)) for count in counts
+        ]
+        trials = attempt_all(model, task, validation, candidates, progress)
         chosen = best(trials, validation.baseline)
         description = (
             f"subtracts strength times what {counts[chosen]} of {coder.features} SAE features decode to, behind"

@@ -151,6 +151,21 @@ def attempt(model: LanguageModel, task: Task, validation: Validation, interventi
     return _trial(model, validation.positive, answers, shown)
 
 
+def attempt_all(
+    model: LanguageModel,
+    task: Task,
+    validation: Validation,
+    interventions: Sequence[Intervention],
+    progress: Progress,
+) -> list[Trial]:
+    """Attempt one setting after the other."""
+    trials = []
+    for done, intervention in enumerate(interventions, start=1):
+        trials.append(attempt(model, task, validation, intervention))
+        progress("answer validation prompts", done, len(interventions))
+    return trials
+
+
 def best(trials: Sequence[Trial], baseline: Trial) -> int:
     """Choose the setting with the lowest rate among those that do no harm; the least surprising of equals.
 

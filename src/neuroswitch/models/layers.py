@@ -46,6 +46,19 @@ def find_layers(module: nn.Module) -> tuple[str, nn.ModuleList]:
     )
 
 
+def refuse_encoder(config: Any, name: str) -> None:
+    """Refuse a configuration of an encoder with a decoder.
+
+    Raises:
+        UnsupportedModel: It is one.
+    """
+    if config.is_encoder_decoder:
+        raise UnsupportedModel(
+            f"{name} is an encoder-decoder model",
+            expected="a decoder language model, which reads and writes with the same layers",
+        )
+
+
 def find_towers(module: nn.Module, layers_path: str) -> Iterator[nn.ModuleList]:
     """Return the lists of layers, besides those at `layers_path`, that are for images or sound by their names."""
     return (layers for path, layers in _stacks(module, "") if path != layers_path and _is_tower(path))
@@ -98,12 +111,7 @@ def token_embedding(module: nn.Module) -> nn.Module:
 
 
 def _require_decoder(module: nn.Module) -> None:
-    config: Any = module.config
-    if config.is_encoder_decoder:
-        raise UnsupportedModel(
-            f"{type(module).__name__} is an encoder-decoder model",
-            expected="a decoder language model, which reads and writes with the same layers",
-        )
+    refuse_encoder(module.config, type(module).__name__)
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     required = [
         name

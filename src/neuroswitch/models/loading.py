@@ -27,6 +27,7 @@ from neuroswitch.chat import template_digest
 from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models.fingerprints import config_digest, weights_digest
 from neuroswitch.models.language_model import LanguageModel, ModelIdentity
+from neuroswitch.models.layers import refuse_encoder
 from neuroswitch.models.options import LoadOptions, chosen_device, chosen_dtype
 from neuroswitch.models.origin import Origin, explained, find_origin
 from neuroswitch.models.placement import PARALLEL, placement, require_split
@@ -250,11 +251,8 @@ def _require_all_weights(origin: Origin, missing: Any) -> None:
 
 def _auto_class(config: PreTrainedConfig) -> Any:
     """Choose the class for models that transformers files under text, or under text and images or sound."""
-    if config.is_encoder_decoder:
-        raise UnsupportedModel(
-            f"{config.model_type} is an encoder-decoder model",
-            expected="a decoder language model, which reads and writes with the same layers",
-        )
+    # the class would read the decoder's half of the checkpoint and say nothing of the rest
+    refuse_encoder(config, config.model_type)
     if type(config) in MODEL_FOR_CAUSAL_LM_MAPPING or hasattr(config, "auto_map"):
         return AutoModelForCausalLM
     if type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:

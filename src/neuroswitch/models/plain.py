@@ -5,14 +5,11 @@ every setting that is left open. Models that see images keep, in the module, how
 shifted the positions of a batch.
 """
 
-import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from torch import nn
 from transformers import GenerationConfig, PreTrainedModel
-
-from neuroswitch.models.language_model import LanguageModel
 
 REMEMBERED = "rope_deltas"
 """Attribute in which the Qwen-VL and GLM-V families keep the shifts of the last call's batch."""
@@ -42,8 +39,3 @@ def text_only(module: nn.Module) -> Iterator[None]:
     finally:
         for child, shifts in zip(keepers, remembered, strict=True):
             setattr(child, REMEMBERED, shifts)
-
-
-def caches(model: LanguageModel) -> bool:
-    """Say whether a model takes back what it has computed; GPT-1 does not, nor do RWKV and xLSTM in batches."""
-    return "past_key_values" in inspect.signature(model.module.forward).parameters

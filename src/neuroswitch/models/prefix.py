@@ -6,6 +6,7 @@ another kind of state (a window, a recurrence), there is no prefix and prompts a
 """
 
 import copy
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
@@ -15,7 +16,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from neuroswitch.chat import shared_prefix
 from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.plain import caches, text_only
+from neuroswitch.models.plain import text_only
 
 WORTHWHILE = 4
 """A shorter prefix than this saves less than copying its cache costs."""
@@ -60,6 +61,11 @@ def compute_prefix(model: LanguageModel, ids: Sequence[Sequence[int]]) -> Prefix
     with text_only(model.module):
         cache = getattr(model.decoder(input_ids=tokens, use_cache=True), "past_key_values", None)
     return Prefix(length, cache) if _is_plain(cache) else NOTHING
+
+
+def caches(model: LanguageModel) -> bool:
+    """Say whether a model takes back what it has computed; GPT-1 does not, nor do RWKV and xLSTM in batches."""
+    return "past_key_values" in inspect.signature(model.module.forward).parameters
 
 
 def _reusable(model: LanguageModel) -> bool:
