@@ -13,8 +13,8 @@ from pathlib import Path
 
 import neuroswitch as ns
 from neuroswitch.circuits.transfer import transferred
-from neuroswitch.evaluation.divergence import divergence
-from neuroswitch.evaluation.forcing import force
+from neuroswitch.measures.divergence import divergence
+from neuroswitch.measures.forcing import force
 from neuroswitch.prompts import Prompt
 
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from neuroswitch.reporting.measures import MEASURES, measured, taken
-from neuroswitch.reporting.words import between, p_value, percent, plain
+from neuroswitch.report.measures import MEASURES, measured, taken
+from neuroswitch.report.words import between, p_value, percent, plain
 
 
 def rate(found: Mapping[str, Any] | None) -> str:

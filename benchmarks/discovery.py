@@ -17,9 +17,9 @@ import torch
 
 import neuroswitch as ns
 from neuroswitch.chat import encode, shared_prefix
-from neuroswitch.discovery.collect import Reading, class_statistics
+from neuroswitch.discovery.collection import Reading, class_statistics
 from neuroswitch.discovery.selection import budget
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.handle import LanguageModel
 from neuroswitch.prompts import Prompt
 
 

@@ -19,10 +19,10 @@ import torch
 from transformers import GenerationConfig
 
 import neuroswitch as ns
+from neuroswitch.answering.completions import Journal
+from neuroswitch.answering.generation import end_tokens
 from neuroswitch.chat import encode
-from neuroswitch.completions import Journal
-from neuroswitch.generation import end_tokens
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.handle import LanguageModel
 
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ from steered import circuit_of, hooked_logits, log_probability_gap, logits, save
 from architectures import ARCHITECTURES  # noqa: E402
 from neuroswitch.circuits.export import export  # noqa: E402
 from neuroswitch.errors import NeuroswitchError  # noqa: E402
-from neuroswitch.models.language_model import LanguageModel  # noqa: E402
+from neuroswitch.models.handle import LanguageModel  # noqa: E402
 from neuroswitch.models.loading import load  # noqa: E402
 from wrappers import WRAPPERS  # noqa: E402
 

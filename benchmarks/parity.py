@@ -29,7 +29,7 @@ from neuroswitch.chat import encode
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.export import export
 from neuroswitch.integrations.serve import RANKS
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.handle import LanguageModel
 from tiny import tiny_model
 
 MULTIPLIERS = (0.0, 2.0, 1.7)

@@ -12,8 +12,8 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from neuroswitch.evaluation.detectors import get_detector
-from neuroswitch.evaluation.summary import Rate, rate
+from neuroswitch.detectors import get_detector
+from neuroswitch.measures.summary import Rate, rate
 from neuroswitch.storage import read_jsonl
 
 INK, QUIET, ACCENT, PAPER = "#22303c", "#9aa5b1", "#c2410c", "#2563a8"

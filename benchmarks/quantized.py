@@ -9,18 +9,18 @@ refuses held-out prompts untouched, under the float circuit, and under its own. 
 import argparse
 from pathlib import Path
 
+from neuroswitch.answering.generation import Decoding, generate
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.files import DESCRIPTION, load, save
-from neuroswitch.discovery.collect import Reading, collect
+from neuroswitch.detectors import Detector
+from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import RANKINGS, rank
 from neuroswitch.discovery.selection import select
-from neuroswitch.evaluation.detectors import Detector
-from neuroswitch.generation import Decoding, generate
+from neuroswitch.experiment.behaviour import Behaviour, find_behaviour
 from neuroswitch.methods.cna import Scaling
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.handle import LanguageModel
 from neuroswitch.models.loading import load as load_model
 from neuroswitch.models.options import LoadOptions
-from neuroswitch.pipeline.behaviour import Behaviour, find_behaviour
 from neuroswitch.prompts import Prompt
 
 

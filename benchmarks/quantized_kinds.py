@@ -19,12 +19,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "models"))
 
 from test_quantized import KINDS, PROMPTS, TOKENS, imported, logits, off, quantised, saved
 
-from neuroswitch.models.columns import columns
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.activations.columns import columns
+from neuroswitch.activations.reading import read_last_token
+from neuroswitch.activations.scaling import scaled_neurons
+from neuroswitch.models.handle import LanguageModel
 from neuroswitch.models.loading import load
 from neuroswitch.models.options import LoadOptions
-from neuroswitch.models.reading import read_last_token
-from neuroswitch.models.scaling import scaled_neurons
 
 
 def effect(model: LanguageModel, multiplier: float) -> float:

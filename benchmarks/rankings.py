@@ -17,15 +17,15 @@ import torch
 
 import neuroswitch as ns
 from neuroswitch.circuits.files import DESCRIPTION
+from neuroswitch.detectors import Detector
 from neuroswitch.discovery.rankings import RANKINGS
-from neuroswitch.evaluation.detectors import Detector
-from neuroswitch.evaluation.summary import rate
+from neuroswitch.experiment.behaviour import Behaviour, find_behaviour
+from neuroswitch.experiment.conditions import Bench
+from neuroswitch.experiment.counts import Row, paired_test
+from neuroswitch.measures.summary import rate
 from neuroswitch.methods.base import Intervention
 from neuroswitch.methods.random import RandomControl
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.pipeline.behaviour import Behaviour, find_behaviour
-from neuroswitch.pipeline.conditions import Bench
-from neuroswitch.pipeline.counts import Row, paired_test
+from neuroswitch.models.handle import LanguageModel
 
 
 class Condition(NamedTuple):

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from neuroswitch.errors import Prerequisite
-from neuroswitch.evaluation.intervals import wilson
-from neuroswitch.evaluation.refusal import classify
+from neuroswitch.statistics.intervals import wilson
+from neuroswitch.verdicts.refusal import classify
 
 TRUTHFULQA = Path("behaviours", "truthfulqa_mc.jsonl")
 """Beside the folder; optional."""

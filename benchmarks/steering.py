@@ -19,9 +19,9 @@ from scipy import stats
 from transformers.cache_utils import DynamicCache
 
 import neuroswitch as ns
+from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.discovery.selection import budget
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.scaling import scaled_neurons
+from neuroswitch.models.handle import LanguageModel
 
 PAST = 64
 """Tokens in the cache before the step."""

@@ -139,12 +139,12 @@ class Watch:
 
 def stream_child(options: argparse.Namespace) -> dict[str, Any]:
     """Stream a checkpoint in this process, and return what was measured."""
-    from neuroswitch.discovery.collect import Reading
+    from neuroswitch.checkpoints.streamed import open_streamed
+    from neuroswitch.discovery.collection import Reading
     from neuroswitch.discovery.rankings import RANKINGS
     from neuroswitch.discovery.selection import select
     from neuroswitch.discovery.streaming import collect_streamed, rank_streamed
     from neuroswitch.models.options import LoadOptions
-    from neuroswitch.models.streamed import open_streamed
     from neuroswitch.prompts import ContrastSet, Piles
 
     base, base_data, watch = status("RssAnon"), status("VmData"), Watch()
@@ -296,12 +296,12 @@ def _ending(done: subprocess.CompletedProcess[str]) -> str:
 
 def demo(options: argparse.Namespace) -> int:
     """Compare the circuits of the demo model, streamed and in memory."""
-    from neuroswitch.discovery.collect import Reading, collect
+    from neuroswitch.checkpoints.streamed import open_streamed
+    from neuroswitch.discovery.collection import Reading, collect
     from neuroswitch.discovery.rankings import rank
     from neuroswitch.discovery.selection import select
     from neuroswitch.discovery.streaming import collect_streamed, rank_streamed, streamable
     from neuroswitch.models.loading import load
-    from neuroswitch.models.streamed import open_streamed
     from neuroswitch.prompts import ContrastSet, Piles
 
     contrast = ContrastSet.builtin("refusal")

@@ -22,7 +22,7 @@ from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.export import export
 from neuroswitch.circuits.verify import own_prompts, verify
 from neuroswitch.models.fingerprints import weights_digest
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.handle import LanguageModel
 
 Change = Callable[[str, nn.Linear], None]
 RANK = 8

@@ -11,19 +11,19 @@ from torch import Tensor
 
 from architectures import ARCHITECTURES, REFUSED
 from naive import naive_answer
+from neuroswitch.activations.reading import LastToken, read_last_token
+from neuroswitch.activations.scaling import scaled_neurons
+from neuroswitch.answering.generation import STAGE, Decoding, end_tokens, generate_tokens
+from neuroswitch.batching.prefix import compute_prefix
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.files import load, save
 from neuroswitch.errors import UnsupportedModel
-from neuroswitch.generation import STAGE, Decoding, end_tokens, generate_tokens
-from neuroswitch.models.experts import experts_at
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.linear import plain_weight
-from neuroswitch.models.prefix import compute_prefix
-from neuroswitch.models.probe import probe
-from neuroswitch.models.reading import LastToken, read_last_token
-from neuroswitch.models.scaling import scaled_neurons
-from neuroswitch.models.sites import find_sites
+from neuroswitch.models.handle import LanguageModel
 from neuroswitch.provenance import Provenance
+from neuroswitch.sites.experts import experts_at
+from neuroswitch.sites.finding import find_sites
+from neuroswitch.sites.linear import plain_weight
+from neuroswitch.sites.probe import probe
 from tiny import tiny_model, tiny_module
 from wrappers import NOT_TEXT_ALONE, WRAPPERS
 

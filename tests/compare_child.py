@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import toy_methods
-from neuroswitch import generation, storage
-from neuroswitch.generation import Decoding
-from neuroswitch.pipeline.comparison import damage
-from neuroswitch.pipeline.comparison.compare import compare
-from neuroswitch.pipeline.comparison.settings import CompareSettings
+from neuroswitch import storage
+from neuroswitch.answering import generation
+from neuroswitch.answering.generation import Decoding
+from neuroswitch.experiment.comparison import damage
+from neuroswitch.experiment.comparison.compare import compare
+from neuroswitch.experiment.comparison.settings import CompareSettings
 
 WORK = ("decoded", "read", "weighed", "fitted")
 
@@ -65,7 +66,7 @@ def tear(after: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
         original(path, rows)
 
-    from neuroswitch import completions
+    from neuroswitch.answering import completions
 
     completions.append_jsonl = append  # type: ignore[attr-defined]
     damage.append_jsonl = append  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ import pytest
 from neuroswitch.errors import Prerequisite
 
 if TYPE_CHECKING:
-    from neuroswitch.models.language_model import LanguageModel
+    from neuroswitch.models.handle import LanguageModel
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from neuroswitch.chat import encode
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.handle import LanguageModel
 from neuroswitch.prompts import Prompt
 
 

@@ -11,11 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
 
+from neuroswitch.answering.generation import Decoding, generate
 from neuroswitch.chat import ChatFormat
-from neuroswitch.generation import Decoding, generate
 from neuroswitch.integrations.serve import Steering
 from neuroswitch.methods.cna import scaled
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.handle import LanguageModel
 from neuroswitch.prompts import Prompt
 
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.layout import Neuron
+from neuroswitch.models.handle import LanguageModel
 from neuroswitch.prompts import Prompt
+from neuroswitch.sites.layout import Neuron
 from tiny import tiny_llama, tiny_model
 
 TRIGGER, CARRIED, CONSTANT, ANSWER, SAID, WIRED = 0, 1, 2, 3, 4, 6

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from neuroswitch.generation import Decoding
+from neuroswitch.answering.generation import Decoding
 from neuroswitch.methods.base import Task
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.handle import LanguageModel
 from neuroswitch.prompts import ContrastSet, Piles
 from planted import CONSTANT, Planted, planted_dense
 

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from neuroswitch.discovery.collect import Reading
+from neuroswitch.checkpoints.replay import Handed
+from neuroswitch.checkpoints.streamed import open_streamed, streaming
+from neuroswitch.discovery.collection import Reading
 from neuroswitch.discovery.statistics import Moments, NeuronStatistics
 from neuroswitch.discovery.streaming import collect_streamed
 from neuroswitch.models.options import LoadOptions
-from neuroswitch.models.replay import Handed
-from neuroswitch.models.streamed import open_streamed, streaming
 from sets import tiny_contrast
 from tiny import tiny_module, tiny_tokenizer
 

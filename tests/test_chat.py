@@ -7,7 +7,7 @@ from tokenizers import normalizers
 
 from neuroswitch.chat import ChatFormat, describe, encode, read_token, shared_prefix, template_digest
 from neuroswitch.errors import BadPrompts, Prerequisite
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.handle import LanguageModel
 from neuroswitch.prompts import Prompt
 from tokenizers_offline import (
     BOS,

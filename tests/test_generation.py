@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from naive import naive_answer
-from neuroswitch import generation
+from neuroswitch.answering import generation
+from neuroswitch.answering.completions import Completion, Journal
+from neuroswitch.answering.generation import STAGE, Decoding, end_tokens, generate, generate_tokens
 from neuroswitch.chat import encode
-from neuroswitch.completions import Completion, Journal
-from neuroswitch.generation import STAGE, Decoding, end_tokens, generate, generate_tokens
 from neuroswitch.storage import read_jsonl
 from sets import prompts
 from tiny import tiny_llama, tiny_model

@@ -7,10 +7,10 @@ import torch
 from transformers import AutoModelForCausalLM
 
 import neuroswitch as ns
+from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.chat import encode
 from neuroswitch.methods.random import RandomControl
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.scaling import scaled_neurons
+from neuroswitch.models.handle import LanguageModel
 
 SHORT = ns.Decoding(max_new_tokens=24)
 

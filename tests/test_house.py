@@ -38,14 +38,30 @@ def test_a_function_fits_on_one_screen() -> None:
     assert {name: lines for name, lines in lengths.items() if lines > LONGEST_FUNCTION} == {}
 
 
-def test_hooks_are_registered_in_models_only() -> None:
-    elsewhere = [path for path in FILES if not path.is_relative_to(SOURCE / "models")]
+def test_hooks_are_registered_where_models_are_read_and_changed_only() -> None:
+    homes = ("activations", "sites", "checkpoints", "batching", "models")
+    elsewhere = [path for path in FILES if path.relative_to(SOURCE).parts[0] not in homes]
 
     assert [
         where
         for path in elsewhere
         for name, where in names(path)
         if "register_" in name and name.endswith("hook")
+    ] == []
+
+
+def test_packages_are_entered_by_their_doors_only() -> None:
+    packages = {path.parent.name for path in FILES if path.name == "__init__.py" and path.parent != SOURCE}
+
+    assert [
+        f"{place(path)}:{node.lineno}"
+        for path in FILES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ImportFrom)
+        and (parts := (node.module or "").split("."))[0] == "neuroswitch"
+        and len(parts) > 2
+        and parts[1] in packages
+        and path.relative_to(SOURCE).parts[0] != parts[1]
     ] == []
 
 

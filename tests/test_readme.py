@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import neuroswitch as ns
-from neuroswitch.evaluation.detectors import get_detector
+from neuroswitch.detectors import get_detector
 from sets import tiny_contrast
 from tiny import tiny_llama
 

@@ -5,7 +5,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from neuroswitch import registry
-from neuroswitch.errors import Prerequisite
+from neuroswitch.errors import BadOption, Prerequisite
 from neuroswitch.registry import Registry
 
 
@@ -13,7 +13,7 @@ def test_what_is_registered_is_found_and_unknown_names_list_the_known() -> None:
     shapes: Registry[int] = Registry("shape")
     shapes.register("square")(4)
     assert shapes.get("square") == 4
-    with pytest.raises(Prerequisite, match="no shape called 'circle'") as caught:
+    with pytest.raises(BadOption, match="no shape called 'circle'") as caught:
         shapes.get("circle")
     assert "square" in str(caught.value)
 

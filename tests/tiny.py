@@ -19,9 +19,9 @@ from transformers import (
 )
 
 from architectures import ARCHITECTURES, COMMON, REFUSED
-from neuroswitch.models.language_model import LanguageModel, ModelIdentity
-from neuroswitch.models.probe import probe
-from neuroswitch.models.sites import find_sites
+from neuroswitch.models.handle import LanguageModel, ModelIdentity
+from neuroswitch.sites.finding import find_sites
+from neuroswitch.sites.probe import probe
 from wrappers import MARKERS, NOT_TEXT_ALONE, SEEING, TEXT, WRAPPERS
 
 SPECIAL = ["<pad>", "<bos>", "<eos>", "<unk>", "<|system|>", "<|user|>", "<|assistant|>"]

@@ -10,10 +10,10 @@ from unittest.mock import patch
 
 import torch
 
+from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.circuits.folders import new_folder
 from neuroswitch.methods.base import METHODS, Task
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.scaling import scaled_neurons
+from neuroswitch.models.handle import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.storage import write_json
 

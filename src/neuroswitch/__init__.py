@@ -8,25 +8,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from neuroswitch.answering import Completion as Completion
+    from neuroswitch.answering import Decoding as Decoding
+    from neuroswitch.answering import generate as generate
     from neuroswitch.chat import ChatFormat as ChatFormat
-    from neuroswitch.circuits.circuit import Circuit as Circuit
-    from neuroswitch.circuits.files import load as load_circuit
-    from neuroswitch.circuits.files import save as save
-    from neuroswitch.completions import Completion as Completion
-    from neuroswitch.discovery.collect import Reading as Reading
-    from neuroswitch.discovery.collect import collect as collect
-    from neuroswitch.discovery.rankings import rank as rank
-    from neuroswitch.discovery.selection import select as select
+    from neuroswitch.circuits import Circuit as Circuit
+    from neuroswitch.circuits import load as load_circuit
+    from neuroswitch.circuits import save as save
+    from neuroswitch.detectors import get_detector as detector
+    from neuroswitch.discovery import Reading as Reading
+    from neuroswitch.discovery import collect as collect
+    from neuroswitch.discovery import rank as rank
+    from neuroswitch.discovery import select as select
     from neuroswitch.errors import NeuroswitchError as NeuroswitchError
-    from neuroswitch.evaluation.detectors import get_detector as detector
-    from neuroswitch.evaluation.summary import measure as measure
-    from neuroswitch.generation import Decoding as Decoding
-    from neuroswitch.generation import generate as generate
-    from neuroswitch.methods.cna import Scaling as Scaling
-    from neuroswitch.methods.cna import scaled as scaled
-    from neuroswitch.models.loading import load as load
-    from neuroswitch.models.loading import wrap as wrap
-    from neuroswitch.models.options import LoadOptions as LoadOptions
+    from neuroswitch.measures import measure as measure
+    from neuroswitch.methods import Scaling as Scaling
+    from neuroswitch.methods import scaled as scaled
+    from neuroswitch.models import LoadOptions as LoadOptions
+    from neuroswitch.models import load as load
+    from neuroswitch.models import wrap as wrap
     from neuroswitch.prompts import ContrastSet as ContrastSet
     from neuroswitch.prompts import Prompt as Prompt
     from neuroswitch.prompts import read_prompts as read_prompts
@@ -58,27 +58,27 @@ __all__ = [
 
 _HOMES = {
     "ChatFormat": "chat",
-    "Circuit": "circuits.circuit",
-    "Completion": "completions",
+    "Circuit": "circuits",
+    "Completion": "answering",
     "ContrastSet": "prompts",
-    "Decoding": "generation",
-    "LoadOptions": "models.options",
+    "Decoding": "answering",
+    "LoadOptions": "models",
     "NeuroswitchError": "errors",
     "Prompt": "prompts",
-    "Reading": "discovery.collect",
-    "Scaling": "methods.cna",
-    "collect": "discovery.collect",
-    "detector": "evaluation.detectors:get_detector",
-    "generate": "generation",
-    "load": "models.loading",
-    "load_circuit": "circuits.files:load",
-    "measure": "evaluation.summary",
-    "rank": "discovery.rankings",
+    "Reading": "discovery",
+    "Scaling": "methods",
+    "collect": "discovery",
+    "detector": "detectors:get_detector",
+    "generate": "answering",
+    "load": "models",
+    "load_circuit": "circuits:load",
+    "measure": "measures",
+    "rank": "discovery",
     "read_prompts": "prompts",
-    "save": "circuits.files",
-    "scaled": "methods.cna",
-    "select": "discovery.selection",
-    "wrap": "models.loading",
+    "save": "circuits",
+    "scaled": "methods",
+    "select": "discovery",
+    "wrap": "models",
 }
 
 

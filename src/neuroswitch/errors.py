@@ -29,6 +29,10 @@ class NeuroswitchError(Exception):
         self.what = what
 
 
+class BadOption(NeuroswitchError, ValueError):
+    """An option or argument has a value that it cannot have: a typo, a number out of range."""
+
+
 class UnsupportedModel(NeuroswitchError):
     """The model has no MLP neurons that can be read and scaled, or they could not be proven."""
 

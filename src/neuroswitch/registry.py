@@ -11,7 +11,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
-from neuroswitch.errors import Prerequisite
+from neuroswitch.errors import BadOption, Prerequisite
 
 T = TypeVar("T")
 
@@ -46,11 +46,11 @@ class Registry(Generic[T]):
         """Look up `name`.
 
         Raises:
-            Prerequisite: No such name; the message lists those there are.
+            BadOption: No such name; the message lists those there are.
         """
         load_plugins()
         if name not in self._table:
-            raise Prerequisite(
+            raise BadOption(
                 f"there is no {self.kind} called {name!r}",
                 expected="one of " + ", ".join(self.names()),
             )

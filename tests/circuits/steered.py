@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.files import save
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.handle import LanguageModel
 from neuroswitch.models.loading import load
-from neuroswitch.models.scaling import scaled_neurons
 from neuroswitch.provenance import Provenance
 from tiny import tiny_model
 

@@ -9,7 +9,7 @@ from steered import circuit_of
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.files import load, save
 from neuroswitch.errors import WrongModel
-from neuroswitch.models.layout import NeuronLayout, Site
+from neuroswitch.sites.layout import NeuronLayout, Site
 from tiny import tiny_llama, tiny_model
 
 

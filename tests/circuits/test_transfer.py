@@ -11,7 +11,7 @@ from neuroswitch.circuits.files import load, save
 from neuroswitch.circuits.transfer import transferred
 from neuroswitch.errors import WrongModel
 from neuroswitch.methods.cna import Scaling
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.handle import LanguageModel
 from tiny import tiny_llama
 
 

@@ -10,13 +10,13 @@ from safetensors.torch import save as dump_tensors
 from steered import circuit_of, spread_circuit
 from torch import nn
 
+from neuroswitch.activations.reading import read_neurons
+from neuroswitch.activations.sketches import DIRECTIONS, directions, sketch, texture
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.circuits.files import load_fingerprint, save
 from neuroswitch.circuits.fingerprint import parse, take
 from neuroswitch.circuits.verify import remeasure, verify
 from neuroswitch.errors import BadCircuit, Prerequisite, WrongModel
-from neuroswitch.models.reading import read_neurons
-from neuroswitch.models.sketches import DIRECTIONS, directions, sketch, texture
 from neuroswitch.prompts import ContrastSet, Piles, Prompt
 from tiny import tiny_llama, tiny_model, wrapped
 

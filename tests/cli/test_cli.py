@@ -120,5 +120,5 @@ def test_a_missing_model_ends_with_status_one_and_says_what_to_do(tmp_path: Path
 
 
 def test_importing_the_package_and_the_reports_needs_no_torch() -> None:
-    code = "import sys, neuroswitch, neuroswitch.reporting; sys.exit('torch' in sys.modules)"
+    code = "import sys, neuroswitch, neuroswitch.report; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -26,10 +26,10 @@ from transformers import (
 from typer.testing import CliRunner
 
 from neuroswitch.cli.app import app
+from neuroswitch.doctor.diagnosis import grouped, lines
+from neuroswitch.doctor.examination import diagnose
 from neuroswitch.models.options import LoadOptions
-from neuroswitch.models.sites import find_sites
-from neuroswitch.pipeline.diagnosis import grouped, lines
-from neuroswitch.pipeline.doctor import diagnose
+from neuroswitch.sites.finding import find_sites
 from tiny import tiny_config, tiny_module, tiny_tokenizer
 
 MXFP4 = {"quant_method": "mxfp4", "modules_to_not_convert": ["lm_head"]}

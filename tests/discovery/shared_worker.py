@@ -16,7 +16,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from neuroswitch import processes
-from neuroswitch.discovery.collect import Reading, collect
+from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
 from neuroswitch.discovery.responses import Gathering
 from neuroswitch.discovery.selection import select

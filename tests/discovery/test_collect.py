@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from naive import naive_circuit, naive_neurons
-from neuroswitch.discovery.collect import Reading, collect
+from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
 from neuroswitch.discovery.selection import select
 from neuroswitch.errors import WeakBehaviour

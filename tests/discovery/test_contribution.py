@@ -2,11 +2,11 @@
 
 import torch
 
+from neuroswitch.activations.columns import columns
+from neuroswitch.activations.output import log_probability_gradient
+from neuroswitch.activations.reading import read_tokens
 from neuroswitch.chat import encode
 from neuroswitch.discovery.contribution import Response, contributions
-from neuroswitch.models.columns import columns
-from neuroswitch.models.output import log_probability_gradient
-from neuroswitch.models.reading import read_tokens
 from sets import prompts
 from tiny import tiny_llama, tiny_model
 

@@ -13,9 +13,9 @@ from neuroswitch.circuits.files import load
 from neuroswitch.cli.discover import discover
 from neuroswitch.discovery.shared import every_answer, own_batches
 from neuroswitch.errors import Prerequisite
+from neuroswitch.experiment.run import run
+from neuroswitch.experiment.settings import RunSettings
 from neuroswitch.models.processes import ALONE, Team
-from neuroswitch.pipeline.run import run
-from neuroswitch.pipeline.settings import RunSettings
 from sets import write_contrast
 from tiny import tiny_module, tiny_tokenizer
 

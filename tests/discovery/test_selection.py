@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from neuroswitch.discovery.collect import Reading, collect
+from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import RANKINGS, Scores, rank
 from neuroswitch.discovery.selection import budget, select
 from neuroswitch.discovery.statistics import NeuronStatistics
 from neuroswitch.errors import BadPrompts, Prerequisite, WrongModel
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.handle import LanguageModel
 from sets import tiny_contrast
 from tiny import tiny_llama, tiny_model
 

@@ -15,18 +15,18 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from architectures import ARCHITECTURES
+from neuroswitch.activations.reading import read_last_token
+from neuroswitch.checkpoints.streamed import LayerRead, Stream, open_streamed
+from neuroswitch.checkpoints.weights import Weights
 from neuroswitch.circuits.files import load as load_circuit
 from neuroswitch.cli.app import app
-from neuroswitch.discovery.collect import Reading, collect
+from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
 from neuroswitch.discovery.selection import select
 from neuroswitch.discovery.streaming import collect_streamed, rank_streamed, streamable
 from neuroswitch.errors import NeuroswitchError, Prerequisite, UnsupportedModel
 from neuroswitch.models.loading import load
 from neuroswitch.models.options import LoadOptions
-from neuroswitch.models.reading import read_last_token
-from neuroswitch.models.streamed import LayerRead, Stream, open_streamed
-from neuroswitch.models.weights import Weights
 from sets import tiny_contrast, write_contrast
 from streams import IDS, PLAIN, READING, assert_same, content, layer_by_layer, saved, streamed, without
 from tiny import tiny_module, tiny_tokenizer
@@ -131,7 +131,7 @@ def test_a_stream_that_is_stopped_behind_its_last_layer_goes_on(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from neuroswitch.models.streamed import Stream
+from neuroswitch.checkpoints.streamed import Stream
 from test_streaming import READING, streamed
 
 run = Stream.run

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import torch
 
-from neuroswitch.discovery.collect import Reading
+from neuroswitch.activations.reading import read_last_token
+from neuroswitch.checkpoints.streamed import open_streamed
+from neuroswitch.discovery.collection import Reading
 from neuroswitch.discovery.streaming import collect_streamed, rank_streamed
 from neuroswitch.errors import BadRun, Prerequisite, UnsupportedModel
 from neuroswitch.models.loading import load
-from neuroswitch.models.reading import read_last_token
-from neuroswitch.models.streamed import open_streamed
 from sets import tiny_contrast
 from streams import IDS, PLAIN, layer_by_layer, saved, shard, streamed, without
 

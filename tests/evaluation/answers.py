@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
-from neuroswitch.completions import Completion
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.scaling import scaled_neurons
+from neuroswitch.activations.scaling import scaled_neurons
+from neuroswitch.answering.completions import Completion
+from neuroswitch.models.handle import LanguageModel
 from neuroswitch.prompts import Prompt
 
 PROMPTS = tuple(

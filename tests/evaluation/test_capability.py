@@ -13,9 +13,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from neuroswitch.errors import BadPrompts, Prerequisite
-from neuroswitch.evaluation.capability import Exam, draw, examine
-from neuroswitch.evaluation.mmlu import STOCK, STOCK_FEWSHOT, read_mmlu
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.measures.capability import Exam, draw, examine
+from neuroswitch.measures.mmlu import STOCK, STOCK_FEWSHOT, read_mmlu
+from neuroswitch.models.handle import LanguageModel
 from tiny import tiny_llama
 
 NOUNS = "sun moon sea sky tree".split()

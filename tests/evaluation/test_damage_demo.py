@@ -2,11 +2,11 @@
 
 from answers import Multiply
 
-from neuroswitch.evaluation.divergence import divergence
-from neuroswitch.evaluation.forcing import force
-from neuroswitch.evaluation.perplexity import perplexity
-from neuroswitch.generation import Decoding, generate
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.answering.generation import Decoding, generate
+from neuroswitch.measures.divergence import divergence
+from neuroswitch.measures.forcing import force
+from neuroswitch.measures.perplexity import perplexity
+from neuroswitch.models.handle import LanguageModel
 from neuroswitch.prompts import Prompt
 
 HARM = Multiply(0.0, neurons=4864 * 8)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from neuroswitch.completions import Completion
+from neuroswitch.answering.completions import Completion
+from neuroswitch.detectors import detectors, get_detector
 from neuroswitch.errors import Prerequisite
-from neuroswitch.evaluation.detectors import detectors, get_detector
 
 
 def completion(text: str) -> Completion:

@@ -4,10 +4,10 @@ import pytest
 import torch
 from answers import PROMPTS, Multiply, answers
 
-from neuroswitch.evaluation import divergence as module
-from neuroswitch.evaluation.divergence import divergence, kl_per_token
-from neuroswitch.evaluation.forcing import Forced, answer_logits, force
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.measures import divergence as module
+from neuroswitch.measures.divergence import divergence, kl_per_token
+from neuroswitch.measures.forcing import Forced, answer_logits, force
+from neuroswitch.models.handle import LanguageModel
 from tiny import tiny_llama
 
 TEXTS = ["the sun and the moon", "yes", "", "tea with cake in the garden"]

@@ -6,8 +6,8 @@ from answers import PROMPTS, answers
 
 from neuroswitch.chat import encode
 from neuroswitch.errors import BadPrompts
-from neuroswitch.evaluation import forcing
-from neuroswitch.evaluation.forcing import answer_logits, batched, force
+from neuroswitch.measures import forcing
+from neuroswitch.measures.forcing import answer_logits, batched, force
 from tiny import tiny_model
 
 TEXTS = ["the sun and the moon", "", "yes", "water and bread with tea in the old house"]

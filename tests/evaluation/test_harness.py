@@ -6,9 +6,9 @@ import pytest
 import torch
 from answers import Multiply
 
-from neuroswitch.evaluation.forcing import Forced
-from neuroswitch.evaluation.harness import FAMILY, lm_eval_model, log_likelihoods
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.measures.forcing import Forced
+from neuroswitch.measures.harness import FAMILY, lm_eval_model, log_likelihoods
+from neuroswitch.models.handle import LanguageModel
 from tiny import tiny_llama, tiny_model
 
 

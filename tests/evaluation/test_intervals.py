@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from neuroswitch.evaluation.intervals import (
+from neuroswitch.statistics.intervals import (
     Interval,
     Stratum,
     bootstrap,

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from judge_server import Reply, Script, serving
 
-from neuroswitch.completions import Completion
+from neuroswitch.answering.completions import Completion
+from neuroswitch.answering.endpoint import Endpoint, ask
+from neuroswitch.detectors import get_detector
 from neuroswitch.errors import Prerequisite
-from neuroswitch.evaluation.agreement import Agreement
-from neuroswitch.evaluation.detectors import get_detector
-from neuroswitch.evaluation.endpoint import Endpoint, ask
-from neuroswitch.evaluation.judge import Judgement, judge, read_reply, strongreject
-from neuroswitch.evaluation.preflight import compare_with_judge
+from neuroswitch.measures.judge import Judgement, judge, read_reply, strongreject
+from neuroswitch.measures.preflight import compare_with_judge
+from neuroswitch.statistics.agreement import Agreement
 
 RATING = '{"refused": 0, "specificity": 4, "convincingness": 5}'
 HELPFUL = Judgement(False, 4, 5)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from neuroswitch.evaluation.language import classify
+from neuroswitch.verdicts.french import classify
 
 FRENCH = [
     "Pour cuire un œuf à la coque, plongez-le dans l'eau bouillante pendant trois minutes.",

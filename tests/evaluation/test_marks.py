@@ -2,7 +2,7 @@
 
 import pytest
 
-from neuroswitch.evaluation.marks import Marks, accuracy, accuracy_change
+from neuroswitch.measures.marks import Marks, accuracy, accuracy_change
 
 
 def marks(right: str) -> Marks:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from neuroswitch.evaluation.measures import mean, proportion
+from neuroswitch.statistics.estimates import mean, proportion
 
 
 def test_proportion_says_how_and_is_none_of_nothing() -> None:

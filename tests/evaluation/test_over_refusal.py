@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from neuroswitch.completions import Completion
+from neuroswitch.answering.completions import Completion
 from neuroswitch.errors import BadPrompts, Prerequisite
-from neuroswitch.evaluation.over_refusal import over_refusal, read_xstest
+from neuroswitch.measures.over_refusal import over_refusal, read_xstest
 
 HEADER = "id,prompt,type,label,focus,note\n"
 

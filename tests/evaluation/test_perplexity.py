@@ -6,10 +6,10 @@ import pytest
 import torch
 from answers import PROMPTS, answers
 
-from neuroswitch.evaluation import forcing
-from neuroswitch.evaluation.forcing import Forced, answer_logits, force
-from neuroswitch.evaluation.perplexity import nats_per_token, perplexity
-from neuroswitch.generation import Decoding, generate
+from neuroswitch.answering.generation import Decoding, generate
+from neuroswitch.measures import forcing
+from neuroswitch.measures.forcing import Forced, answer_logits, force
+from neuroswitch.measures.perplexity import nats_per_token, perplexity
 from tiny import tiny_llama, tiny_module, wrapped
 
 

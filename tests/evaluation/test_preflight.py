@@ -2,12 +2,12 @@
 
 import pytest
 
-from neuroswitch.completions import Completion
+from neuroswitch.answering.completions import Completion
+from neuroswitch.detectors import get_detector
 from neuroswitch.errors import WeakBehaviour
-from neuroswitch.evaluation.detectors import get_detector
-from neuroswitch.evaluation.intervals import holm, mcnemar
-from neuroswitch.evaluation.preflight import check_baseline, cut, rate_by_length
-from neuroswitch.evaluation.summary import Rate, rate
+from neuroswitch.measures.preflight import check_baseline, cut, rate_by_length
+from neuroswitch.measures.summary import Rate, rate
+from neuroswitch.statistics.intervals import holm, mcnemar
 
 CONTAINS = get_detector("contains:no")
 

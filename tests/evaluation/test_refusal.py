@@ -10,7 +10,7 @@ from refusal_languages import ANSWERS as ANSWERS_BY_LANGUAGE
 from refusal_languages import REFUSALS as REFUSALS_BY_LANGUAGE
 from refused_english import REFUSALS, REFUSED_REQUESTS
 
-from neuroswitch.evaluation.refusal import classify
+from neuroswitch.verdicts.refusal import classify
 
 PROMPT = "What are some unusual names for a flower shop?"
 DECLINES = [text for text in REFUSALS if classify(text).reason == "declines" and "```" not in text]
@@ -256,7 +256,7 @@ def test_time_grows_with_the_length_and_no_faster(text: str) -> None:
 
 def test_needs_neither_torch_nor_transformers() -> None:
     code = (
-        "import sys; from neuroswitch.evaluation.refusal import classify; "
+        "import sys; from neuroswitch.verdicts.refusal import classify; "
         "assert classify('I cannot help with that.').label == 'refusal'; "
         "assert not {'torch', 'transformers', 'numpy'} & set(sys.modules)"
     )

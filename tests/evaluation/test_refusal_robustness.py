@@ -9,8 +9,8 @@ import pytest
 from answered_english import ANSWERS
 from refused_english import REFUSALS
 
-from neuroswitch.evaluation.refusal import classify
-from neuroswitch.evaluation.refusal.unwrap import unwrap
+from neuroswitch.verdicts.refusal import classify
+from neuroswitch.verdicts.refusal.unwrap import unwrap
 
 Example = tuple[str | None, str]
 

@@ -4,8 +4,8 @@ import pytest
 from answered_english import ANSWERED_REQUESTS, ANSWERS
 from refused_english import REFUSALS, REFUSED_REQUESTS
 
-from neuroswitch.evaluation.detectors import get_detector
-from neuroswitch.evaluation.refusal import classify, settled
+from neuroswitch.detectors import get_detector
+from neuroswitch.verdicts.refusal import classify, settled
 
 DECLINED = "I'm sorry, but I can't help with that request. "
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from neuroswitch.evaluation.detectors import get_detector
-from neuroswitch.evaluation.intervals import wilson
-from neuroswitch.evaluation.summary import rate
+from neuroswitch.detectors import get_detector
+from neuroswitch.measures.summary import rate
+from neuroswitch.statistics.intervals import wilson
 
 
 def rows(**counts: int) -> list[dict[str, object]]:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from steered import steered_folders
 
+from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.errors import WrongModel
-from neuroswitch.models.scaling import scaled_neurons
 
 pytest.importorskip("lm_eval")
 pytestmark = pytest.mark.filterwarnings("default")  # not ours to mend

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from steered import circuit_of, steered_folders
 
+from neuroswitch.answering.vllm_server import running
 from neuroswitch.circuits.files import save
 from neuroswitch.errors import BadCircuit, UnsupportedModel
 from neuroswitch.integrations.serve import (
@@ -18,7 +19,6 @@ from neuroswitch.integrations.serve import (
     find_circuits,
     named_steerings,
 )
-from neuroswitch.integrations.vllm_server import running
 
 
 def option(arguments, name):

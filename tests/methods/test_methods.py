@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from neuroswitch.activations.reading import read_neurons
+from neuroswitch.answering.generation import generate
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.errors import BadRun, Prerequisite, WeakBehaviour, WrongModel
-from neuroswitch.generation import generate
 from neuroswitch.methods.base import METHODS, Fitted, Task, get_method
 from neuroswitch.methods.caa import middle_layers
 from neuroswitch.methods.cna import FittedCircuit, discover
 from neuroswitch.methods.files import DESCRIPTION, TENSORS
 from neuroswitch.methods.tuning import Trial, best
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.reading import read_neurons
+from neuroswitch.models.handle import LanguageModel
 from neuroswitch.progress import silent
 from neuroswitch.prompts import Prompt
 from planted import Planted

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from neuroswitch.activations.residual import layer_paths, read_outputs
+from neuroswitch.answering.generation import Decoding, generate
+from neuroswitch.detectors import get_detector
 from neuroswitch.errors import BadRun, Prerequisite
-from neuroswitch.evaluation.detectors import get_detector
-from neuroswitch.generation import Decoding, generate
 from neuroswitch.methods import sae_files, tuning
 from neuroswitch.methods.base import Task, get_method
 from neuroswitch.methods.sae_training import SaeTraining, train_sae
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.residual import layer_paths, read_outputs
+from neuroswitch.models.handle import LanguageModel
 from neuroswitch.progress import silent
 from neuroswitch.prompts import ContrastSet
 from planted_task import firm, logits, task_of

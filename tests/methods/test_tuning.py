@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+from neuroswitch.activations.residual import added, layer_paths
 from neuroswitch.chat import encode
 from neuroswitch.methods.base import Task
 from neuroswitch.methods.differences import closing_tokens, mean_differences
 from neuroswitch.methods.tuning import attempt, opening_odds, screen, validation_of
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.residual import added, layer_paths
+from neuroswitch.models.handle import LanguageModel
 from neuroswitch.progress import silent
 from planted import ANSWER, Planted
 from planted_task import firm, task_of

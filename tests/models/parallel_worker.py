@@ -14,13 +14,13 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from neuroswitch.discovery.collect import Reading, collect
+from neuroswitch.activations.columns import columns
+from neuroswitch.activations.scaling import scaled_neurons
+from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
-from neuroswitch.models.columns import columns
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.handle import LanguageModel
 from neuroswitch.models.loading import load
 from neuroswitch.models.options import LoadOptions
-from neuroswitch.models.scaling import scaled_neurons
 from sets import tiny_contrast
 
 TOKENS = torch.tensor([[3, 5, 8, 13, 21]])

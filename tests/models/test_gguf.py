@@ -8,12 +8,12 @@ import pytest
 import torch
 from gguf_files import ARCHITECTURES, REFUSED, write_gguf
 
+from neuroswitch.activations.columns import columns
 from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models import gguf as conversion
-from neuroswitch.models.columns import columns
 from neuroswitch.models.loading import load
 from neuroswitch.models.options import LoadOptions
-from neuroswitch.models.sites import find_sites
+from neuroswitch.sites.finding import find_sites
 from tiny import tiny_module, tiny_tokenizer
 
 CPU = LoadOptions(device="cpu")

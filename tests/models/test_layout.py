@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from neuroswitch.errors import BadCircuit
-from neuroswitch.models.layout import Neuron, NeuronLayout, Site
+from neuroswitch.sites.layout import Neuron, NeuronLayout, Site
 
 LAYOUT = NeuronLayout(
     (

@@ -7,16 +7,16 @@ import torch
 from accelerate import dispatch_model
 from torch import Tensor
 
-from neuroswitch.discovery.collect import Reading, collect
+from neuroswitch.activations.columns import columns
+from neuroswitch.activations.reading import read_last_token
+from neuroswitch.activations.scaling import scaled_neurons
+from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import RANKINGS, rank
 from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models import placement
-from neuroswitch.models.columns import columns
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.handle import LanguageModel
 from neuroswitch.models.loading import load
 from neuroswitch.models.options import LoadOptions
-from neuroswitch.models.reading import read_last_token
-from neuroswitch.models.scaling import scaled_neurons
 from sets import tiny_contrast
 from tiny import tiny_module, tiny_tokenizer, wrapped
 

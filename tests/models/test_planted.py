@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from neuroswitch.activations.reading import read_neurons
+from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.chat import encode
-from neuroswitch.models.reading import read_neurons
-from neuroswitch.models.scaling import scaled_neurons
 from neuroswitch.prompts import Prompt
 from planted import Planted, planted_dense, planted_moe
 

@@ -14,19 +14,19 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM
 
+from neuroswitch.activations.columns import columns
+from neuroswitch.activations.reading import read_last_token
+from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.circuits.files import load as load_circuit
 from neuroswitch.circuits.files import load_fingerprint, save
-from neuroswitch.discovery.collect import Reading, collect
+from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
 from neuroswitch.discovery.selection import select
 from neuroswitch.errors import Prerequisite, UnsupportedModel
-from neuroswitch.models.columns import columns
-from neuroswitch.models.experts import experts_of
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.handle import LanguageModel
 from neuroswitch.models.loading import load, wrap
 from neuroswitch.models.options import LoadOptions
-from neuroswitch.models.reading import read_last_token
-from neuroswitch.models.scaling import scaled_neurons
+from neuroswitch.sites.experts import experts_of
 from sets import tiny_contrast
 from tiny import tiny_module, tiny_tokenizer, wrapped
 

@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from neuroswitch.activations.columns import columns
+from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.errors import Prerequisite
-from neuroswitch.models.columns import columns
 from neuroswitch.models.loading import load
 from neuroswitch.models.options import LoadOptions
-from neuroswitch.models.scaling import scaled_neurons
 from tiny import tiny_module, tiny_tokenizer
 
 CPU = LoadOptions(device="cpu")

@@ -5,11 +5,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from neuroswitch.activations.capture import capturing
+from neuroswitch.activations.columns import columns
+from neuroswitch.activations.reading import read_last_token, read_neurons, read_tokens, weighted_by_router
 from neuroswitch.errors import BadPrompts, InterventionFailed, UnsupportedModel
-from neuroswitch.models.capture import capturing
-from neuroswitch.models.columns import columns
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.reading import read_last_token, read_neurons, read_tokens, weighted_by_router
+from neuroswitch.models.handle import LanguageModel
 from tiny import tiny_llama, tiny_model
 
 PROMPTS = [[5, 6, 7, 8, 9, 10, 11, 12, 13], [20, 21], [33, 34, 35, 36, 37]]

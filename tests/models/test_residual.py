@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from neuroswitch.activations.residual import added, changed_outputs, layer_paths, projected_out, read_outputs
+from neuroswitch.batching.prefix import compute_prefix
 from neuroswitch.errors import BadPrompts, InterventionFailed
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.prefix import compute_prefix
-from neuroswitch.models.residual import added, changed_outputs, layer_paths, projected_out, read_outputs
+from neuroswitch.models.handle import LanguageModel
 from planted import ANSWER, CARRIED, planted_dense
 from tiny import tiny_llama, tiny_model
 

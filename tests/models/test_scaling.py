@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from neuroswitch.activations.reading import read_last_token, read_neurons
+from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.errors import BadCircuit, InterventionFailed, UnsupportedModel
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.reading import read_last_token, read_neurons
-from neuroswitch.models.scaling import scaled_neurons
+from neuroswitch.models.handle import LanguageModel
 from tiny import tiny_llama, tiny_model
 
 TOKENS = torch.tensor([[5, 6, 7, 8, 9], [20, 21, 22, 23, 24]])

@@ -8,9 +8,9 @@ from torch import nn
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, Gemma3Config, LlavaConfig
 
 from neuroswitch.errors import UnsupportedModel
-from neuroswitch.models.layers import decoder_of, find_layers
-from neuroswitch.models.probe import probe
-from neuroswitch.models.sites import find_sites
+from neuroswitch.sites.finding import find_sites
+from neuroswitch.sites.layers import decoder_of, find_layers
+from neuroswitch.sites.probe import probe
 from tiny import tiny_config, tiny_module
 
 DOWN = tuple(f"model.layers.{layer}.mlp.down_proj" for layer in range(3))

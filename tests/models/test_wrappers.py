@@ -9,17 +9,17 @@ from torch import Tensor, nn
 from transformers import AutoModelForImageTextToText, GenerationConfig
 
 from naive import naive_answer
+from neuroswitch.activations.reading import read_neurons
+from neuroswitch.activations.scaling import scaled_neurons
+from neuroswitch.answering.generation import Decoding, end_tokens, generate_tokens
+from neuroswitch.batching.padding import Padding, padding_of
+from neuroswitch.batching.prefix import compute_prefix
 from neuroswitch.errors import UnsupportedModel
-from neuroswitch.generation import Decoding, end_tokens, generate_tokens
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.handle import LanguageModel
 from neuroswitch.models.loading import load
 from neuroswitch.models.options import LoadOptions
-from neuroswitch.models.padding import Padding, padding_of
-from neuroswitch.models.prefix import compute_prefix
-from neuroswitch.models.probe import probe
-from neuroswitch.models.reading import read_neurons
-from neuroswitch.models.scaling import scaled_neurons
-from neuroswitch.models.sites import find_sites
+from neuroswitch.sites.finding import find_sites
+from neuroswitch.sites.probe import probe
 from tiny import tiny_config, tiny_llama, tiny_model, tiny_module, tiny_tokenizer
 
 TEMPLATE = [40, 41, 42, 43, 44]

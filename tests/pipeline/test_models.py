@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from neuroswitch import generation
+from neuroswitch.answering import generation
+from neuroswitch.answering.generation import Decoding
 from neuroswitch.circuits.files import load as load_circuit
 from neuroswitch.errors import BadRun, Prerequisite, WeakBehaviour, WrongModel
-from neuroswitch.generation import Decoding
-from neuroswitch.pipeline.checkpoints import study
-from neuroswitch.pipeline.checkpoints.settings import StudySettings
-from neuroswitch.pipeline.checkpoints.study import compare_models
-from neuroswitch.pipeline.settings import RunSettings
-from neuroswitch.reporting import rebuild
+from neuroswitch.experiment.checkpoints import study
+from neuroswitch.experiment.checkpoints.settings import StudySettings
+from neuroswitch.experiment.checkpoints.study import compare_models
+from neuroswitch.experiment.settings import RunSettings
+from neuroswitch.report import rebuild
 from neuroswitch.storage import read_jsonl
 from planted import INDICES, LAYER, Planted, planted_dense
 from tiny import tiny_llama, tiny_tokenizer

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.experiment.checkpoints.summary import shared_neurons
 from neuroswitch.methods.random import random_neurons
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.pipeline.checkpoints.summary import shared_neurons
+from neuroswitch.models.handle import LanguageModel
 from neuroswitch.provenance import Provenance
 from tiny import tiny_model
 

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from neuroswitch import generation
+from neuroswitch.answering import generation
+from neuroswitch.answering.dialogue import Dialogue, ask_both
+from neuroswitch.answering.generation import Decoding
 from neuroswitch.circuits.files import load
 from neuroswitch.errors import BadPrompts, BadRun, Prerequisite, UnsupportedModel, WeakBehaviour, WrongModel
-from neuroswitch.evaluation import refusal
-from neuroswitch.evaluation.types import Verdict
-from neuroswitch.generation import Decoding
+from neuroswitch.experiment.counts import recount
+from neuroswitch.experiment.run import evaluate, run
+from neuroswitch.experiment.settings import RunSettings
 from neuroswitch.methods.cna import Scaling
 from neuroswitch.models.options import LoadOptions
-from neuroswitch.pipeline.counts import recount
-from neuroswitch.pipeline.dialogue import Dialogue, ask
-from neuroswitch.pipeline.run import evaluate, run
-from neuroswitch.pipeline.settings import RunSettings
 from neuroswitch.storage import read_jsonl
+from neuroswitch.verdicts import refusal
+from neuroswitch.verdicts.verdict import Verdict
 from sets import tiny_contrast, write_contrast
 from tiny import tiny_llama
 
@@ -139,9 +139,9 @@ def test_two_talks_go_on_side_by_side(finished: Path, settings: RunSettings) -> 
 
     model = load_model(settings.model)
     circuit = load(finished / "circuit", model)
-    same = ask(model, Scaling(circuit, 1.0), Dialogue(), "tell me a story", decoding=settings.decoding)
+    same = ask_both(model, Scaling(circuit, 1.0), Dialogue(), "tell me a story", decoding=settings.decoding)
     assert same.untouched == same.steered
-    more = ask(model, Scaling(circuit, -5.0), same, "and the sun", decoding=settings.decoding)
+    more = ask_both(model, Scaling(circuit, -5.0), same, "and the sun", decoding=settings.decoding)
     assert [message.role for message in more.steered] == ["user", "assistant", "user", "assistant"]
     assert more.untouched != more.steered
 

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from neuroswitch.evaluation.intervals import wilson
-from neuroswitch.evaluation.repetition import quality
+from neuroswitch.statistics.intervals import wilson
+from neuroswitch.verdicts.repetition import quality
 
 SECRET = "the secret answer that a shareable page must not show"
 REFUSAL = "I'm sorry, but I can't help with that. If you like, we can talk about something else."

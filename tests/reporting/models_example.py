@@ -5,7 +5,7 @@ from typing import Any
 
 import example
 
-from neuroswitch.evaluation.intervals import Stratum, overlap
+from neuroswitch.statistics.intervals import Stratum, overlap
 
 ROLES = ("base", "instruct")
 LAYERS = {

@@ -10,7 +10,7 @@ import models_example
 import pytest
 from browser import Browser, browser, chromium
 
-from neuroswitch.reporting import render
+from neuroswitch.report import render
 
 pytestmark = pytest.mark.slow
 

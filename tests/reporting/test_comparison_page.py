@@ -7,8 +7,8 @@ import example
 import pytest
 from html_tree import Tree
 
-from neuroswitch.reporting import comparison, render
-from neuroswitch.reporting.comparison_prose import answer, cautions
+from neuroswitch.report import comparison, render
+from neuroswitch.report.comparison_prose import answer, cautions
 
 
 def summary() -> Any:

@@ -12,8 +12,8 @@ from html_tree import Tree
 from test_report import PAYLOADS, poison
 
 from neuroswitch.errors import BadRun
-from neuroswitch.reporting import rebuild, render
-from neuroswitch.reporting.models_prose import answer, cautions
+from neuroswitch.report import rebuild, render
+from neuroswitch.report.models_prose import answer, cautions
 
 Study = tuple[dict[str, Any], list[dict[str, Any]]]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from neuroswitch.reporting.plots import (
+from neuroswitch.report.plots import (
     Axis,
     Chart,
     Point,

@@ -5,7 +5,7 @@ from typing import Any
 import example
 import pytest
 
-from neuroswitch.reporting import prose
+from neuroswitch.report import prose
 
 
 def changed(**parts: Any) -> Any:

@@ -12,7 +12,7 @@ import pytest
 from html_tree import Tree
 
 from neuroswitch.errors import BadRun
-from neuroswitch.reporting import rebuild, render
+from neuroswitch.report import rebuild, render
 
 MADE = [example.run, example.compared, models_example.studied]
 
@@ -246,5 +246,5 @@ def test_rebuild_of_an_unfinished_folder_says_what_to_do(tmp_path: Path) -> None
 
 
 def test_reports_need_no_torch() -> None:
-    code = "import sys, neuroswitch.reporting; sys.exit('torch' in sys.modules)"
+    code = "import sys, neuroswitch.report; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

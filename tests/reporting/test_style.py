@@ -5,7 +5,7 @@ from importlib import resources
 
 import pytest
 
-STYLE = resources.files("neuroswitch.reporting").joinpath("templates/style.css").read_text()
+STYLE = resources.files("neuroswitch.report").joinpath("templates/style.css").read_text()
 TEXT, MARKS = 4.5, 3.0  # WCAG 2.2, AA: 1.4.3 for text, 1.4.11 for what must be seen to understand a figure
 
 

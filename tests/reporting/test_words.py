@@ -2,7 +2,7 @@
 
 import pytest
 
-from neuroswitch.reporting import words
+from neuroswitch.report import words
 
 PERCENT = words.THIN + "%"
 

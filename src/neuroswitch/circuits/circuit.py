@@ -11,8 +11,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from neuroswitch.errors import WrongModel
-from neuroswitch.models.layout import Neuron, NeuronLayout
 from neuroswitch.provenance import Provenance
+from neuroswitch.sites import Neuron, NeuronLayout
 
 
 @dataclass(frozen=True, eq=False)

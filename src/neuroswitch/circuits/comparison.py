@@ -13,7 +13,7 @@ from torch import Tensor
 
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.fingerprint import Fingerprint
-from neuroswitch.models.layout import Neuron
+from neuroswitch.sites import Neuron
 
 State = Literal["intact", "zeroed", "scaled", "changed"]
 Cause = Literal["none", "edited", "quantized", "merged adapter", "retrained"]

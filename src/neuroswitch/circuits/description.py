@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from neuroswitch.errors import BadCircuit
-from neuroswitch.models.layout import NeuronLayout, Site
 from neuroswitch.provenance import Provenance
+from neuroswitch.sites import NeuronLayout, Site
 
 SCHEMA = 1
 LARGEST_FILE = 64 * 1024**2

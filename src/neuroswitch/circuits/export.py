@@ -11,9 +11,7 @@ from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.exports import gguf, ia3, lora, weights  # noqa: F401 - they register their forms
 from neuroswitch.circuits.exports.forms import exporters, require_neurons
 from neuroswitch.circuits.files import check_model
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.loading import load
-from neuroswitch.models.options import LoadOptions
+from neuroswitch.models import LanguageModel, LoadOptions, load
 
 
 def export(

@@ -25,7 +25,7 @@ from neuroswitch.circuits import adapter, description, fingerprint
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.folders import updated_folder
 from neuroswitch.errors import BadCircuit, WrongModel
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models import LanguageModel
 from neuroswitch.storage import write_atomic, write_json
 
 TENSORS = "circuit.safetensors"

@@ -15,10 +15,10 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
+from neuroswitch.activations import DIRECTIONS, Texture, sketch, texture
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.errors import BadCircuit
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.sketches import DIRECTIONS, Texture, sketch, texture
+from neuroswitch.models import LanguageModel
 
 CONTROLS = 64
 """Neurons of each of the fullest sites; enough to see that a change has a rank far below it."""

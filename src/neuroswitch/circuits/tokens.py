@@ -5,10 +5,9 @@ Source: "logit lens" on the output weights of MLP neurons (Geva et al. 2022, arX
 
 import torch
 
+from neuroswitch.activations import columns, norm_gain
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.models.columns import columns
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.output import norm_gain
+from neuroswitch.models import LanguageModel
 
 
 def promoted_tokens(model: LanguageModel, circuit: Circuit, *, count: int = 8) -> list[list[str]]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.errors import WrongModel
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models import LanguageModel
 
 ORIGIN = ("name", "revision", "config_sha256", "weights_sha256")
 

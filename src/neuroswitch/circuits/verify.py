@@ -16,14 +16,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neuroswitch.activations import read_neurons
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.comparison import Cause, NeuronCheck, compare, find_cause
 from neuroswitch.circuits.files import load, load_fingerprint
 from neuroswitch.circuits.fingerprint import take_of
 from neuroswitch.errors import BadPrompts, Prerequisite, WrongModel
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.reading import read_neurons
+from neuroswitch.models import LanguageModel
 from neuroswitch.prompts import ContrastSet, Prompt, builtin_names
 
 BATCH = 16

@@ -25,13 +25,12 @@ def chat(  # noqa: PLR0913  one parameter per option of the command line
     trust_remote_code: o.TrustRemoteCode = False,
 ) -> None:
     """Talk to a model with a circuit scaled and not, side by side."""
+    from neuroswitch.answering import Decoding, Dialogue, ask_both
     from neuroswitch.chat import ChatFormat
-    from neuroswitch.circuits.files import load as load_circuit
-    from neuroswitch.generation import Decoding
-    from neuroswitch.methods.cna import Scaling
-    from neuroswitch.models.loading import load as load_model
-    from neuroswitch.models.options import LoadOptions
-    from neuroswitch.pipeline.dialogue import Dialogue, ask
+    from neuroswitch.circuits import load as load_circuit
+    from neuroswitch.methods import Scaling
+    from neuroswitch.models import LoadOptions
+    from neuroswitch.models import load as load_model
 
     loaded = load_model(model, options=LoadOptions(sites=sites, trust_remote_code=trust_remote_code))
     found = load_circuit(circuit, loaded)
@@ -53,7 +52,7 @@ def chat(  # noqa: PLR0913  one parameter per option of the command line
         elif word.startswith("/"):
             console.print(HELP, markup=False)
         elif said:
-            dialogue = ask(
+            dialogue = ask_both(
                 loaded,
                 Scaling(found, multiplier),
                 dialogue,

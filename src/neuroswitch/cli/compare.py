@@ -11,8 +11,8 @@ from neuroswitch.cli.console import bars, comparison_table, console
 from neuroswitch.errors import BadPrompts, Prerequisite
 
 if TYPE_CHECKING:
-    from neuroswitch.pipeline.comparison.judge import Judging
-    from neuroswitch.pipeline.comparison.settings import CompareSettings
+    from neuroswitch.experiment.comparison.judge import Judging
+    from neuroswitch.experiment.comparison.settings import CompareSettings
 
 Methods = Annotated[
     str,
@@ -96,9 +96,9 @@ def compare(  # noqa: PLR0913  one parameter per option of the command line
     A folder can be continued after an interruption, and more methods or strengths added to it.
     """
     given = dict(locals())
+    from neuroswitch.experiment.comparison.compare import compare as compare_pipeline
+    from neuroswitch.experiment.engines import EngineChoice
     from neuroswitch.integrations.serve import ServeOptions
-    from neuroswitch.pipeline.comparison.compare import compare as compare_pipeline
-    from neuroswitch.pipeline.engines import EngineChoice
 
     settings, judging = _settings(given), _judging(judge, judge_model)
     choice = EngineChoice(engine, ServeOptions(arguments=tuple(vllm or ())))
@@ -112,10 +112,10 @@ def compare(  # noqa: PLR0913  one parameter per option of the command line
 
 def _settings(given: Mapping[str, Any]) -> "CompareSettings":
     """Build the settings from the options, most of which are called alike."""
+    from neuroswitch.answering import Decoding
     from neuroswitch.chat import ChatFormat
-    from neuroswitch.generation import Decoding
-    from neuroswitch.models.options import LoadOptions
-    from neuroswitch.pipeline.comparison.settings import CompareSettings
+    from neuroswitch.experiment.comparison.settings import CompareSettings
+    from neuroswitch.models import LoadOptions
 
     same = "model behaviour detector random_seeds limit ranking seed mmlu mmlu_questions mmlu_shots xstest".split()
     same += ["xstest_limit", "damage", "budget"]
@@ -137,8 +137,8 @@ def _settings(given: Mapping[str, Any]) -> "CompareSettings":
 
 
 def _judging(url: str | None, name: str | None) -> "Judging | None":
-    from neuroswitch.evaluation.endpoint import Endpoint
-    from neuroswitch.pipeline.comparison.judge import Judging
+    from neuroswitch.answering import Endpoint
+    from neuroswitch.experiment.comparison.judge import Judging
 
     if url is None:
         return None

@@ -12,7 +12,7 @@ from neuroswitch.cli import options as o
 from neuroswitch.cli.console import bars, console
 
 if TYPE_CHECKING:
-    from neuroswitch.pipeline.checkpoints.settings import StudySettings
+    from neuroswitch.experiment.checkpoints.settings import StudySettings
 
 
 class TemplateFrom(str, Enum):
@@ -54,11 +54,11 @@ def compare_models(  # noqa: PLR0913  one parameter per option of the command li
     trust_remote_code: o.TrustRemoteCode = False,
 ) -> None:
     """Find the circuit of a behaviour in two models, count what they share, and ablate each in both."""
+    from neuroswitch.answering import Decoding
     from neuroswitch.chat import ChatFormat
-    from neuroswitch.generation import Decoding
-    from neuroswitch.models.options import LoadOptions
-    from neuroswitch.pipeline.checkpoints.settings import StudySettings
-    from neuroswitch.pipeline.settings import RunSettings
+    from neuroswitch.experiment.checkpoints.settings import StudySettings
+    from neuroswitch.experiment.settings import RunSettings
+    from neuroswitch.models import LoadOptions
 
     loading = LoadOptions(dtype=dtype, device=device, sites=sites, trust_remote_code=trust_remote_code)
     shared = RunSettings(
@@ -81,7 +81,7 @@ def compare_models(  # noqa: PLR0913  one parameter per option of the command li
 
 
 def _compare(settings: "StudySettings", output: Path) -> None:
-    from neuroswitch.pipeline.checkpoints.study import compare_models as compare
+    from neuroswitch.experiment.checkpoints.study import compare_models as compare
 
     with bars() as progress:
         summary = compare(settings, output, progress=progress)

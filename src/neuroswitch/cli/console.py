@@ -11,8 +11,7 @@ from rich.table import Table
 
 from neuroswitch.processes import is_first
 from neuroswitch.progress import Progress, silent
-from neuroswitch.reporting.measures import measured, taken
-from neuroswitch.reporting.words import between, p_value, percent
+from neuroswitch.report import between, measured, p_value, percent, taken
 
 console = Console(quiet=not is_first())
 errors = Console(stderr=True)

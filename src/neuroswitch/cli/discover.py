@@ -29,12 +29,12 @@ def discover(  # noqa: PLR0913  one parameter per option of the command line
 ) -> None:
     """Find the neurons behind a behaviour and save them as a circuit folder."""
     from neuroswitch.chat import ChatFormat
-    from neuroswitch.models.loading import load as load_model
-    from neuroswitch.models.options import LoadOptions
-    from neuroswitch.pipeline.behaviour import find_behaviour
-    from neuroswitch.pipeline.run import find_circuit
-    from neuroswitch.pipeline.settings import RunSettings, claim_folder
-    from neuroswitch.pipeline.streamed import find_circuit_streamed
+    from neuroswitch.experiment.behaviour import find_behaviour
+    from neuroswitch.experiment.run import find_circuit
+    from neuroswitch.experiment.settings import RunSettings, claim_folder
+    from neuroswitch.experiment.streamed import find_circuit_streamed
+    from neuroswitch.models import LoadOptions
+    from neuroswitch.models import load as load_model
 
     settings = RunSettings(
         model=model,

@@ -10,7 +10,7 @@ from neuroswitch.cli import options as o
 from neuroswitch.cli.console import bars, console
 
 if TYPE_CHECKING:
-    from neuroswitch.pipeline.diagnosis import Diagnosis
+    from neuroswitch.doctor import Diagnosis
 
 
 def doctor(  # noqa: PLR0913  one parameter per option of the command line
@@ -26,8 +26,8 @@ def doctor(  # noqa: PLR0913  one parameter per option of the command line
     trust_remote_code: o.TrustRemoteCode = False,
 ) -> None:
     """Say what would happen to a model before anything heavy runs; exit status 0 only if it is usable."""
-    from neuroswitch.models.options import LoadOptions
-    from neuroswitch.pipeline.doctor import diagnose
+    from neuroswitch.doctor import diagnose
+    from neuroswitch.models import LoadOptions
 
     options = LoadOptions(revision=revision, dtype=dtype, sites=sites, trust_remote_code=trust_remote_code)
     with bars() as progress:
@@ -40,7 +40,7 @@ def doctor(  # noqa: PLR0913  one parameter per option of the command line
 
 
 def _show(found: "Diagnosis") -> None:
-    from neuroswitch.pipeline.diagnosis import lines
+    from neuroswitch.doctor import lines
 
     for name, text in lines(found):
         console.print(f"{name:<14}{text}", markup=False, highlight=False, soft_wrap=True)

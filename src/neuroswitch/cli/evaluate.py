@@ -35,13 +35,13 @@ def evaluate(  # noqa: PLR0913  one parameter per option of the command line
     vllm: o.VllmArguments = None,
 ) -> None:
     """Measure a saved circuit on held-out prompts, beside the untouched model and a random circuit."""
+    from neuroswitch.answering import Decoding
     from neuroswitch.chat import ChatFormat
-    from neuroswitch.generation import Decoding
+    from neuroswitch.experiment.engines import EngineChoice
+    from neuroswitch.experiment.run import evaluate as evaluate_pipeline
+    from neuroswitch.experiment.settings import RunSettings
     from neuroswitch.integrations.serve import ServeOptions
-    from neuroswitch.models.options import LoadOptions
-    from neuroswitch.pipeline.engines import EngineChoice
-    from neuroswitch.pipeline.run import evaluate as evaluate_pipeline
-    from neuroswitch.pipeline.settings import RunSettings
+    from neuroswitch.models import LoadOptions
 
     settings = RunSettings(
         model=model,

@@ -20,8 +20,8 @@ def export(
     multiplier: o.Multiplier = 0.0,
 ) -> None:
     """Write a circuit as other engines read it; for the form gguf, MODEL is the file to change a copy of."""
-    from neuroswitch.circuits.export import export as export_circuit
-    from neuroswitch.circuits.files import load as load_circuit
+    from neuroswitch.circuits import export as export_circuit
+    from neuroswitch.circuits import load as load_circuit
 
     written = export_circuit(load_circuit(circuit), model, to, output, multiplier=multiplier)
     console.print(f"{to}, multiplier {multiplier:g}: {written.resolve()}", soft_wrap=True, markup=False)

@@ -9,7 +9,7 @@ from rich.table import Table
 from neuroswitch.cli.console import console
 
 if TYPE_CHECKING:
-    from neuroswitch.circuits.circuit import Circuit
+    from neuroswitch.circuits import Circuit
 
 
 def inspect_circuit(
@@ -22,7 +22,7 @@ def inspect_circuit(
     top: Annotated[int, typer.Option(help="How many neurons to list.", min=1)] = 20,
 ) -> None:
     """List the layers and the strongest neurons of a circuit."""
-    from neuroswitch.circuits.files import load as load_circuit
+    from neuroswitch.circuits import load as load_circuit
 
     found = load_circuit(circuit)
     made = found.provenance
@@ -69,9 +69,8 @@ def neurons_table(circuit: "Circuit", model: str | None) -> Table:
 
 
 def _tokens(circuit: "Circuit", model: str | None) -> list[list[str]] | None:
-    from neuroswitch.circuits.files import check_model
-    from neuroswitch.circuits.tokens import promoted_tokens
-    from neuroswitch.models.loading import load as load_model
+    from neuroswitch.circuits import check_model, promoted_tokens
+    from neuroswitch.models import load as load_model
 
     if model is None:
         return None

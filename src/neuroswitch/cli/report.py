@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from neuroswitch.cli.console import console
-from neuroswitch.pipeline.comparison.files import FACTS, SUMMARY
-from neuroswitch.pipeline.comparison.summary import summarise_folder
-from neuroswitch.pipeline.counts import recount
-from neuroswitch.reporting import rebuild
+from neuroswitch.experiment.comparison.files import FACTS, SUMMARY
+from neuroswitch.experiment.comparison.summary import summarise_folder
+from neuroswitch.experiment.counts import recount
+from neuroswitch.report import rebuild
 from neuroswitch.storage import write_json
 
 

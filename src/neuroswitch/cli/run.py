@@ -11,7 +11,7 @@ from neuroswitch.cli.console import bars, console, rates_table
 from neuroswitch.progress import Progress
 
 if TYPE_CHECKING:
-    from neuroswitch.pipeline.settings import RunSettings
+    from neuroswitch.experiment.settings import RunSettings
 
 
 def run(  # noqa: PLR0913  one parameter per option of the command line
@@ -39,10 +39,10 @@ def run(  # noqa: PLR0913  one parameter per option of the command line
     trust_remote_code: o.TrustRemoteCode = False,
 ) -> None:
     """Find the circuit of a behaviour, scale it, and measure what changes on held-out prompts."""
+    from neuroswitch.answering import Decoding
     from neuroswitch.chat import ChatFormat
-    from neuroswitch.generation import Decoding
-    from neuroswitch.models.options import LoadOptions
-    from neuroswitch.pipeline.settings import RunSettings
+    from neuroswitch.experiment.settings import RunSettings
+    from neuroswitch.models import LoadOptions
 
     loading = LoadOptions(
         revision=revision,
@@ -76,14 +76,14 @@ def demo(
     max_new_tokens: o.MaxNewTokens = 64,
 ) -> None:
     """Do the main job on a small model that is fetched on first use."""
-    from neuroswitch.generation import Decoding
-    from neuroswitch.pipeline.settings import RunSettings
+    from neuroswitch.answering import Decoding
+    from neuroswitch.experiment.settings import RunSettings
 
     _run(RunSettings(behaviour=behaviour, decoding=Decoding(max_new_tokens=max_new_tokens)), output)
 
 
 def _run(settings: "RunSettings", output: Path) -> None:
-    from neuroswitch.pipeline.run import run as run_pipeline
+    from neuroswitch.experiment.run import run as run_pipeline
 
     show_run(lambda progress: run_pipeline(settings, output, progress=progress), output)
 

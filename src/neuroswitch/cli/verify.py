@@ -36,10 +36,10 @@ def verify(  # noqa: PLR0913  one parameter per option of the command line
 ) -> None:
     """Say what became of a circuit's neurons in a checkpoint. Exit status: 0 intact, 3 not, 1 error."""
     from neuroswitch.chat import ChatFormat
-    from neuroswitch.circuits.verify import own_prompts
-    from neuroswitch.circuits.verify import verify as verify_circuit
-    from neuroswitch.models.loading import load as load_model
-    from neuroswitch.models.options import LoadOptions
+    from neuroswitch.circuits import own_prompts
+    from neuroswitch.circuits import verify as verify_circuit
+    from neuroswitch.models import LoadOptions
+    from neuroswitch.models import load as load_model
     from neuroswitch.prompts import ContrastSet
 
     if weights_only:

@@ -18,15 +18,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neuroswitch.activations import columns, log_probability_gradient, read_tokens, weighted_by_router
+from neuroswitch.batching import Prefix, compute_prefix, in_halves
 from neuroswitch.discovery.shared import merged, own_batches
 from neuroswitch.discovery.statistics import Moments
-from neuroswitch.models.columns import columns
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.memory import in_halves
-from neuroswitch.models.output import log_probability_gradient
-from neuroswitch.models.prefix import Prefix, compute_prefix
-from neuroswitch.models.processes import team_of
-from neuroswitch.models.reading import read_tokens, weighted_by_router
+from neuroswitch.models import LanguageModel, team_of
 from neuroswitch.progress import Progress, silent
 
 MEMORY = 2**28

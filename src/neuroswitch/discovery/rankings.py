@@ -12,11 +12,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neuroswitch.activations import columns, norm_gain
 from neuroswitch.discovery.statistics import NeuronStatistics
 from neuroswitch.errors import Prerequisite, WrongModel
-from neuroswitch.models.columns import columns
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.output import norm_gain
+from neuroswitch.models import LanguageModel
 from neuroswitch.registry import Registry
 
 Score = Callable[[NeuronStatistics, LanguageModel], Tensor]

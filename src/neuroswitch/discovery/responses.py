@@ -13,15 +13,14 @@ from dataclasses import dataclass
 
 import torch
 
+from neuroswitch.activations import scaled_neurons
+from neuroswitch.answering import Decoding, generate_tokens
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.discovery.contribution import Response, contributions
 from neuroswitch.discovery.shared import every_answer, own_batches
 from neuroswitch.discovery.statistics import Contribution, Moments
 from neuroswitch.errors import WeakBehaviour
-from neuroswitch.generation import Decoding, generate_tokens
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.processes import team_of
-from neuroswitch.models.scaling import scaled_neurons
+from neuroswitch.models import LanguageModel, team_of
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Piles, Prompt
 

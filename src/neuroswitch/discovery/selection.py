@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 
-from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.circuits import Circuit
 from neuroswitch.discovery.rankings import Scores
 from neuroswitch.errors import BadPrompts
 from neuroswitch.provenance import Provenance, command_line, now, versions

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neuroswitch.discovery.statistics import ClassStatistics, Moments
 from neuroswitch.errors import BadPrompts
-from neuroswitch.models.processes import Team
+from neuroswitch.models import Team
 
 
 def own_batches(count: int, size: int, team: Team) -> list[range]:

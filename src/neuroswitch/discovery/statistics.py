@@ -13,8 +13,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from neuroswitch.errors import BadPrompts, WrongModel
-from neuroswitch.models.language_model import ModelIdentity
-from neuroswitch.models.layout import NeuronLayout
+from neuroswitch.models import ModelIdentity
+from neuroswitch.sites import NeuronLayout
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,8 +19,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from neuroswitch.checkpoints import Handed
 from neuroswitch.errors import BadRun
-from neuroswitch.models.replay import Handed
 from neuroswitch.storage import write_atomic, write_json
 
 PROGRESS = "progress.json"

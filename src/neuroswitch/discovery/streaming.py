@@ -14,8 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from neuroswitch.activations import next_token_probabilities
+from neuroswitch.batching import compatible, fitting_batch, in_halves
 from neuroswitch.chat import encode, read_token
-from neuroswitch.discovery.collect import Reading
+from neuroswitch.checkpoints import Handed, Stream, StreamedModel, streaming
+from neuroswitch.discovery.collection import Reading
 from neuroswitch.discovery.rankings import RANKINGS, Scores, rank
 from neuroswitch.discovery.statistics import ClassStatistics, Moments, NeuronStatistics
 from neuroswitch.discovery.stream_folder import (
@@ -31,12 +34,7 @@ from neuroswitch.discovery.stream_folder import (
 )
 from neuroswitch.discovery.tally import Tally, add, as_tensors, universal_of
 from neuroswitch.errors import BadPrompts, BadRun, Prerequisite
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.lengths import compatible
-from neuroswitch.models.memory import fitting_batch, in_halves
-from neuroswitch.models.output import next_token_probabilities
-from neuroswitch.models.replay import Handed
-from neuroswitch.models.streamed import Stream, StreamedModel, streaming
+from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import ContrastSet, diverse_prompts
 from neuroswitch.storage import digest

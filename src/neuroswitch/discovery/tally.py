@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neuroswitch.discovery.statistics import Moments
 from neuroswitch.discovery.universal import SHARE_OF_PROMPTS, TOP_FRACTION
-from neuroswitch.models.layout import NeuronLayout
+from neuroswitch.sites import NeuronLayout
 
 
 class Tally:

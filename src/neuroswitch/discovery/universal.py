@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from neuroswitch.errors import BadPrompts
-from neuroswitch.models.processes import ALONE, Team
+from neuroswitch.models import ALONE, Team
 
 TOP_FRACTION = 0.001
 SHARE_OF_PROMPTS = 0.8

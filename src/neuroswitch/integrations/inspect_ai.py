@@ -9,10 +9,10 @@ model_path=refusal-circuit -M tokenizer_path=BASE` does the same for a circuit w
 from contextlib import ExitStack
 from typing import Any
 
-from neuroswitch.circuits.files import load as load_circuit
+from neuroswitch.circuits import load as load_circuit
 from neuroswitch.errors import Prerequisite
-from neuroswitch.methods.cna import scaled
-from neuroswitch.models.loading import wrap
+from neuroswitch.methods import scaled
+from neuroswitch.models import wrap
 
 try:
     from inspect_ai.model import ModelAPI, modelapi

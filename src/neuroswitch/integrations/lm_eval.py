@@ -11,11 +11,10 @@ embeddings (Qwen has them), which changes every log-probability.
 from contextlib import ExitStack
 from typing import Any
 
-from neuroswitch.circuits.files import load as load_circuit
+from neuroswitch.circuits import load as load_circuit
 from neuroswitch.errors import Prerequisite
-from neuroswitch.methods.cna import scaled
-from neuroswitch.models.loading import load
-from neuroswitch.models.options import LoadOptions
+from neuroswitch.methods import scaled
+from neuroswitch.models import LoadOptions, load
 
 try:
     from lm_eval.api.registry import register_model

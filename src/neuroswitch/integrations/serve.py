@@ -14,16 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from neuroswitch.circuits.adapter import CONFIG
-from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.circuits.export import export
-from neuroswitch.circuits.files import DESCRIPTION, load
+from neuroswitch.answering import Server, require_vllm, running, wait_until_healthy
+from neuroswitch.circuits import CONFIG, DESCRIPTION, Circuit, export, load
 from neuroswitch.errors import BadCircuit
-from neuroswitch.integrations.vllm_server import Server, require_vllm, running, wait_until_healthy
-from neuroswitch.methods.random import random_circuit
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.loading import load as load_model
-from neuroswitch.models.options import LoadOptions
+from neuroswitch.methods import random_circuit
+from neuroswitch.models import LanguageModel, LoadOptions
+from neuroswitch.models import load as load_model
 from neuroswitch.progress import Progress, silent
 
 BASE = "base"

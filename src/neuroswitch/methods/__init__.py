@@ -11,3 +11,11 @@ from neuroswitch.methods import controls as controls
 from neuroswitch.methods import direction as direction
 from neuroswitch.methods import prompt as prompt
 from neuroswitch.methods import sae as sae
+from neuroswitch.methods.base import Fitted as Fitted
+from neuroswitch.methods.base import Task as Task
+from neuroswitch.methods.base import get_method as get_method
+from neuroswitch.methods.cna import Scaling as Scaling
+from neuroswitch.methods.cna import scaled as scaled
+from neuroswitch.methods.controls import ScaledSet as ScaledSet
+from neuroswitch.methods.random import RandomControl as RandomControl
+from neuroswitch.methods.random import random_circuit as random_circuit

@@ -12,12 +12,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neuroswitch.activations import added
 from neuroswitch.errors import BadRun
 from neuroswitch.methods.base import ChangesModel
 from neuroswitch.methods.files import Identity, check_identity, load_fit, save_fit
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.layers import stream_width
-from neuroswitch.models.residual import added
+from neuroswitch.models import LanguageModel
+from neuroswitch.sites import stream_width
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,37 +6,18 @@ Values here hold no model. A new method is one file that registers a `Method`.
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from neuroswitch.activations import Intervention
+from neuroswitch.answering import Decoding
 from neuroswitch.chat import ChatFormat
-from neuroswitch.discovery.rankings import DEFAULT
-from neuroswitch.discovery.responses import Shows
-from neuroswitch.generation import Decoding
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.discovery import DEFAULT, Shows
+from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress
 from neuroswitch.prompts import ContrastSet
 from neuroswitch.registry import Registry
-
-
-class Intervention(Protocol):
-    """A reversible change of a model.
-
-    Implementations are frozen values that hold no model. Inside `with applied(model):` the
-    model behaves differently; behind the block its outputs are bit for bit what they were,
-    also after an exception. Interventions nest.
-    """
-
-    @property
-    def name(self) -> str:
-        """What to call it in tables: method and strength."""
-        ...
-
-    def applied(self, model: LanguageModel) -> AbstractContextManager[None]:
-        """Open the block inside which `model` is changed."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)

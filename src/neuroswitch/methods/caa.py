@@ -17,14 +17,14 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from neuroswitch.activations import layer_paths
 from neuroswitch.errors import Prerequisite
 from neuroswitch.methods.additions import Addition, FittedAddition, load_addition
 from neuroswitch.methods.base import METHODS, Method, Task
 from neuroswitch.methods.differences import mean_differences
 from neuroswitch.methods.files import identity
 from neuroswitch.methods.tuning import Trial, Validation, attempt, best, screen, validation_of
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.residual import layer_paths
+from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 
 LAYERS = 8

@@ -17,7 +17,7 @@ from neuroswitch.methods.additions import FittedAddition, load_addition
 from neuroswitch.methods.base import METHODS, Method, Task
 from neuroswitch.methods.differences import mean_differences
 from neuroswitch.methods.files import identity
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 
 TOWARD = "toward"

@@ -10,17 +10,13 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.circuits.files import check_model, save
-from neuroswitch.circuits.files import load as load_circuit
-from neuroswitch.circuits.folders import new_folder
-from neuroswitch.discovery.collect import Reading, collect
-from neuroswitch.discovery.rankings import RANKINGS, Scores, rank
-from neuroswitch.discovery.selection import select
+from neuroswitch.activations import scaled_neurons
+from neuroswitch.circuits import Circuit, check_model, new_folder, save
+from neuroswitch.circuits import load as load_circuit
+from neuroswitch.discovery import RANKINGS, Reading, Scores, collect, rank, select
 from neuroswitch.errors import BadCircuit, BadRun
 from neuroswitch.methods.base import METHODS, ChangesModel, Method, MethodFactory, Task
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.scaling import scaled_neurons
+from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 
 TUNED = "size_chosen"

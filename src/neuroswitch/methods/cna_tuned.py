@@ -6,13 +6,13 @@ this gives it the same choice, by the same rule.
 
 from dataclasses import dataclass, replace
 
-from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.discovery.selection import budget
+from neuroswitch.circuits import Circuit
+from neuroswitch.discovery import budget
 from neuroswitch.errors import BadPrompts
 from neuroswitch.methods.base import METHODS, Task
 from neuroswitch.methods.cna import TUNED, ContrastiveNeurons, FittedCircuit, Scaling, by_ranking, discover
 from neuroswitch.methods.tuning import attempt_all, best, validation_of
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 
 SIZES = (0.5, 1, 2, 5)

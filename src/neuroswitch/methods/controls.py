@@ -11,17 +11,16 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
+from neuroswitch.activations import read_last_token, scaled_neurons
+from neuroswitch.batching import compute_prefix
 from neuroswitch.chat import encode
-from neuroswitch.discovery.selection import budget
+from neuroswitch.discovery import budget
 from neuroswitch.errors import BadRun, Prerequisite
 from neuroswitch.methods.base import METHODS, ChangesModel, Method, Task
 from neuroswitch.methods.cna import discover
 from neuroswitch.methods.files import Identity, check_identity, identity, load_fit, save_fit
 from neuroswitch.methods.random import random_neurons
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.prefix import compute_prefix
-from neuroswitch.models.reading import read_last_token
-from neuroswitch.models.scaling import scaled_neurons
+from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 
 BATCH = 32

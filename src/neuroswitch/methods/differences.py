@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neuroswitch.activations import read_outputs
+from neuroswitch.batching import compute_prefix
 from neuroswitch.chat import encode, shared_prefix
 from neuroswitch.methods.base import Task
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.prefix import compute_prefix
-from neuroswitch.models.residual import read_outputs
+from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress
 from neuroswitch.prompts import Prompt
 

@@ -22,6 +22,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neuroswitch.activations import layer_paths, projected_out
 from neuroswitch.errors import BadRun, Prerequisite
 from neuroswitch.methods.additions import Addition, hidden_size
 from neuroswitch.methods.base import METHODS, ChangesModel, Method, Task
@@ -29,8 +30,7 @@ from neuroswitch.methods.caa import middle_layers
 from neuroswitch.methods.differences import closing_tokens, mean_differences, tokens_of
 from neuroswitch.methods.files import Identity, check_identity, identity, load_fit, save_fit
 from neuroswitch.methods.tuning import Validation, attempt_all, best, opening_odds, screen, validation_of
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.residual import layer_paths, projected_out
+from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 
 LAYERS = 8

@@ -17,9 +17,9 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
-from neuroswitch.circuits.folders import new_folder
+from neuroswitch.circuits import new_folder
 from neuroswitch.errors import BadRun, WrongModel
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models import LanguageModel
 from neuroswitch.storage import digest, write_atomic, write_json
 
 SCHEMA = 1

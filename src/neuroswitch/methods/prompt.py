@@ -16,7 +16,7 @@ from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.errors import BadRun, Prerequisite
 from neuroswitch.methods.base import METHODS, Method, Task
 from neuroswitch.methods.files import Identity, identity, load_fit, save_fit
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
 

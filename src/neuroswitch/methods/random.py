@@ -7,10 +7,9 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.circuits.files import check_model
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.scaling import scaled_neurons
+from neuroswitch.activations import scaled_neurons
+from neuroswitch.circuits import Circuit, check_model
+from neuroswitch.models import LanguageModel
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,15 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from neuroswitch.activations import changed_outputs, read_outputs
+from neuroswitch.batching import compute_prefix
 from neuroswitch.chat import encode
 from neuroswitch.errors import BadRun, Prerequisite, WeakBehaviour
 from neuroswitch.methods.base import METHODS, ChangesModel, Method, Task
 from neuroswitch.methods.files import Identity, check_identity, identity, load_fit, save_fit
 from neuroswitch.methods.sae_files import SparseCoder, read_sae, require_sae_lens
 from neuroswitch.methods.tuning import attempt_all, best, validation_of
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.prefix import compute_prefix
-from neuroswitch.models.residual import changed_outputs, read_outputs
+from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
 

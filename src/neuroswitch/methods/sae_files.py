@@ -17,9 +17,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from neuroswitch.activations import layer_paths
 from neuroswitch.errors import Prerequisite
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.residual import layer_paths
+from neuroswitch.models import LanguageModel
 
 WEIGHTS = "sae_weights.safetensors"
 CONFIG = "cfg.json"

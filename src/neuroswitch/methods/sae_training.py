@@ -15,11 +15,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neuroswitch.activations import layer_paths, read_outputs
+from neuroswitch.answering import Decoding, generate_tokens
 from neuroswitch.chat import ChatFormat, encode
-from neuroswitch.generation import Decoding, generate_tokens
 from neuroswitch.methods.sae_files import sae_lens
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.residual import layer_paths, read_outputs
+from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
 

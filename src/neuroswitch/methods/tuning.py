@@ -16,14 +16,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neuroswitch.activations import Intervention, next_token_log_probabilities, read_outputs
+from neuroswitch.answering import generate_tokens
+from neuroswitch.batching import compute_prefix
 from neuroswitch.errors import WeakBehaviour
-from neuroswitch.generation import generate_tokens
-from neuroswitch.methods.base import Intervention, Task
+from neuroswitch.methods.base import Task
 from neuroswitch.methods.differences import tokens_of
-from neuroswitch.models.language_model import LanguageModel
-from neuroswitch.models.output import next_token_log_probabilities
-from neuroswitch.models.prefix import compute_prefix
-from neuroswitch.models.residual import read_outputs
+from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress
 
 PROMPTS = 24

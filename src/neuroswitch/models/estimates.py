@@ -12,9 +12,7 @@ import torch
 from accelerate.utils import get_max_memory
 from transformers import PreTrainedModel
 
-from neuroswitch.models.layers import stream_width, token_embedding
-from neuroswitch.models.linear import is_linear
-from neuroswitch.models.sites import SiteMap
+from neuroswitch.sites import SiteMap, is_linear, stream_width, token_embedding
 
 STATISTICS = 40
 """Bytes for each neuron: float64 mean and squared deviations of two classes, float32 scores twice."""

@@ -26,16 +26,14 @@ from transformers import (
 from neuroswitch.chat import template_digest
 from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models.fingerprints import config_digest, weights_digest
-from neuroswitch.models.language_model import LanguageModel, ModelIdentity
-from neuroswitch.models.layers import refuse_encoder
+from neuroswitch.models.handle import LanguageModel, ModelIdentity
 from neuroswitch.models.options import LoadOptions, chosen_device, chosen_dtype
 from neuroswitch.models.origin import Origin, explained, find_origin
 from neuroswitch.models.placement import PARALLEL, placement, require_split
-from neuroswitch.models.probe import probe
 from neuroswitch.models.quantization import ask_to_unpack, has_experts, unpacks
 from neuroswitch.models.quantizers import quantizer
-from neuroswitch.models.sites import find_sites
 from neuroswitch.progress import Progress, silent
+from neuroswitch.sites import find_sites, probe, refuse_encoder
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from torch import Tensor, distributed
 from torch.distributed.tensor import DTensor
 
 from neuroswitch import processes
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models.handle import LanguageModel
 
 LIMIT = timedelta(minutes=30)
 """How long a process waits for the slowest of the others."""

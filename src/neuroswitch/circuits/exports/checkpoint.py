@@ -8,10 +8,10 @@ from pathlib import Path
 from jaxtyping import Bool
 from torch import Tensor
 
+from neuroswitch.checkpoints import Checkpoint as Checkpoint
+from neuroswitch.checkpoints import Place
+from neuroswitch.checkpoints import checkpoint_of as checkpoint_of
 from neuroswitch.errors import UnsupportedModel
-from neuroswitch.models.checkpoint import Checkpoint as Checkpoint
-from neuroswitch.models.checkpoint import Place
-from neuroswitch.models.checkpoint import checkpoint_of as checkpoint_of
 
 
 def scale_in_place(place: Place, copy: Path, chosen: Bool[Tensor, "..."], multiplier: float) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.errors import BadCircuit, UnsupportedModel
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models import LanguageModel
 from neuroswitch.registry import Registry
 
 

@@ -18,7 +18,7 @@ from neuroswitch.circuits.exports.forms import exporters, require_model
 from neuroswitch.circuits.exports.lora import factors
 from neuroswitch.circuits.folders import require_new
 from neuroswitch.errors import Prerequisite, UnsupportedModel
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models import LanguageModel
 from neuroswitch.storage import replace_atomic
 
 # transformers' model types that llama.cpp calls otherwise; the rest differ by "_text", "_" or not at all

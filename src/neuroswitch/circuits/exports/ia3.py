@@ -6,7 +6,7 @@ from neuroswitch.circuits.adapter import adapter_files
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.exports.forms import exporters, require_dense
 from neuroswitch.circuits.folders import new_folder
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models import LanguageModel
 from neuroswitch.storage import write_atomic
 
 

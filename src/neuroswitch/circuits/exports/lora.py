@@ -24,7 +24,7 @@ from neuroswitch.circuits.exports.forms import exporters, require_dense, require
 from neuroswitch.circuits.exports.written import written_by_site
 from neuroswitch.circuits.folders import new_folder
 from neuroswitch.errors import UnsupportedModel
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models import LanguageModel
 from neuroswitch.storage import write_atomic, write_json
 
 PREFIX = "base_model.model."

@@ -13,7 +13,7 @@ from neuroswitch.circuits.exports.forms import exporters, require_model
 from neuroswitch.circuits.exports.written import touched_values
 from neuroswitch.circuits.folders import new_folder
 from neuroswitch.errors import Prerequisite
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models import LanguageModel
 from neuroswitch.storage import write_json
 
 # configuration, tokenizer, templates, code and licence of the model; its card describes the model as it was

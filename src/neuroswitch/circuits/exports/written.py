@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from transformers.core_model_loading import revert_weight_conversion
 from transformers.pytorch_utils import Conv1D
 
+from neuroswitch.activations import columns
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.exports.checkpoint import checkpoint_of
 from neuroswitch.errors import UnsupportedModel
-from neuroswitch.models.columns import columns
-from neuroswitch.models.experts import experts_of
-from neuroswitch.models.language_model import LanguageModel
+from neuroswitch.models import LanguageModel
+from neuroswitch.sites import experts_of
 
 
 def written_by_site(circuit: Circuit, model: LanguageModel) -> dict[str, Float[Tensor, "k hidden"]]:

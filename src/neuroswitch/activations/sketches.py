@@ -1,0 +1,161 @@
+"""What some neurons read and write, in a few numbers each: projections on fixed random directions.
+
+A projection is linear, so a neuron scaled by c has a sketch scaled by c, and the relative change of
+the sketch estimates that of the weights (Johnson & Lindenstrauss: within 1 / sqrt(2 * DIRECTIONS)).
+Works on plain, quantised and offloaded weights. Does not know circuits.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from neuroswitch.activations.columns import columns
+from neuroswitch.models import LanguageModel
+from neuroswitch.sites import experts_at, experts_of, gathered, is_linear, plain_weight, resident, sizes
+
+DIRECTIONS = 64
+SEED = 20260
+
+# quantisers scale blocks of 16 to 256 neighbouring inputs, most of them 32
+BLOCK = 32
+GRID_TOLERANCE = 0.02
+HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True, eq=False)
+class Sketches:
+    """Sketches of some neurons, in the order of the ids that were asked for.
+
+    Attributes:
+        written: Of the column of the output projection, shape (neurons, DIRECTIONS).
+        read: Of the rows that feed the neuron (gate and up, or one), shape (neurons, 2, DIRECTIONS);
+            an expert's is its response to the directions. A row that does not exist is zero.
+    """
+
+    written: Float[Tensor, "neurons directions"]
+    read: Float[Tensor, "neurons 2 directions"]
+
+
+class Texture(NamedTuple):
+    """How fine weights are, whatever type they are loaded in.
+
+    Attributes:
+        dtype: The coarsest of "bfloat16", "float16" and "float32" that holds them exactly.
+        quantized: They are packed, or lie on a grid of at most 256 steps.
+    """
+
+    dtype: str
+    quantized: bool
+
+
+@torch.no_grad()
+def sketch(model: LanguageModel, ids: Int64[Tensor, " neurons"]) -> Sketches:
+    """Sketch neurons.
+
+    Args:
+        model: The model, untouched.
+        ids: Flat ids, ascending.
+
+    Raises:
+        BadCircuit: An id is not a neuron of the model.
+        Prerequisite: Weights are not in memory.
+    """
+    written = columns(model, ids)
+    read = [
+        _read(model.module, path, local).float().cpu() for path, local in model.layout.by_site(ids).items()
+    ]
+    return Sketches(
+        written @ directions(written.shape[-1]).T,
+        torch.cat([torch.zeros(0, 2, DIRECTIONS), *read]),
+    )
+
+
+def directions(hidden: int) -> Float[Tensor, "directions hidden"]:
+    """Return the random signs on which everything of a hidden size is projected; the same everywhere.
+
+    numpy keeps the stream of `RandomState` unchanged for ever; torch and newer generators promise less.
+    """
+    signs = np.random.RandomState(SEED).randint(0, 2, size=(DIRECTIONS, hidden)) * 2 - 1
+    scaled: Tensor = torch.from_numpy(signs).float() / DIRECTIONS**0.5
+    return scaled
+
+
+def _read(module: nn.Module, path: str, local: Int64[Tensor, " n"]) -> Tensor:
+    site = module.get_submodule(path)
+    with resident(site):
+        if experts_of(site) is not None:
+            return _responses(site, local)
+    width, hidden = sizes(site)
+    found = torch.zeros(len(local), 2, DIRECTIONS)
+    part = 0
+    for sibling in module.get_submodule(path.rpartition(".")[0]).children():
+        if (
+            not is_linear(sibling)
+            or sizes(sibling)[0] != hidden
+            or sizes(sibling)[1] not in (width, 2 * width)
+        ):
+            continue
+        # a fused projection holds the gate's rows first, then those of the up projection
+        for start in range(0, sizes(sibling)[1], width):
+            if part < 2:
+                found[:, part] = _rows(sibling, local + start, hidden)
+                part += 1
+    return found
+
+
+def _rows(module: nn.Module, rows: Int64[Tensor, " n"], hidden: int) -> Tensor:
+    with resident(module):
+        weight = plain_weight(module)
+        if weight is not None:
+            return weight[rows.to(weight.device)].float().cpu() @ directions(hidden).T
+        device = next((value.device for value in module.parameters()), torch.device("cpu"))
+        probes = directions(hidden).to(device, torch.get_default_dtype())
+        # a quantised map has no rows to index, but it answers the directions themselves
+        answers = module.forward(probes) - module.forward(torch.zeros_like(probes))
+        return answers[:, rows.to(answers.device)].T.float().cpu()  # type: ignore[no-any-return]
+
+
+def _responses(site: nn.Module, local: Int64[Tensor, " n"]) -> Tensor:
+    """Let experts answer the directions: their gate and up rows are fused in many orders."""
+    experts = experts_at(site)
+    written, width = experts.outgoing, experts.width
+    hidden = written.shape[2]
+    found = torch.zeros(len(local), 2, DIRECTIONS)
+    probes = directions(hidden).to(written.device, written.dtype)
+    for expert in sorted(set((local // width).tolist())):
+        mine = local // width == expert
+        answers = gathered(experts.neurons(probes, expert), width, site)  # (DIRECTIONS, width)
+        found[mine, 0] = answers[:, local[mine] % width].T.float().cpu()
+    return found
+
+
+@torch.no_grad()
+def texture(model: LanguageModel, path: str) -> Texture:
+    """Look closely at the weights of a site's output projection."""
+    site = model.module.get_submodule(path)
+    with resident(site):
+        experts = experts_of(site)
+        weight = plain_weight(site) if experts is None else experts.outgoing[0].T
+        if weight is None:
+            return Texture("float32", quantized=True)
+        sample = weight[:4, : 8 * BLOCK].float().cpu()
+    blocks = [block for row in sample for block in row.split(BLOCK) if len(block) == BLOCK]
+    exact = (name for name, dtype in HALF.items() if torch.equal(sample.to(dtype).float(), sample))
+    # a few blocks may hold values that were scaled or zeroed since
+    return Texture(
+        next(exact, "float32"), quantized=bool(blocks) and sum(map(_on_grid, blocks)) >= 0.75 * len(blocks)
+    )
+
+
+def _on_grid(block: Tensor) -> bool:
+    """Say whether values are equally spaced in at most 256 steps, or few at all (NF4)."""
+    low, high = block.min(), block.max()
+    if low == high or len(set(block.tolist())) <= len(block) // 2:
+        return True
+    steps = torch.arange(1, 256)[:, None]
+    place = (block - low) / (high - low) * steps  # (255, BLOCK)
+    return bool(((place - place.round()).abs().amax(1) < GRID_TOLERANCE).any())

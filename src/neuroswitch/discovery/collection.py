@@ -1,0 +1,164 @@
+"""Prompts in, statistics out: one streaming pass over the discovery split of a contrast set.
+
+Each prompt is read at its last token, in right-padded batches of similar length. The body of
+the LM head never runs; where next-token probabilities are asked for, it runs on that one token.
+Memory grows with the model and the batch, never with the number of prompts. Processes that
+torchrun started split the batches, and all of them get the statistics of all prompts.
+
+Source: contrastive pair search of Herring, Naviasky & Malhotra (arXiv:2605.12290), steps 1-3.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+from torch import Tensor
+
+from neuroswitch.activations import LastToken, next_token_probabilities, read_last_token
+from neuroswitch.batching import compute_prefix, fitting_batch, in_halves
+from neuroswitch.chat import ChatFormat, encode, read_token
+from neuroswitch.discovery.responses import Gathering, Shows, gather_contributions
+from neuroswitch.discovery.shared import own_batches, whole
+from neuroswitch.discovery.statistics import ClassStatistics, Contribution, Moments, NeuronStatistics
+from neuroswitch.discovery.universal import universal_neurons
+from neuroswitch.models import LanguageModel, team_of
+from neuroswitch.progress import Progress, silent
+from neuroswitch.prompts import ContrastSet, Prompt, diverse_prompts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How prompts are read.
+
+    Attributes:
+        chat: System prompt and thinking mode.
+        batch_size: Prompts per forward pass; the numbers do not depend on it. None takes what fits into
+            the memory that is free; either is halved where memory runs out.
+        needs: What to collect beyond neurons: `next_token`, `contribution` (a ranking's `needs`).
+        shows: Says which responses show the behaviour; None counts every response to a positive prompt.
+        gathering: How responses are gathered where contributions are needed.
+    """
+
+    chat: ChatFormat = ChatFormat()
+    batch_size: int | None = None
+    needs: frozenset[str] = frozenset({"next_token", "contribution"})
+    shows: Shows | None = None
+    gathering: Gathering = Gathering()
+
+
+def collect(
+    model: LanguageModel,
+    contrast: ContrastSet,
+    reading: Reading = Reading(),
+    *,
+    progress: Progress = silent,
+) -> NeuronStatistics:
+    """Collect the statistics of every neuron over the discovery split.
+
+    Args:
+        model: The model, untouched.
+        contrast: Only its discovery split is read.
+        reading: How, and what beyond neurons.
+        progress: Told after each batch.
+
+    Returns:
+        Statistics of both classes, universal neurons marked.
+
+    Raises:
+        WeakBehaviour: Contributions are needed and no response shows the behaviour.
+    """
+    positive, negative = contrast.discovery
+    return NeuronStatistics(
+        layout=model.layout,
+        positive=class_statistics(model, positive, reading, progress=progress, stage="read positive prompts"),
+        negative=class_statistics(model, negative, reading, progress=progress, stage="read negative prompts"),
+        contribution=_contribution(model, contrast, reading, progress),
+        universal=_universal(model, reading, progress),
+        model=model.identity,
+        contrast=contrast.name,
+        prompts_sha256=contrast.sha256,
+        read=_tokens_read(model, contrast, reading),
+    )
+
+
+def class_statistics(
+    model: LanguageModel,
+    prompts: Sequence[Prompt],
+    reading: Reading = Reading(),
+    *,
+    progress: Progress = silent,
+    stage: str = "read prompts",
+) -> ClassStatistics:
+    """Collect the statistics of one pile of prompts; all processes of a team get those of all prompts.
+
+    Raises:
+        BadPrompts: The pile is empty.
+    """
+    batches = read_batches(model, prompts, reading, progress=progress, stage=stage)
+    own = reduce(_merge, (_of_batch(model, batch, reading) for batch in batches), None)
+    return whole(own, team_of(model))
+
+
+def read_batches(
+    model: LanguageModel,
+    prompts: Sequence[Prompt],
+    reading: Reading,
+    *,
+    progress: Progress,
+    stage: str,
+) -> Iterator[LastToken]:
+    """Read prompts batch by batch, sorted by length so that little is padded.
+
+    In a team of processes each reads its own batches; where memory runs out, a batch comes in halves.
+    """
+    ids = sorted((encode(model.tokenizer, prompt, reading.chat) for prompt in prompts), key=len)
+    prefix = compute_prefix(model, ids)
+    size = reading.batch_size or fitting_batch(model, max(map(len, ids), default=1))
+    batches = own_batches(len(ids), size, team_of(model))
+    done, total = 0, sum(map(len, batches))
+    for batch in batches:
+        yield from in_halves(lambda part: read_last_token(model, part, prefix), [ids[i] for i in batch])
+        done += len(batch)
+        progress(stage, done, total)
+
+
+def _of_batch(model: LanguageModel, batch: LastToken, reading: Reading) -> ClassStatistics:
+    return ClassStatistics(
+        neurons=Moments.of(batch.neurons),
+        normed=Moments.of(batch.normed),
+        next_token=Moments.of(next_token_probabilities(model, batch.normed))
+        if "next_token" in reading.needs
+        else None,
+    )
+
+
+def _merge(left: ClassStatistics | None, right: ClassStatistics) -> ClassStatistics:
+    return right if left is None else left.merge(right)
+
+
+def _universal(model: LanguageModel, reading: Reading, progress: Progress) -> Tensor:
+    batches = read_batches(model, diverse_prompts(), reading, progress=progress, stage="read diverse prompts")
+    return universal_neurons((batch.neurons for batch in batches), team=team_of(model))
+
+
+def _contribution(
+    model: LanguageModel, contrast: ContrastSet, reading: Reading, progress: Progress
+) -> Contribution | None:
+    if "contribution" not in reading.needs:
+        return None
+    shows = reading.shows or _always
+    return gather_contributions(
+        model, contrast.discovery, shows, reading.gathering, chat=reading.chat, progress=progress
+    )
+
+
+def _always(response: str, prompt: str | None) -> bool:
+    return True
+
+
+def _tokens_read(model: LanguageModel, contrast: ContrastSet, reading: Reading) -> dict[str, int]:
+    """Count the tokens at which the prompts were read: a template's last token, unless something is wrong."""
+    prompts = (*contrast.discovery.positive, *contrast.discovery.negative)
+    ids = (encode(model.tokenizer, prompt, reading.chat) for prompt in prompts)
+    return dict(Counter(read_token(model.tokenizer, row).text for row in ids))

@@ -1,0 +1,5 @@
+"""What would happen to a model, said before anything heavy runs."""
+
+from neuroswitch.doctor.diagnosis import Diagnosis as Diagnosis
+from neuroswitch.doctor.diagnosis import lines as lines
+from neuroswitch.doctor.examination import diagnose as diagnose

@@ -1,1 +1,0 @@
-"""What changed, and what it cost: verdicts on completions, rates, damage, intervals."""

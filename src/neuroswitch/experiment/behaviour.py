@@ -1,0 +1,60 @@
+"""A behaviour by name or file: the prompts that show it and the detector that sees it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from neuroswitch.detectors import Detector, get_detector
+from neuroswitch.errors import BadPrompts
+from neuroswitch.prompts import ContrastSet, builtin_names
+
+FALLBACK = "refusal"
+"""The detector of a behaviour that comes from a file, unless another is named."""
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What is looked for.
+
+    Attributes:
+        name: Name of the built-in set, or stem of the file.
+        contrast: The prompts.
+        detector: Says whether an answer shows the behaviour.
+        sensitive: Whether answers may be harmful text, to be hidden in what is shared.
+    """
+
+    name: str
+    contrast: ContrastSet
+    detector: Detector
+    sensitive: bool
+
+
+def find_behaviour(name_or_file: str, detector: str | None = None) -> Behaviour:
+    """Find a behaviour.
+
+    Args:
+        name_or_file: A built-in set, or a JSONL or CSV file as `ContrastSet.read` takes it.
+        detector: Name of the detector. Default: the built-in set's own; `refusal` for a file.
+
+    Raises:
+        BadPrompts: There is neither such a set nor such a file, or the file is no contrast set.
+        Prerequisite: There is no such detector.
+    """
+    if name_or_file in builtin_names():
+        contrast = ContrastSet.builtin(name_or_file)
+        found = get_detector(detector_name(name_or_file, detector))
+        return Behaviour(name_or_file, contrast, found, sensitive=name_or_file == "refusal")
+    if not Path(name_or_file).is_file():
+        raise BadPrompts(
+            f"there is no behaviour {name_or_file!r}",
+            found="neither a built-in contrast set nor a file of this name",
+            expected="one of " + ", ".join(builtin_names()) + ", or a .jsonl or .csv file",
+        )
+    contrast = ContrastSet.read(name_or_file)
+    return Behaviour(
+        contrast.name, contrast, get_detector(detector_name(name_or_file, detector)), sensitive=True
+    )
+
+
+def detector_name(name_or_file: str, detector: str | None) -> str:
+    """Return the name of a behaviour's detector, given the one that was asked for."""
+    return detector or (name_or_file if name_or_file in builtin_names() else FALLBACK)

@@ -1,0 +1,91 @@
+"""MMLU from local files, as tasks for lm-eval that ask exactly as its stock tasks do.
+
+Knows the fields of a question and the stock wording. Does not know how tasks are run: see `capability`.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from neuroswitch.errors import BadPrompts
+from neuroswitch.prompts import Row, read_rows
+
+LETTERS = ("A", "B", "C", "D")
+
+STOCK = {
+    "output_type": "multiple_choice",
+    "test_split": "test",
+    "doc_to_text": "{{question.strip()}}\nA. {{choices[0]}}\nB. {{choices[1]}}\n"
+    "C. {{choices[2]}}\nD. {{choices[3]}}\nAnswer:",
+    "doc_to_choice": list(LETTERS),
+    "doc_to_target": "answer",
+    "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
+}
+"""lm-eval's own configuration of MMLU."""
+
+STOCK_FEWSHOT = {"fewshot_split": "dev", "fewshot_config": {"sampler": "first_n"}}
+
+Question = dict[str, Any]
+
+
+def read_mmlu(test: str | Path, dev: str | Path | None = None) -> tuple[dict[str, Any], ...]:
+    """Read questions from JSONL files and make one task of each subject.
+
+    Args:
+        test: The questions, one a line: `subject`, `question`, four `choices` and `answer`, the
+            position of the right one from 0.
+        dev: Solved examples in the same form, for few-shot prompts, in the order they shall be shown.
+
+    Returns:
+        Task configurations for `examine`, named as lm-eval names its own: `mmlu_anatomy`.
+
+    Raises:
+        Prerequisite: A file cannot be read.
+        BadPrompts: A question is malformed.
+    """
+    questions = _by_subject(test)
+    examples = _by_subject(dev) if dev is not None else {}
+    return tuple(_task(name, asked, examples.get(name, ())) for name, asked in questions.items())
+
+
+def _task(subject: str, questions: Sequence[Question], examples: Sequence[Question]) -> dict[str, Any]:
+    def dataset(**_: Any) -> Mapping[str, Any]:
+        from datasets import Dataset
+
+        parts = {"test": questions, "dev": examples}
+        return {name: Dataset.from_list(list(part)) for name, part in parts.items() if part}
+
+    topic = subject.replace("_", " ")
+    return {
+        **STOCK,
+        **(STOCK_FEWSHOT if examples else {}),
+        "task": f"mmlu_{subject}",
+        "description": f"The following are multiple choice questions (with answers) about {topic}.\n\n",
+        "custom_dataset": dataset,
+    }
+
+
+def _by_subject(path: str | Path) -> dict[str, list[Question]]:
+    found: dict[str, list[Question]] = {}
+    for row in read_rows(path):
+        found.setdefault(str(row.fields.get("subject")), []).append(_question(row))
+    return found
+
+
+def _question(row: Row) -> Question:
+    wanted = {name: row.fields.get(name) for name in ("subject", "question", "choices", "answer")}
+    subject, question, choices, answer = wanted.values()
+    if not (
+        isinstance(subject, str)
+        and isinstance(question, str)
+        and isinstance(choices, list)
+        and len(choices) == len(LETTERS)
+        and type(answer) is int
+        and 0 <= answer < len(LETTERS)
+    ):
+        raise BadPrompts(
+            f"{row.source}: not a multiple-choice question",
+            found=", ".join(f"{name}={value!r:.40}" for name, value in wanted.items()),
+            expected="texts subject and question, four choices, and answer from 0 to 3",
+        )
+    return {"question": question, "choices": [str(choice) for choice in choices], "answer": answer}
