@@ -24,7 +24,7 @@ from neuroswitch.experiment.engines import (
     steering_of,
 )
 from neuroswitch.experiment.run import evaluate
-from neuroswitch.experiment.settings import RunSettings
+from neuroswitch.experiment.old_settings import RunSettings
 from neuroswitch.integrations.serve import ServeOptions, named_steerings
 from neuroswitch.methods.base import get_method
 from neuroswitch.methods.cna import Scaling

@@ -16,7 +16,7 @@ from neuroswitch.errors import BadRun, Prerequisite, WeakBehaviour, WrongModel
 from neuroswitch.experiment.checkpoints import study
 from neuroswitch.experiment.checkpoints.settings import StudySettings
 from neuroswitch.experiment.checkpoints.study import compare_models
-from neuroswitch.experiment.settings import RunSettings
+from neuroswitch.experiment.old_settings import RunSettings
 from neuroswitch.report import rebuild
 from neuroswitch.storage import read_jsonl
 from planted import INDICES, LAYER, Planted, planted_dense

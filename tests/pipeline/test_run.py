@@ -14,7 +14,7 @@ from neuroswitch.circuits.files import load
 from neuroswitch.errors import BadPrompts, BadRun, Prerequisite, UnsupportedModel, WeakBehaviour, WrongModel
 from neuroswitch.experiment.counts import recount
 from neuroswitch.experiment.run import evaluate, run
-from neuroswitch.experiment.settings import RunSettings
+from neuroswitch.experiment.old_settings import RunSettings
 from neuroswitch.methods.cna import Scaling
 from neuroswitch.models.options import LoadOptions
 from neuroswitch.storage import read_jsonl

@@ -57,7 +57,7 @@ def compare_models(  # noqa: PLR0913  one parameter per option of the command li
     from neuroswitch.answering import Decoding
     from neuroswitch.chat import ChatFormat
     from neuroswitch.experiment.checkpoints.settings import StudySettings
-    from neuroswitch.experiment.settings import RunSettings
+    from neuroswitch.experiment.old_settings import RunSettings
     from neuroswitch.models import LoadOptions
 
     loading = LoadOptions(dtype=dtype, device=device, sites=sites, trust_remote_code=trust_remote_code)

@@ -31,7 +31,7 @@ def discover(  # noqa: PLR0913  one parameter per option of the command line
     from neuroswitch.chat import ChatFormat
     from neuroswitch.experiment.behaviour import find_behaviour
     from neuroswitch.experiment.run import find_circuit
-    from neuroswitch.experiment.settings import RunSettings, claim_folder
+    from neuroswitch.experiment.old_settings import RunSettings, claim_folder
     from neuroswitch.experiment.streamed import find_circuit_streamed
     from neuroswitch.models import LoadOptions
     from neuroswitch.models import load as load_model

@@ -11,7 +11,7 @@ from neuroswitch.cli.console import bars, console, rates_table
 from neuroswitch.progress import Progress
 
 if TYPE_CHECKING:
-    from neuroswitch.experiment.settings import RunSettings
+    from neuroswitch.experiment.old_settings import RunSettings
 
 
 def run(  # noqa: PLR0913  one parameter per option of the command line
@@ -41,7 +41,7 @@ def run(  # noqa: PLR0913  one parameter per option of the command line
     """Find the circuit of a behaviour, scale it, and measure what changes on held-out prompts."""
     from neuroswitch.answering import Decoding
     from neuroswitch.chat import ChatFormat
-    from neuroswitch.experiment.settings import RunSettings
+    from neuroswitch.experiment.old_settings import RunSettings
     from neuroswitch.models import LoadOptions
 
     loading = LoadOptions(
@@ -77,7 +77,7 @@ def demo(
 ) -> None:
     """Do the main job on a small model that is fetched on first use."""
     from neuroswitch.answering import Decoding
-    from neuroswitch.experiment.settings import RunSettings
+    from neuroswitch.experiment.old_settings import RunSettings
 
     _run(RunSettings(behaviour=behaviour, decoding=Decoding(max_new_tokens=max_new_tokens)), output)
 

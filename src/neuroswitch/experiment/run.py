@@ -15,7 +15,7 @@ from neuroswitch.experiment.behaviour import Behaviour, find_behaviour
 from neuroswitch.experiment.conditions import Bench
 from neuroswitch.experiment.counts import Conditions, Row
 from neuroswitch.experiment.engines import LOCALLY, EngineChoice, names_of, open_engine
-from neuroswitch.experiment.settings import RunSettings, claim_folder
+from neuroswitch.experiment.old_settings import RunSettings, claim_folder
 from neuroswitch.experiment.summary import summarise
 from neuroswitch.measures import check_baseline, rate, routing_change
 from neuroswitch.methods import RandomControl, Scaling

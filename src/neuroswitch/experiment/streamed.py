@@ -18,7 +18,7 @@ from neuroswitch.discovery import (
     select,
 )
 from neuroswitch.experiment.behaviour import Behaviour
-from neuroswitch.experiment.settings import RunSettings
+from neuroswitch.experiment.old_settings import RunSettings
 from neuroswitch.progress import Progress, silent
 
 STREAM = "stream"

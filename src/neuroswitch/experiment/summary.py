@@ -8,7 +8,7 @@ from neuroswitch.chat import encode, read_token
 from neuroswitch.circuits import Circuit, promoted_tokens
 from neuroswitch.experiment.behaviour import Behaviour
 from neuroswitch.experiment.counts import Conditions, count
-from neuroswitch.experiment.settings import RunSettings
+from neuroswitch.experiment.old_settings import RunSettings
 from neuroswitch.models import LanguageModel
 from neuroswitch.provenance import command_line, now, versions
 from neuroswitch.report import SCHEMA

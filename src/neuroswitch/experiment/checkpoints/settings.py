@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from neuroswitch.chat import encode, read_token
 from neuroswitch.errors import Prerequisite, WrongModel
-from neuroswitch.experiment.settings import RunSettings
+from neuroswitch.experiment.old_settings import RunSettings
 from neuroswitch.models import LanguageModel, LoadOptions, outline
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt

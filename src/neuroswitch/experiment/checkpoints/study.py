@@ -27,7 +27,7 @@ from neuroswitch.experiment.checkpoints.summary import Circuits, Found, Rows, su
 from neuroswitch.experiment.conditions import Bench
 from neuroswitch.experiment.counts import Row
 from neuroswitch.experiment.run import CIRCUIT, RESULTS, SUMMARY, held_out
-from neuroswitch.experiment.settings import claim_folder
+from neuroswitch.experiment.old_settings import claim_folder
 from neuroswitch.measures import check_baseline, rate
 from neuroswitch.methods import RandomControl, Scaling
 from neuroswitch.models import LanguageModel

@@ -14,7 +14,7 @@ from neuroswitch.chat import ChatFormat
 from neuroswitch.discovery import DEFAULT
 from neuroswitch.errors import BadPrompts, BadRun
 from neuroswitch.experiment.comparison.files import POOLED, PROVENANCE
-from neuroswitch.experiment.settings import SETTINGS
+from neuroswitch.experiment.old_settings import SETTINGS
 from neuroswitch.models import LoadOptions
 from neuroswitch.provenance import command_line, now, versions
 from neuroswitch.storage import write_json
