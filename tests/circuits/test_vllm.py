@@ -16,8 +16,8 @@ from neuroswitch.circuits.export import export
 from neuroswitch.circuits.files import save
 from neuroswitch.errors import Prerequisite
 from neuroswitch.experiment.engines import EngineChoice
-from neuroswitch.experiment.run import evaluate
 from neuroswitch.experiment.old_settings import RunSettings
+from neuroswitch.experiment.run import evaluate
 from neuroswitch.integrations.serve import ServeOptions, client_code, serving
 from neuroswitch.storage import read_jsonl
 from sets import write_contrast

@@ -13,8 +13,8 @@ from neuroswitch.circuits.files import load
 from neuroswitch.cli.discover import discover
 from neuroswitch.discovery.shared import every_answer, own_batches
 from neuroswitch.errors import Prerequisite
-from neuroswitch.experiment.run import run
 from neuroswitch.experiment.old_settings import RunSettings
+from neuroswitch.experiment.run import run
 from neuroswitch.models.processes import ALONE, Team
 from sets import write_contrast
 from tiny import tiny_module, tiny_tokenizer

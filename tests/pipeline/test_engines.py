@@ -23,8 +23,8 @@ from neuroswitch.experiment.engines import (
     open_engine,
     steering_of,
 )
-from neuroswitch.experiment.run import evaluate
 from neuroswitch.experiment.old_settings import RunSettings
+from neuroswitch.experiment.run import evaluate
 from neuroswitch.integrations.serve import ServeOptions, named_steerings
 from neuroswitch.methods.base import get_method
 from neuroswitch.methods.cna import Scaling

@@ -12,8 +12,8 @@ from neuroswitch.circuits.files import load, save
 from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
 from neuroswitch.discovery.selection import select
-from neuroswitch.experiment.run import run
 from neuroswitch.experiment.old_settings import RunSettings
+from neuroswitch.experiment.run import run
 from neuroswitch.measures.routing import routing_change
 from neuroswitch.methods.cna import Scaling, scaled
 from neuroswitch.models.handle import LanguageModel

@@ -13,8 +13,8 @@ from neuroswitch.answering.generation import Decoding
 from neuroswitch.circuits.files import load
 from neuroswitch.errors import BadPrompts, BadRun, Prerequisite, UnsupportedModel, WeakBehaviour, WrongModel
 from neuroswitch.experiment.counts import recount
-from neuroswitch.experiment.run import evaluate, run
 from neuroswitch.experiment.old_settings import RunSettings
+from neuroswitch.experiment.run import evaluate, run
 from neuroswitch.methods.cna import Scaling
 from neuroswitch.models.options import LoadOptions
 from neuroswitch.storage import read_jsonl

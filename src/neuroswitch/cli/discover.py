@@ -30,8 +30,8 @@ def discover(  # noqa: PLR0913  one parameter per option of the command line
     """Find the neurons behind a behaviour and save them as a circuit folder."""
     from neuroswitch.chat import ChatFormat
     from neuroswitch.experiment.behaviour import find_behaviour
-    from neuroswitch.experiment.run import find_circuit
     from neuroswitch.experiment.old_settings import RunSettings, claim_folder
+    from neuroswitch.experiment.run import find_circuit
     from neuroswitch.experiment.streamed import find_circuit_streamed
     from neuroswitch.models import LoadOptions
     from neuroswitch.models import load as load_model

@@ -38,8 +38,8 @@ def evaluate(  # noqa: PLR0913  one parameter per option of the command line
     from neuroswitch.answering import Decoding
     from neuroswitch.chat import ChatFormat
     from neuroswitch.experiment.engines import EngineChoice
-    from neuroswitch.experiment.run import evaluate as evaluate_pipeline
     from neuroswitch.experiment.old_settings import RunSettings
+    from neuroswitch.experiment.run import evaluate as evaluate_pipeline
     from neuroswitch.integrations.serve import ServeOptions
     from neuroswitch.models import LoadOptions
 

@@ -214,9 +214,7 @@ def compare_settings(
     base: ExperimentSettings = ExperimentSettings(),
 ) -> ExperimentSettings:
     """Return the settings of `neuroswitch compare`: many methods at many strengths, with their damage."""
-    return replace(
-        base, models=(model,), methods=methods, strengths=strengths, measures=("kl", "perplexity")
-    )
+    return replace(base, models=(model,), methods=methods, strengths=strengths, measures=("kl", "perplexity"))
 
 
 def models_settings(

@@ -26,8 +26,8 @@ from neuroswitch.experiment.checkpoints.settings import ROLES, Outlines, Role, S
 from neuroswitch.experiment.checkpoints.summary import Circuits, Found, Rows, summarise
 from neuroswitch.experiment.conditions import Bench
 from neuroswitch.experiment.counts import Row
-from neuroswitch.experiment.run import CIRCUIT, RESULTS, SUMMARY, held_out
 from neuroswitch.experiment.old_settings import claim_folder
+from neuroswitch.experiment.run import CIRCUIT, RESULTS, SUMMARY, held_out
 from neuroswitch.measures import check_baseline, rate
 from neuroswitch.methods import RandomControl, Scaling
 from neuroswitch.models import LanguageModel
