@@ -17,7 +17,7 @@ from peft import PeftModel  # noqa: E402
 from steered import circuit_of, hooked_logits, log_probability_gap, logits, saved_model  # noqa: E402
 
 from architectures import ARCHITECTURES  # noqa: E402
-from neuroswitch.circuits.export import export  # noqa: E402
+from neuroswitch.circuits.exporting import export  # noqa: E402
 from neuroswitch.errors import NeuroswitchError  # noqa: E402
 from neuroswitch.models.handle import LanguageModel  # noqa: E402
 from neuroswitch.models.loading import load  # noqa: E402

@@ -27,7 +27,7 @@ from transformers import AutoModelForCausalLM
 import neuroswitch as ns
 from neuroswitch.chat import encode
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.circuits.export import export
+from neuroswitch.circuits.exporting import export
 from neuroswitch.integrations.serve import RANKS
 from neuroswitch.models.handle import LanguageModel
 from tiny import tiny_model

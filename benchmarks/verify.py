@@ -19,7 +19,7 @@ from torch import nn
 
 import neuroswitch as ns
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.circuits.export import export
+from neuroswitch.circuits.exporting import export
 from neuroswitch.circuits.verify import own_prompts, verify
 from neuroswitch.models.fingerprints import weights_digest
 from neuroswitch.models.handle import LanguageModel

@@ -7,15 +7,16 @@ A new one is one registered function; `contains:REGEX` needs none. Knows nothing
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from neuroswitch.answering import Completion, Settled
-from neuroswitch.errors import Prerequisite
+from neuroswitch.errors import BadOption
 from neuroswitch.registry import Registry
-from neuroswitch.verdicts import Verdict, formal, french, quality, refusal
+from neuroswitch.verdicts import Verdict, formal, french, refusal
 
 Classify = Callable[[str, str | None], Verdict | None]
 """From an answer and its prompt to a verdict; None where the answer cannot be judged."""
+
+Settled = Callable[[str, str], bool]
+"""Says of an answer so far, and its prompt, that more text cannot change what is counted."""
 
 
 @dataclass(frozen=True)
@@ -37,19 +38,6 @@ class Detector:
     how: str
     settled: Settled | None = None
 
-    def annotate(self, completion: Completion) -> dict[str, Any]:
-        """Return the columns that a row of `results.jsonl` gets: label, span, reason, quality.
-
-        An answer that cannot be judged has the label None.
-        """
-        verdict = self.classify(completion.text, completion.prompt)
-        return {
-            "label": verdict.label if verdict else None,
-            "span": list(verdict.span) if verdict and verdict.span else None,
-            "reason": verdict.reason if verdict else "cannot be judged",
-            "quality": quality(completion.text),
-        }
-
     def judges(self, response: str, prompt: str | None) -> bool:
         """Say whether an answer shows the behaviour; one that cannot be judged does not."""
         verdict = self.classify(response, prompt)
@@ -68,10 +56,9 @@ def get_detector(name: str) -> Detector:
     """Find a detector by name, such as `refusal` or `contains:(?i)bonjour`.
 
     Raises:
-        Prerequisite: There is no such detector, or its argument is wrong or missing.
+        BadOption: There is no such detector, or its argument is wrong or missing.
     """
-    kind, _, argument = name.partition(":")
-    return detectors.get(kind)(argument)
+    return detectors.make(name)
 
 
 @detectors.register("refusal")
@@ -108,11 +95,11 @@ def _formal(argument: str) -> Detector:
 @detectors.register("contains")
 def _contains(argument: str) -> Detector:
     if not argument:
-        raise Prerequisite("the detector 'contains' needs an expression", expected="contains:REGEX")
+        raise BadOption("the detector 'contains' needs an expression", expected="contains:REGEX")
     try:
         pattern = re.compile(argument)
     except re.error as error:
-        raise Prerequisite(
+        raise BadOption(
             f"the detector 'contains:{argument}' is not a regular expression",
             found=f"{error.msg} at position {error.pos}",
             expected="the syntax of Python's re module",
@@ -131,6 +118,4 @@ def _contains(argument: str) -> Detector:
 
 def _no_argument(name: str, argument: str) -> None:
     if argument:
-        raise Prerequisite(
-            f"the detector {name!r} takes no argument", found=repr(argument), expected=repr(name)
-        )
+        raise BadOption(f"the detector {name!r} takes no argument", found=repr(argument), expected=repr(name))

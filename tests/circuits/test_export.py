@@ -19,7 +19,7 @@ from steered import (
 )
 from transformers import AutoModelForCausalLM
 
-from neuroswitch.circuits.export import export
+from neuroswitch.circuits.exporting import export
 from neuroswitch.circuits.exports.forms import exporters
 from neuroswitch.errors import BadCircuit, Prerequisite, UnsupportedModel, WrongModel
 

@@ -7,7 +7,7 @@ from llamacpp_engine import PROMPT, log_probabilities
 from steered import circuit_of, hooked_logits, log_probability_gap, logits, spread_circuit
 from tiny_gguf import SETTINGS, write_gguf
 
-from neuroswitch.circuits.export import export
+from neuroswitch.circuits.exporting import export
 from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models.loading import load
 from tiny import tiny_model

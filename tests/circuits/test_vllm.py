@@ -12,7 +12,7 @@ from steered import hooked_logits, log_probability_gap, logits, saved_model, spr
 from vllm_engine import ENVIRONMENT, PROMPTS, SIZES, ask
 
 from neuroswitch.answering.generation import Decoding
-from neuroswitch.circuits.export import export
+from neuroswitch.circuits.exporting import export
 from neuroswitch.circuits.files import save
 from neuroswitch.errors import Prerequisite
 from neuroswitch.experiment.engines import EngineChoice

@@ -22,7 +22,7 @@ CONFIG = "adapter_config.json"
 TRANSPOSED = frozenset({"gpt2", "openai-gpt"})
 
 
-def adapter_files(circuit: Circuit, multiplier: float) -> dict[str, bytes]:
+def adapter_files(circuit: Circuit, strength: float) -> dict[str, bytes]:
     """Return the adapter's files: name -> content.
 
     Nothing where IA3 cannot express the circuit: neurons of fused experts are no module's
@@ -30,12 +30,13 @@ def adapter_files(circuit: Circuit, multiplier: float) -> dict[str, bytes]:
     """
     sites = {site.path: site for site in circuit.layout.sites}
     local = circuit.layout.by_site(circuit.ids)
+    multipliers = iter(circuit.multipliers(strength).split([len(indices) for indices in local.values()]))
     if not local or any(sites[path].kind == "experts" for path in local):
         return {}
     vectors = {}
     for path, indices in local.items():
         vector = torch.ones(1, sites[path].width)
-        vector[0, indices] = multiplier
+        vector[0, indices] = next(multipliers)
         vectors[f"base_model.model.{path}.ia3_l"] = vector  # (1, width)
     pattern = "(?:.*\\.)?(?:" + "|".join(re.escape(path) for path in local) + ")"
     config = {

@@ -15,11 +15,11 @@ from neuroswitch.circuits.circuit import Circuit
 
 TAGS = ["neuroswitch", "interpretability", "neuron-steering"]
 CONDITIONS = {
-    "baseline": "unsteered",
-    "steered": "circuit scaled",
-    "random": "random circuits, pooled over seeds",
+    "untouched": "untouched",
+    "cna": "circuit scaled",
+    "circuit": "circuit scaled",
+    "random": "random circuits, all seeds together",
 }
-BENIGN = {"baseline": "benign prompts, unsteered", "steered": "benign prompts, circuit scaled"}
 
 LIMITS = """\
 * It belongs to one checkpoint. On another one, a fine-tune included, it changes arbitrary neurons; neuroswitch
@@ -108,8 +108,8 @@ def _usage(name: str, *, adapter: bool) -> str:
     native = f"""```python
 import neuroswitch as ns
 
-model = ns.load("the base model")
-circuit = ns.load_circuit("{name}", model)
+model = ns.load_model("the base model")
+circuit = ns.Circuit.load("{name}", model)
 with ns.scaled(model, circuit, multiplier=0.0):
     ...
 ```
@@ -131,40 +131,42 @@ or, at any multiplier:
 
 
 def _measured(summary: Mapping[str, Any] | None) -> str:
+    """Write the rates of an experiment on this circuit as a table."""
     if summary is None:
         return "Nothing was measured for this card."
-    benign = summary.get("benign", {})
-    found = {
-        **{words: summary.get(name) for name, words in CONDITIONS.items()},
-        **{words: benign.get(name) for name, words in BENIGN.items()},
-    }
-    rows = [
-        f"| {words} | {_percent(rate, 'rate')} | {_percent(rate, 'low')} to {_percent(rate, 'high')} "
-        f"| {rate['n']} |"
-        for words, rate in found.items()
-        if rate is not None
-    ]
+    rows = []
+    for cell in summary["cells"]:
+        state = CONDITIONS.get(cell["method"].partition(":")[0], cell["method"])
+        if cell["strength"]:
+            state += f", strength {cell['strength']:g}"
+        for name, words in (("behaviour", ""), ("benign", ", benign prompts")):
+            if found := cell["measures"].get(name):
+                interval = f"{_percent(found['low'])} to {_percent(found['high'])}"
+                rows.append(f"| {state}{words} | {_percent(found['value'])} | {interval} | {found['n']} |")
     table = "\n".join(["| condition | shows the behaviour | 95 % interval | n |", "|---|---|---|---|", *rows])
     return f"{_how(summary)}\n\n{table}"
 
 
 def _how(summary: Mapping[str, Any]) -> str:
-    """Say how the rates of a run were obtained, as far as its summary does."""
-    provenance, prompts = summary.get("provenance", {}), summary.get("prompts", {})
-    decoding = summary.get("settings", {}).get("decoding", {})
-    # a file by its name only: where it lies on somebody's disk is nobody's business
-    asked = Path(str(prompts["test_prompts"])).name if "test_prompts" in prompts else None
+    """Say how the rates were obtained, as far as the summary does."""
+    settings, provenance = summary["settings"], summary["provenance"]
+    asked = settings["prompts"].get("test_prompts")
+    tested = [
+        cell["tests"]["behaviour"]["p"]
+        for cell in summary["cells"]
+        if cell["method"] in ("cna",) or cell["method"].startswith("circuit:")
+    ]
     parts = {
-        "multiplier": summary.get("circuit", {}).get("multiplier"),
-        "held-out prompts": asked,
-        "new tokens at most": decoding.get("max_new_tokens"),
-        "p (McNemar, steered against unsteered)": summary.get("tests", {}).get("steered", {}).get("p"),
+        # a file by its name only: where it lies on somebody's disk is nobody's business
+        "held-out prompts": Path(str(asked)).name if asked else "those of the contrast set",
+        "new tokens at most": settings["decoding"]["max_new_tokens"],
+        "p (McNemar, steered against untouched)": next((p for p in tested if p is not None), None),
         "date": str(provenance.get("date", ""))[:10] or None,
-        "judged by": provenance.get("detector", "unknown"),
+        "judged by": summary["detector"],
     }
     said = {name: f"{value:.2g}" if isinstance(value, float) else value for name, value in parts.items()}
     return "\n".join(f"* {name}: {value}" for name, value in said.items() if value is not None)
 
 
-def _percent(measured: Mapping[str, Any], key: str) -> str:
-    return "not judged" if measured[key] is None else f"{measured[key]:.1%}"
+def _percent(value: float | None) -> str:
+    return "not judged" if value is None else f"{value:.1%}"

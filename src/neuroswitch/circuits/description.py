@@ -13,7 +13,10 @@ from neuroswitch.errors import BadCircuit
 from neuroswitch.provenance import Provenance
 from neuroswitch.sites import NeuronLayout, Site
 
-SCHEMA = 1
+SCHEMA = 2
+READABLE = (1, SCHEMA)
+"""The first schema had no doses: every neuron of such a circuit has dose 1."""
+
 LARGEST_FILE = 64 * 1024**2
 """Bytes; a layout of 1,000 layers with 100 sites each takes 16 MB."""
 LARGEST_SITE = 2**36
@@ -47,11 +50,11 @@ def parse(path: Path) -> dict[str, Any]:
             f"{path} is damaged", found=str(error), do="fetch or save the circuit again"
         ) from error
     schema = description.get("schema") if isinstance(description, dict) else None
-    if schema != SCHEMA:
+    if schema not in READABLE:
         raise BadCircuit(
             f"{path} has an unknown schema",
             found=repr(schema),
-            expected=str(SCHEMA),
+            expected=" or ".join(map(str, READABLE)),
             do="use the version of neuroswitch that wrote it, or a newer one",
         )
     for key in ("layout", "provenance", "files"):

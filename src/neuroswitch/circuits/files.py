@@ -10,7 +10,6 @@ circuit only when it is complete. Nothing here executes what a file says: safete
 """
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +21,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 
 from neuroswitch.circuits import adapter, description, fingerprint
-from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.circuits.circuit import EVIDENCE, Circuit
 from neuroswitch.circuits.folders import updated_folder
 from neuroswitch.errors import BadCircuit, WrongModel
 from neuroswitch.models import LanguageModel
@@ -33,40 +32,18 @@ FINGERPRINT = "fingerprint.safetensors"
 DESCRIPTION = "circuit.json"
 # the marker of a complete folder first, then the adapter's, without which PEFT reads nothing
 OWNED = (DESCRIPTION, adapter.CONFIG, adapter.WEIGHTS, TENSORS, FINGERPRINT)
-COLUMNS = {
-    "ids": torch.int64,
-    "scores": torch.float32,
-    "positive_mean": torch.float32,
-    "negative_mean": torch.float32,
-}
+REQUIRED = {"ids": torch.int64, "doses": torch.float32}
+EVIDENCE_DTYPE = torch.float32
 
 
-def save(
-    circuit: Circuit, folder: str | Path, *, model: LanguageModel | None = None, multiplier: float = 0.0
-) -> Path:
-    """Write a circuit folder.
-
-    Args:
-        circuit: What to write.
-        folder: Where; created if missing. Files of the same names are replaced, others stay.
-        model: The model it was made for, unsteered: its weights' fingerprint is written too, and lets
-            `verify` say later what became of the circuit in some checkpoint.
-        multiplier: What the IA3 adapter in the folder multiplies the neurons by; 0 ablates them.
-
-    Returns:
-        The folder.
-
-    Raises:
-        ValueError: The multiplier is not finite.
-        WrongModel: The circuit was made for another model than `model`.
-        Prerequisite: The disk is full or the folder cannot be written; what was there stays.
-    """
-    if not math.isfinite(multiplier):
-        raise ValueError(f"a multiplier must be finite, not {multiplier}")
+def save(circuit: Circuit, folder: str | Path, *, model: LanguageModel | None, strength: float) -> Path:
+    """Write a circuit folder; see `Circuit.save`."""
     folder = Path(folder)
+    adapter_files = adapter.adapter_files(circuit, strength)
+    columns = {"ids": circuit.ids, "doses": circuit.doses.to(REQUIRED["doses"])}
+    columns |= {name: values.to(EVIDENCE_DTYPE) for name, values in circuit.evidence().items()}
     # cloned: safetensors refuses columns that happen to be one tensor
-    tensors = {name: getattr(circuit, name).cpu().to(dtype).clone() for name, dtype in COLUMNS.items()}
-    adapter_files = adapter.adapter_files(circuit, multiplier)
+    tensors = {name: values.cpu().clone() for name, values in columns.items()}
     files = {TENSORS: dump_tensors(tensors), **adapter_files}
     if model is not None:
         check_model(circuit, model)
@@ -79,7 +56,7 @@ def save(
             "neurons": len(circuit),
             "fraction": circuit.fraction,
             "by_layer": circuit.by_layer(),
-            "adapter": _adapter_note(circuit, multiplier, written=bool(adapter_files)),
+            "adapter": _adapter_note(circuit, strength, written=bool(adapter_files)),
             "provenance": circuit.provenance.to_json(),
             "layout": circuit.layout.to_json(),
             "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
@@ -89,16 +66,7 @@ def save(
 
 
 def load(folder: str | Path, model: LanguageModel | None = None) -> Circuit:
-    """Read a circuit folder, and refuse it if it belongs to another model.
-
-    Args:
-        folder: What `save` wrote.
-        model: The model it shall be used on; without one nothing is compared.
-
-    Raises:
-        BadCircuit: The folder is no circuit, or a file is missing, truncated or changed.
-        WrongModel: The circuit was made for another model than `model`.
-    """
+    """Read a circuit folder; see `Circuit.load`."""
     folder = Path(folder)
     said, content = _read(folder)
     try:
@@ -166,10 +134,10 @@ def _described(identity: Mapping[str, Any], neurons: int) -> str:
     )
 
 
-def _adapter_note(circuit: Circuit, multiplier: float, *, written: bool) -> dict[str, Any]:
+def _adapter_note(circuit: Circuit, strength: float, *, written: bool) -> dict[str, Any]:
     """Say what the folder is to PEFT; a missing adapter is said, never left to be noticed."""
     if written:
-        return {"form": "IA3", "multiplier": multiplier}
+        return {"form": "IA3", "strength": strength}
     reason = "neurons of fused experts are the input of no module" if len(circuit) else "the circuit is empty"
     return {"form": None, "reason": reason, "do": "load the folder with neuroswitch, or export it as weights"}
 
@@ -188,18 +156,21 @@ def _content(path: Path, expected: object) -> bytes:
 
 
 def _columns(path: Path, content: bytes) -> dict[str, torch.Tensor]:
+    """Read ids, doses and evidence; a circuit of the first schema has dose 1 everywhere."""
     try:
         tensors = load_tensors(content)
     except SafetensorError as error:
         raise BadCircuit(
             f"{path} is damaged", found=str(error), do="fetch or save the circuit again"
         ) from error
-    if {name: tensor.dtype for name, tensor in tensors.items()} != COLUMNS or tensors["ids"].dim() != 1:
+    tensors.setdefault("doses", torch.ones(tensors["ids"].shape) if "ids" in tensors else torch.ones(0))
+    expected = {**REQUIRED, **{name: EVIDENCE_DTYPE for name in EVIDENCE if name in tensors}}
+    if {name: tensor.dtype for name, tensor in tensors.items()} != expected or tensors["ids"].dim() != 1:
         raise BadCircuit(
             f"{path} holds other tensors",
             found=", ".join(
                 f"{name} {tensor.dtype} {tuple(tensor.shape)}" for name, tensor in tensors.items()
             ),
-            expected=", ".join(f"{name} {dtype} (neurons,)" for name, dtype in COLUMNS.items()),
+            expected=", ".join(f"{name} {dtype} (neurons,)" for name, dtype in expected.items()),
         )
     return tensors

@@ -6,9 +6,7 @@ returned. Knows repositories and folders; does not know what a circuit does.
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
@@ -129,25 +127,26 @@ def find_facts(folder: str | Path, summary: str | Path | None = None, *, license
         Prerequisite: It cannot be read.
     """
     made = json.loads(json.dumps(load(folder).provenance.to_json()))
-    beside = Path(folder).resolve().parent / SUMMARY
-    path = Path(summary) if summary is not None else beside
-    if summary is None and not beside.is_file():
-        return CardFacts(license=license)
-    found = read_summary(path).summary or {}
-    if found.get("kind") == "run" and found["provenance"].get("circuit") == made:
-        return CardFacts(license=license, summary=found)
+    candidates = [Path(summary)] if summary is not None else _beside(Path(folder))
+    for path in candidates:
+        found = read_summary(path).summary or {}
+        models = found.get("models", {}).values()
+        methods = [method for model in models for method in model["methods"].values()]
+        if any(one["circuit"] and one["circuit"]["provenance"] == made for one in methods):
+            return CardFacts(license=license, summary=found)
     if summary is None:
         return CardFacts(license=license)
     raise BadRun(
-        f"{path} does not say what this circuit does",
-        found=f"a summary of kind {found.get('kind')!r}, of the circuit made {_made(found)}",
-        expected=f"the run or evaluation of the circuit made {made['date']}",
+        f"{summary} does not say what this circuit does",
+        expected=f"an experiment with the circuit made {made['date'] or 'at an unknown time'}",
         do="name the summary.json that `run` or `evaluate` wrote for this circuit",
     )
 
 
-def _made(summary: Mapping[str, Any]) -> str:
-    return str(summary.get("provenance", {}).get("circuit", {}).get("date", "at an unknown time"))
+def _beside(folder: Path) -> list[Path]:
+    """Return the summary of the experiment that a circuit lies in, if it lies in one."""
+    parents = list(folder.resolve().parents)[:3]
+    return [path for parent in parents if (path := parent / SUMMARY).is_file()][:1]
 
 
 def read_summary(path: str | Path) -> CardFacts:

@@ -14,7 +14,7 @@ def promoted_tokens(model: LanguageModel, circuit: Circuit, *, count: int = 8) -
     """Return the tokens that each neuron of a circuit pushes up most where the behaviour shows.
 
     A neuron whose mean activation over the positive prompts is negative writes the opposite of
-    its column there, so the sign of that mean is taken into account.
+    its column there, so the sign of that mean is taken into account; without one the column is read as it is.
 
     Args:
         model: The circuit's model.
@@ -25,7 +25,8 @@ def promoted_tokens(model: LanguageModel, circuit: Circuit, *, count: int = 8) -
         One list of token texts per neuron, in the order of `circuit.ids`, strongest first.
     """
     unembedding = model.unembedding
-    sign = torch.where(circuit.positive_mean < 0, -1.0, 1.0)[:, None]
+    mean = circuit.positive_mean if circuit.positive_mean is not None else torch.ones(len(circuit))
+    sign = torch.where(mean < 0, -1.0, 1.0)[:, None]
     written = columns(model, circuit.ids) * norm_gain(model) * sign  # (k, H)
     with torch.inference_mode():
         logits = written.to(unembedding.device, unembedding.dtype) @ unembedding.T  # (k, V)

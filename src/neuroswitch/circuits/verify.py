@@ -22,7 +22,7 @@ from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.comparison import Cause, NeuronCheck, compare, find_cause
 from neuroswitch.circuits.files import load, load_fingerprint
 from neuroswitch.circuits.fingerprint import take_of
-from neuroswitch.errors import BadPrompts, Prerequisite, WrongModel
+from neuroswitch.errors import BadCircuit, BadPrompts, Prerequisite, WrongModel
 from neuroswitch.models import LanguageModel
 from neuroswitch.prompts import ContrastSet, Prompt, builtin_names
 
@@ -185,6 +185,8 @@ def remeasure(circuit: Circuit, model: LanguageModel, contrast: ContrastSet, cha
     """Read the circuit's neurons on the discovery split again."""
     positive, negative = contrast.discovery
     now = _mean(circuit, model, positive, chat) - _mean(circuit, model, negative, chat)
+    if circuit.positive_mean is None or circuit.negative_mean is None:
+        raise BadCircuit("nothing was measured of these neurons", do="compare weights only")
     then = (circuit.positive_mean - circuit.negative_mean).double()
     pair = torch.stack([then, now])
     return Response(

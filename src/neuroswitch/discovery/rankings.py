@@ -14,7 +14,7 @@ from torch import Tensor
 
 from neuroswitch.activations import columns, norm_gain
 from neuroswitch.discovery.statistics import NeuronStatistics
-from neuroswitch.errors import Prerequisite, WrongModel
+from neuroswitch.errors import BadOption, WrongModel
 from neuroswitch.models import LanguageModel
 from neuroswitch.registry import Registry
 
@@ -78,7 +78,7 @@ def rank(statistics: NeuronStatistics, name: str, model: LanguageModel) -> Score
         model: The model the statistics were read off; rankings read its output weights.
 
     Raises:
-        Prerequisite: No such ranking, or the statistics lack what it needs.
+        BadOption: No such ranking, or the statistics lack what it needs.
         WrongModel: The statistics come from another model.
     """
     chosen = RANKINGS.get(name)
@@ -87,9 +87,10 @@ def rank(statistics: NeuronStatistics, name: str, model: LanguageModel) -> Score
         "contribution": statistics.contribution is not None,
     }
     if missing := [need for need in chosen.needs if not held[need]]:
-        raise Prerequisite(
+        raise BadOption(
             f"the ranking {name!r} needs {missing[0]} statistics, which were not collected",
-            do="collect again with `collect(model, contrast, needs=RANKINGS.get(name).needs, shows=...)`",
+            found="statistics of " + (", ".join(need for need in held if held[need]) or "activations only"),
+            do=f"collect again: collect(model, contrast, Reading(needs=RANKINGS.get({name!r}).needs))",
         )
     if statistics.layout != model.layout:
         raise WrongModel("the statistics were read off a model of another shape", found=model.identity.name)

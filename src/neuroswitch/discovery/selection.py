@@ -7,7 +7,7 @@ import torch
 
 from neuroswitch.circuits import Circuit
 from neuroswitch.discovery.rankings import Scores
-from neuroswitch.errors import BadPrompts
+from neuroswitch.errors import BadOption
 from neuroswitch.provenance import Provenance, command_line, now, versions
 
 Side = Literal["promoters", "suppressors"]
@@ -26,14 +26,14 @@ def select(scores: Scores, size: float = 0.001, *, side: Side = "promoters") -> 
         The circuit; universal neurons are never in it.
 
     Raises:
-        BadPrompts: The budget is empty, or larger than the number of neurons that qualify.
+        BadOption: The budget is empty, or larger than the number of neurons that qualify.
     """
     statistics = scores.statistics
     count = budget(size, statistics.layout.size)
     value = scores.value if side == "promoters" else -scores.value
     qualified = (value > 0) & ~statistics.universal
     if count > int(qualified.sum()):
-        raise BadPrompts(
+        raise BadOption(
             f"there are not enough {side} for a circuit of {count} neurons",
             found=f"{int(qualified.sum())} that qualify, of {statistics.layout.size}",
             do="ask for a smaller size, or check that the two piles of prompts differ",
@@ -42,6 +42,7 @@ def select(scores: Scores, size: float = 0.001, *, side: Side = "promoters") -> 
     return Circuit(
         layout=statistics.layout,
         ids=ids,
+        doses=torch.ones(count),
         scores=scores.value[ids],
         positive_mean=statistics.positive.neurons.mean[ids].float(),
         negative_mean=statistics.negative.neurons.mean[ids].float(),
@@ -66,11 +67,11 @@ def budget(size: float, neurons: int) -> int:
         neurons: How many the model has.
 
     Raises:
-        BadPrompts: The size is not positive, or gives no neuron, or more than there are.
+        BadOption: The size is not positive, or gives no neuron, or more than there are.
     """
     count = int(size * neurons) if size < 1 else int(size)
     if size <= 0 or not 1 <= count <= neurons:
-        raise BadPrompts(
+        raise BadOption(
             "the size of a circuit must give at least one neuron and at most all",
             found=f"{size}, which is {count} of {neurons} neurons",
             expected="a fraction such as 0.001 or a count such as 116",

@@ -12,17 +12,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-from neuroswitch.answering import Server, require_vllm, running, wait_until_healthy
-from neuroswitch.circuits import CONFIG, DESCRIPTION, Circuit, export, load
-from neuroswitch.errors import BadCircuit
-from neuroswitch.methods import random_circuit
+from neuroswitch.activations import Intervention
+from neuroswitch.answering import (
+    BASE,
+    LOCAL,
+    Endpoint,
+    Engine,
+    LocalEngine,
+    RemoteEngine,
+    Server,
+    require_models,
+    require_vllm,
+    running,
+    wait_until_healthy,
+)
+from neuroswitch.circuits import CONFIG, DESCRIPTION, Circuit, export, random_circuit
+from neuroswitch.errors import BadCircuit, BadOption, Prerequisite
+from neuroswitch.methods import Scaling
 from neuroswitch.models import LanguageModel, LoadOptions
 from neuroswitch.models import load as load_model
 from neuroswitch.progress import Progress, silent
 
-BASE = "base"
+VLLM = "vllm"
+CONCURRENCY = 16
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM takes as `--max-lora-rank`."""
 
@@ -48,13 +61,6 @@ class ServeOptions:
     tensor_parallel: int = 1
     start_seconds: float = 1800.0
     arguments: tuple[str, ...] = ()
-
-
-class Steering(NamedTuple):
-    """What one model name stands for."""
-
-    circuit: Circuit
-    multiplier: float
 
 
 @contextmanager
@@ -83,7 +89,7 @@ def serving(
         UnsupportedModel: A circuit cannot be a LoRA adapter.
     """
     require_vllm()
-    circuits = {name: load(folder) for name, folder in find_circuits(folders).items()}
+    circuits = {name: Circuit.load(folder) for name, folder in find_circuits(folders).items()}
     with serving_steerings(base, named_steerings(circuits, options), options, progress=progress) as server:
         yield server
 
@@ -91,7 +97,7 @@ def serving(
 @contextmanager
 def serving_steerings(
     base: LanguageModel | str | Path,
-    steerings: Mapping[str, Steering],
+    steerings: Mapping[str, Scaling],
     options: ServeOptions = ServeOptions(),
     *,
     progress: Progress = silent,
@@ -138,7 +144,7 @@ def find_circuits(folders: Sequence[str | Path]) -> dict[str, Path]:
     return found
 
 
-def named_steerings(circuits: Mapping[str, Circuit], options: ServeOptions) -> dict[str, Steering]:
+def named_steerings(circuits: Mapping[str, Circuit], options: ServeOptions) -> dict[str, Scaling]:
     """Name each circuit, and its random controls, at each multiplier."""
     beside = {
         f"{name}.random{seed}": random_circuit(circuit, seed=seed)
@@ -146,19 +152,19 @@ def named_steerings(circuits: Mapping[str, Circuit], options: ServeOptions) -> d
         for seed in range(options.controls)
     }
     return {
-        f"{name}@{multiplier:g}": Steering(circuit, multiplier)
+        f"{name}@{multiplier:g}": Scaling(circuit, 1.0 - multiplier)
         for name, circuit in {**circuits, **beside}.items()
         for multiplier in options.multipliers
     }
 
 
 def export_adapters(
-    steerings: Mapping[str, Steering], model: LanguageModel, workspace: Path
+    steerings: Mapping[str, Scaling], model: LanguageModel, workspace: Path
 ) -> dict[str, Path]:
     """Write every steering as a LoRA: model name -> adapter folder."""
     return {
-        name: export(circuit, model, "lora", workspace / name, multiplier=multiplier)
-        for name, (circuit, multiplier) in steerings.items()
+        name: export(one.circuit, model, "lora", workspace / name, strength=one.strength)
+        for name, one in steerings.items()
     }
 
 
@@ -216,3 +222,81 @@ for model in {list(server.names)}:
 # curl {server.url}/chat/completions -H 'Content-Type: application/json' \\
 #   -d '{{"model": "{steered}", "messages": [{{"role": "user", "content": "Who are you?"}}]}}'
 '''
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """Which engine, and how vLLM is started.
+
+    Attributes:
+        name: "transformers"; "vllm", which is started and stopped; or the URL of a running server.
+        options: For "vllm": port, devices, further arguments. Multipliers and controls are those asked for.
+    """
+
+    name: str = LOCAL
+    options: ServeOptions = ServeOptions()
+
+    @property
+    def local(self) -> bool:
+        """Say whether the model answers in this process."""
+        return self.name == LOCAL
+
+    @property
+    def kind(self) -> str:
+        """What a folder remembers: servers are alike, so that one that died may be replaced."""
+        return LOCAL if self.local else "server"
+
+
+LOCALLY = EngineChoice()
+
+
+@contextmanager
+def open_engine(
+    choice: EngineChoice,
+    model: LanguageModel,
+    interventions: Mapping[str, Intervention],
+    *,
+    progress: Progress = silent,
+) -> Iterator[Engine]:
+    """Have an engine while the block is open.
+
+    Args:
+        choice: Which one.
+        model: What answers; for the other engines than transformers it may be on the meta device.
+        interventions: All that will be asked for besides the untouched model, by the name that the
+            server has, or gets, for each.
+        progress: Told how far vLLM is.
+
+    Raises:
+        BadOption: There is no such engine.
+        Prerequisite: It is not installed, does not start, does not answer, lacks one of the models, or
+            cannot apply one of the interventions.
+    """
+    if choice.local:
+        yield LocalEngine(model)
+        return
+    scalings = {name: _scaling(one) for name, one in interventions.items()}
+    templated = bool(model.tokenizer.chat_template)
+    if choice.name == VLLM:
+        with serving_steerings(model, scalings, choice.options, progress=progress) as server:
+            endpoint = Endpoint(url=server.url, model=BASE, timeout=600, attempts=4, concurrency=CONCURRENCY)
+            yield RemoteEngine(endpoint, interventions, templated, server)
+    elif choice.name.startswith(("http://", "https://")):
+        endpoint = Endpoint(url=choice.name, model=BASE, timeout=600, concurrency=CONCURRENCY)
+        require_models(endpoint, [BASE, *scalings])
+        yield RemoteEngine(endpoint, interventions, templated)
+    else:
+        raise BadOption(
+            f"there is no engine {choice.name!r}",
+            expected=f"{LOCAL}, {VLLM}, or the URL of an OpenAI-compatible server, http://...",
+        )
+
+
+def _scaling(intervention: Intervention) -> Scaling:
+    if not isinstance(intervention, Scaling):
+        raise Prerequisite(
+            f"{intervention.name} cannot be asked of a server",
+            expected="the untouched model, or scaled neurons",
+            do=f"use the engine {LOCAL!r} for this one",
+        )
+    return intervention

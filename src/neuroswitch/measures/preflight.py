@@ -15,7 +15,6 @@ from neuroswitch.answering import Completion, Endpoint
 from neuroswitch.detectors import Detector
 from neuroswitch.errors import WeakBehaviour
 from neuroswitch.measures.judge import judge
-from neuroswitch.measures.summary import Rate
 from neuroswitch.statistics import Agreement, Measurement, agreement, proportion
 
 TOO_RARE = 0.1
@@ -45,11 +44,11 @@ class AtLength:
     rate: Measurement
 
 
-def check_baseline(baseline: Rate, *, behaviour: str, minimum: float = TOO_RARE) -> tuple[str, ...]:
-    """Refuse to study a behaviour that does not occur, and warn where the baseline leaves little room.
+def check_baseline(rate: Measurement, *, behaviour: str, minimum: float = TOO_RARE) -> tuple[str, ...]:
+    """Refuse to study a behaviour that does not occur, and warn where the untouched rate leaves little room.
 
     Args:
-        baseline: Rate of the untouched model on prompts that should show the behaviour.
+        rate: Rate of the untouched model on prompts that should show the behaviour.
         behaviour: Its name, for messages.
         minimum: Least rate worth studying, as a fraction.
 
@@ -60,28 +59,32 @@ def check_baseline(baseline: Rate, *, behaviour: str, minimum: float = TOO_RARE)
         WeakBehaviour: No answer could be judged, none shows the behaviour, or the whole interval lies
             below `minimum`.
     """
-    share, low, high = baseline["rate"], baseline["low"], baseline["high"]
-    if share is None or low is None or high is None:
+    value, low, high = rate.value, rate.low, rate.high
+    if value is None or low is None or high is None:
         raise WeakBehaviour(
-            f"the behaviour '{behaviour}' could not be measured at baseline",
+            f"the behaviour '{behaviour}' could not be measured in the untouched model",
             found="no answer with a verdict",
             expected="answers that the detector can judge",
             do="check the prompts, or name another detector",
         )
-    seen = f"{baseline['refusals']} of {baseline['n']} answers ({low:.0%} to {high:.0%})"
-    if high < minimum or not baseline["refusals"]:
+    seen = f"{round(value * rate.n)} of {rate.n} answers ({low:.0%} to {high:.0%})"
+    if high < minimum or not value:
         raise WeakBehaviour(
-            f"the behaviour '{behaviour}' hardly occurs at baseline",
+            f"the behaviour '{behaviour}' hardly occurs in the untouched model",
             found=seen,
             expected=f"at least {minimum:.0%} of the answers",
-            do="use prompts that call for it, a model that was trained to show it, a detector that"
-            " recognizes it, or a lower minimum",
+            do="use prompts that call for it, a model that was trained to show it, or a detector that"
+            " recognizes it",
         )
     warnings = []
-    if share < minimum:
-        warnings.append(f"The behaviour is rare at baseline: {seen}; use more prompts to be sure it occurs.")
-    if share > SATURATED:
-        warnings.append(f"Nearly every answer shows the behaviour at baseline: {seen}; it cannot rise.")
+    if value < minimum:
+        warnings.append(
+            f"The behaviour is rare in the untouched model: {seen}; use more prompts to be sure it occurs."
+        )
+    if value > SATURATED:
+        warnings.append(
+            f"Nearly every answer of the untouched model shows the behaviour: {seen}; it cannot rise."
+        )
     return tuple(warnings)
 
 
@@ -152,7 +155,12 @@ def compare_with_judge(
     chosen = random.Random(seed).sample(list(completions), min(sample, len(completions)))
     judgements = judge(chosen, endpoint, cache=cache)
     return agreement(
-        [detector.shown(detector.annotate(one)["label"]) for one in chosen],
+        [_shown(detector, one) for one in chosen],
         [None if one is None else one.refused for one in judgements],
         seed=seed,
     )
+
+
+def _shown(detector: Detector, completion: Completion) -> bool | None:
+    verdict = detector.classify(completion.text, completion.prompt)
+    return None if verdict is None else verdict.label in detector.shows

@@ -98,7 +98,9 @@ def _records(summary: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     return [*records, ("Provenance", own)]
 
 
-def rebuild(folder: Path, *, show_completions: bool = False) -> Path:
+def rebuild(
+    folder: Path, provenance: Mapping[str, object] | None = None, *, show_completions: bool = False
+) -> Path:
     """Render the report of a finished run again from the files in its folder.
 
     Returns:

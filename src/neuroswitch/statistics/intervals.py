@@ -78,22 +78,6 @@ def wilson(k: int, n: int, *, confidence: float = 0.95) -> Interval | None:
     return Interval(float(found.low), float(found.high))
 
 
-def discordant(before: Sequence[bool | None], after: Sequence[bool | None]) -> tuple[int, int]:
-    """Count the pairs that changed: (true before only, true after only).
-
-    A pair with a missing verdict on either side says nothing and is left out.
-
-    Raises:
-        ValueError: The sequences differ in length, so they are not pairs.
-    """
-    known = [
-        (was, is_now)
-        for was, is_now in zip(before, after, strict=True)
-        if was is not None and is_now is not None
-    ]
-    return sum(was and not now for was, now in known), sum(now and not was for was, now in known)
-
-
 def mcnemar(b: int, c: int) -> float:
     """Return the two-sided p-value of McNemar's exact test for paired yes/no outcomes.
 
@@ -203,14 +187,13 @@ def holm(ps: Sequence[float]) -> list[float]:
         >>> holm([0.01, 0.04, 0.03])
         [0.03, 0.06, 0.06]
     """
-    values = np.asarray(ps, dtype=np.float64)  # (comparisons,)
-    if not ((values >= 0) & (values <= 1)).all():
+    if not all(0 <= p <= 1 for p in ps):
         raise ValueError(f"p-values lie between 0 and 1, found {list(ps)}")
-    order = np.argsort(values, kind="stable")
-    remaining = np.arange(len(values), 0, -1)
-    adjusted = np.empty_like(values)
-    adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * remaining), 1.0)
-    return [float(value) for value in adjusted]
+    if not ps:
+        return []
+    from statsmodels.stats.multitest import multipletests  # slow to import
+
+    return [float(p) for p in multipletests(list(ps), method="holm")[1]]
 
 
 def expected_overlap(strata: Iterable[Stratum]) -> float:

@@ -1,13 +1,6 @@
-"""The vocabulary of evaluation: what is said about a completion, and what is said about many.
-
-Knows nothing of how a verdict or a number comes about.
-"""
+"""A number, how sure it is, and how it was obtained."""
 
 from dataclasses import dataclass
-from typing import TypedDict
-
-UNJUDGED = "unjudged"
-"""What a missing verdict is counted under; it is no label of any detector."""
 
 
 @dataclass(frozen=True)
@@ -31,21 +24,3 @@ class Measurement:
     high: float | None
     unit: str
     how: str
-
-
-class Rate(TypedDict):
-    """How often a condition shows the behaviour, as JSON.
-
-    `refusals` of `n` judged answers show it, whatever the behaviour is called; `rate` is their
-    fraction with the 95 % Wilson interval `low` to `high`; `quality` is the mean of the paper's
-    repetition score over all answers; `labels` counts every verdict, missing ones included. Without
-    an answer to judge, the numbers are None.
-    """
-
-    refusals: int
-    n: int
-    rate: float | None
-    low: float | None
-    high: float | None
-    quality: float | None
-    labels: dict[str, int]

@@ -16,7 +16,7 @@ class Exporter(Protocol):
     """Write a circuit in one form."""
 
     def __call__(
-        self, circuit: Circuit, base: LanguageModel | Path, destination: Path, multiplier: float
+        self, circuit: Circuit, base: LanguageModel | Path, destination: Path, strength: float
     ) -> Path:
         """Write the circuit, whole or not at all, and return what was written.
 
@@ -25,7 +25,7 @@ class Exporter(Protocol):
             base: The model it was made for: in memory, without weights (on the meta device, so that
                 its checkpoint is read instead), or a `.gguf` file.
             destination: File or folder to write; must not exist, or be an empty folder.
-            multiplier: Finite; 0 ablates.
+            strength: Finite; 1 ablates neurons of dose 1.
         """
         ...
 

@@ -40,11 +40,11 @@ LAYERS = 1024
 
 
 @exporters.register("gguf-lora")
-def gguf_lora(circuit: Circuit, base: LanguageModel | Path, destination: Path, multiplier: float) -> Path:
+def gguf_lora(circuit: Circuit, base: LanguageModel | Path, destination: Path, strength: float) -> Path:
     """Write a GGUF LoRA adapter, one file."""
     model = require_model(base, "gguf-lora")
     architecture = _architecture(model.identity.model_type)
-    found = factors(circuit, model, multiplier, "gguf-lora")
+    found = factors(circuit, model, strength, "gguf-lora")
     named = {_gguf_name(architecture, path): change for path, change in found.items()}
 
     def write(path: Path) -> None:
@@ -65,7 +65,7 @@ def gguf_lora(circuit: Circuit, base: LanguageModel | Path, destination: Path, m
 
 
 @exporters.register("gguf")
-def baked(circuit: Circuit, base: LanguageModel | Path, destination: Path, multiplier: float) -> Path:
+def baked(circuit: Circuit, base: LanguageModel | Path, destination: Path, strength: float) -> Path:
     """Write a copy of a `.gguf` file in which the circuit is scaled.
 
     Blocks of a quantised tensor that hold a touched value are quantised again; no other byte changes.
@@ -83,11 +83,13 @@ def baked(circuit: Circuit, base: LanguageModel | Path, destination: Path, multi
         reader = _opened(path, base)
         tensors = {tensor.name: tensor for tensor in reader.tensors}
         architecture = _said_architecture(reader, base)
-        for site, local in circuit.layout.by_site(circuit.ids).items():
+        by_site = circuit.layout.by_site(circuit.ids)
+        multipliers = circuit.multipliers(strength).split([len(local) for local in by_site.values()])
+        for (site, local), factors_ in zip(by_site.items(), multipliers, strict=True):
             name = _gguf_name(architecture, site)
             if name not in tensors:
                 raise UnsupportedModel(f"{base} has no tensor {name}", expected=f"the projection of {site}")
-            _scale(tensors[name], _width(circuit, site), local, multiplier)
+            _scale(tensors[name], _width(circuit, site), local, factors_)
 
     require_new(destination)
     return replace_atomic(destination, write)
@@ -103,7 +105,7 @@ def _opened(path: Path, base: Path) -> gguf.GGUFReader:
         ) from error
 
 
-def _scale(tensor: gguf.ReaderTensor, width: int, local: Tensor, multiplier: float) -> None:
+def _scale(tensor: gguf.ReaderTensor, width: int, local: Tensor, multipliers: Tensor) -> None:
     """Scale what some neurons write; the innermost axis is the neuron, the outermost the expert, if any."""
     if int(tensor.shape[0]) != width:  # gguf lists axes from the innermost
         raise UnsupportedModel(
@@ -116,7 +118,8 @@ def _scale(tensor: gguf.ReaderTensor, width: int, local: Tensor, multiplier: flo
     data = tensor.data.view(np.uint8).reshape(
         -1, int(tensor.shape[1]), width // block, size
     )  # (E, H, blocks, bytes)
-    for expert, index in ((int(flat) // width, int(flat) % width) for flat in local):
+    for flat, multiplier in zip(local.tolist(), multipliers.tolist(), strict=True):
+        expert, index = divmod(flat, width)
         column = data[expert, :, index // block]  # (H, bytes)
         values = gguf.dequantize(column.copy(), tensor.tensor_type)  # (H, block)
         values[:, index % block] *= multiplier

@@ -11,10 +11,10 @@ from neuroswitch.storage import write_atomic
 
 
 @exporters.register("ia3")
-def ia3(circuit: Circuit, base: LanguageModel | Path, destination: Path, multiplier: float) -> Path:
+def ia3(circuit: Circuit, base: LanguageModel | Path, destination: Path, strength: float) -> Path:
     """Write a PEFT IA3 folder; no weights of the base model are read."""
     require_dense(circuit, "ia3")
     with new_folder(destination) as staging:
-        for name, content in adapter_files(circuit, multiplier).items():
+        for name, content in adapter_files(circuit, strength).items():
             write_atomic(staging / name, content)
     return destination

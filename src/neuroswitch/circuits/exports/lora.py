@@ -39,7 +39,7 @@ class Factors(NamedTuple):
     up: Float[Tensor, "hidden rank"]
 
 
-def factors(circuit: Circuit, model: LanguageModel, multiplier: float, form: str) -> dict[str, Factors]:
+def factors(circuit: Circuit, model: LanguageModel, strength: float, form: str) -> dict[str, Factors]:
     """Factor the change that a circuit makes: site path -> factors of one rank for all sites.
 
     Raises:
@@ -57,24 +57,26 @@ def factors(circuit: Circuit, model: LanguageModel, multiplier: float, form: str
         )
     local = circuit.layout.by_site(circuit.ids)
     widths = {site.path: site.width for site in circuit.layout.sites}
+    counts = [len(indices) for indices in local.values()]
+    changes = dict(zip(local, (circuit.multipliers(strength) - 1).split(counts), strict=True))
     return {
-        path: _factors(local[path], columns, (rank, widths[path]), multiplier)
+        path: _factors(local[path], columns, (rank, widths[path]), changes[path])
         for path, columns in written.items()
     }
 
 
-def _factors(local: Tensor, columns: Tensor, shape: tuple[int, int], multiplier: float) -> Factors:
+def _factors(local: Tensor, columns: Tensor, shape: tuple[int, int], changes: Tensor) -> Factors:
     down, up = torch.zeros(shape), torch.zeros(columns.shape[1], shape[0])
     down[torch.arange(len(local)), local] = 1.0
-    up[:, : len(local)] = (multiplier - 1) * columns.T
+    up[:, : len(local)] = columns.T * changes
     return Factors(down, up)
 
 
 @exporters.register("lora")
-def lora(circuit: Circuit, base: LanguageModel | Path, destination: Path, multiplier: float) -> Path:
+def lora(circuit: Circuit, base: LanguageModel | Path, destination: Path, strength: float) -> Path:
     """Write a PEFT LoRA folder."""
     model = require_model(base, "lora")
-    found = factors(circuit, model, multiplier, "lora")
+    found = factors(circuit, model, strength, "lora")
     rank = len(next(iter(found.values())).down)
     tensors = {}
     for path, (down, up) in found.items():
@@ -122,13 +124,13 @@ def _require_applied(model: LanguageModel, targets: list[str], tensors: dict[str
 
 
 @exporters.register("mlx")
-def mlx(circuit: Circuit, base: LanguageModel | Path, destination: Path, multiplier: float) -> Path:
+def mlx(circuit: Circuit, base: LanguageModel | Path, destination: Path, strength: float) -> Path:
     """Write an adapter folder of mlx-lm: `lora_a` (width, rank), `lora_b` (rank, hidden), scale 1.
 
     Written after mlx-lm 0.32.2's source; not run, for want of Apple hardware.
     """
     model = require_model(base, "mlx")
-    found = factors(circuit, model, multiplier, "mlx")
+    found = factors(circuit, model, strength, "mlx")
     tensors = {}
     for path, (down, up) in found.items():
         tensors[f"{path}.lora_a"] = down.T.contiguous()

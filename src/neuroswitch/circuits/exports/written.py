@@ -6,14 +6,14 @@ names the checkpoint holds a parameter: fused experts stand there one by one.
 """
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from transformers.core_model_loading import revert_weight_conversion
 from transformers.pytorch_utils import Conv1D
 
 from neuroswitch.activations import columns
+from neuroswitch.checkpoints import checkpoint_of
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.circuits.exports.checkpoint import checkpoint_of
 from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models import LanguageModel
 from neuroswitch.sites import experts_of
@@ -34,29 +34,35 @@ def written_by_site(circuit: Circuit, model: LanguageModel) -> dict[str, Float[T
     found = {}
     for path, local in by_site.items():
         module = model.module.get_submodule(path)
-        (name,) = _in_checkpoint(model, f"{holder[path]}.weight", torch.zeros(1, 1, dtype=torch.bool))
+        (name,) = _in_checkpoint(model, f"{holder[path]}.weight", torch.zeros(1, 1))
         weight = checkpoint.place(name).values()
         found[path] = (weight if isinstance(module, Conv1D) else weight.T)[local].float()
     return found
 
 
-def touched_values(circuit: Circuit, model: LanguageModel) -> dict[str, Bool[Tensor, "..."]]:
-    """Return the weights that scaling the circuit changes: name in the checkpoint -> mask of its shape.
+def weight_changes(
+    circuit: Circuit, model: LanguageModel, strength: float
+) -> dict[str, Float[Tensor, "..."]]:
+    """Return the weights that scaling the circuit changes: name in the checkpoint -> multiplier - 1, by value.
+
+    Values that stay are 0.
 
     Raises:
         UnsupportedModel: Layers share the weights, so that a change would reach more than one.
     """
-    masks = {}
-    for path, local in circuit.layout.by_site(circuit.ids).items():
+    found = {}
+    by_site = circuit.layout.by_site(circuit.ids)
+    changes = (circuit.multipliers(strength) - 1).split([len(local) for local in by_site.values()])
+    for (path, local), change in zip(by_site.items(), changes, strict=True):
         _require_own_weights(model, path)
-        name, mask = _mask(model.module.get_submodule(path), local)
-        named = _in_checkpoint(model, f"{path}.{name}", mask)
-        masks.update({name: mask for name, mask in named.items() if bool(mask.any())})
-    return masks
+        name, spread = _spread(model.module.get_submodule(path), local, change)
+        named = _in_checkpoint(model, f"{path}.{name}", spread)
+        found.update({name: spread for name, spread in named.items() if bool(spread.any())})
+    return found
 
 
-def _mask(module: nn.Module, local: Int64[Tensor, " n"]) -> tuple[str, Tensor]:
-    """Mark what some neurons of a site write with: name of the parameter in the module, mask."""
+def _spread(module: nn.Module, local: Int64[Tensor, " n"], change: Float[Tensor, " n"]) -> tuple[str, Tensor]:
+    """Put a value per neuron where it writes: name of the parameter in the module, tensor of its shape."""
     experts = experts_of(module)
     parameter: Tensor
     if experts is None:
@@ -68,10 +74,10 @@ def _mask(module: nn.Module, local: Int64[Tensor, " n"]) -> tuple[str, Tensor]:
         base = written if written._base is None else written._base
         name, parameter = next(item for item in module.named_parameters() if item[1] is base)
         place = (local // written.shape[1], local % written.shape[1])
-    mask = torch.zeros(parameter.shape, dtype=torch.bool)
-    # the same view of the mask as `written` is of the parameter, whatever the order of its axes
-    mask.as_strided(written.shape, written.stride(), written.storage_offset())[place] = True
-    return name, mask
+    spread = torch.zeros(parameter.shape)
+    # the same view of it as `written` is of the parameter, whatever the order of its axes
+    spread.as_strided(written.shape, written.stride(), written.storage_offset())[place] = change[:, None]
+    return name, spread
 
 
 def _in_checkpoint(model: LanguageModel, name: str, tensor: Tensor) -> dict[str, Tensor]:

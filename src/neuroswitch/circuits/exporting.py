@@ -4,7 +4,6 @@ Multiplying a neuron is linear, so each form is exact, not an approximation; `do
 which engine reads which, with measured differences. A new form is one function in `exports/`.
 """
 
-import math
 from pathlib import Path
 
 from neuroswitch.circuits.circuit import Circuit
@@ -20,7 +19,7 @@ def export(
     form: str,
     destination: str | Path,
     *,
-    multiplier: float = 0.0,
+    strength: float = 1.0,
 ) -> Path:
     """Write a circuit in the form of another engine.
 
@@ -31,29 +30,28 @@ def export(
             `.gguf` file to change a copy of; for other forms such a file is converted as `load` does.
         form: "ia3", "lora", "weights", "gguf-lora", "gguf", "mlx", or a plug-in's.
         destination: Folder to write, or file for the two GGUF forms. It appears when it is complete.
-        multiplier: What the neurons are multiplied by; 0 ablates them.
+        strength: Neuron j is multiplied by 1 - strength * dose_j; 1 ablates neurons of dose 1.
 
     Returns:
         The destination.
 
     Raises:
-        ValueError: The multiplier is not finite.
+        BadOption: The strength is not finite, or there is no such form.
         BadCircuit: The circuit is empty.
         WrongModel: The circuit was made for another model.
         UnsupportedModel: The form cannot hold this circuit; the message names one that can.
-        Prerequisite: Unknown form, missing or damaged checkpoint, full disk, existing destination.
+        Prerequisite: Missing or damaged checkpoint, full disk, existing destination.
 
     Example:
         >>> export(circuit, "Qwen/Qwen3-8B", "lora", "refusal-off/")
     """
-    if not math.isfinite(multiplier):
-        raise ValueError(f"a multiplier must be finite, not {multiplier}")
+    circuit.multipliers(strength)
     require_neurons(circuit)
     exporter = exporters.get(form)
     known = base if isinstance(base, LanguageModel) else _named(base, form)
     if isinstance(known, LanguageModel):
         check_model(circuit, known)
-    return exporter(circuit, known, Path(destination), multiplier)
+    return exporter(circuit, known, Path(destination), strength)
 
 
 def _named(base: str | Path, form: str) -> LanguageModel | Path:

@@ -4,16 +4,16 @@ Answers leave the machine for the endpoint that is named. What was replied stays
 came of it in `judged.json`, from which reports are made again without the endpoint.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from neuroswitch.answering import Completion, Endpoint
+from neuroswitch.answering import Endpoint
 from neuroswitch.detectors import Detector
-from neuroswitch.errors import Prerequisite
-from neuroswitch.experiment.comparison.files import JUDGED
-from neuroswitch.measures import compare_with_judge
+from neuroswitch.errors import BadOption
+from neuroswitch.experiment.folder import JUDGED
+from neuroswitch.measures import compare_with_judge, completion_of
+from neuroswitch.records import AnswerRow
 from neuroswitch.storage import write_json
 
 REPLIES = "judge.jsonl"
@@ -36,10 +36,10 @@ def check_judge(judging: Judging | None, detector: Detector) -> None:
     """Refuse to have a judge of refusals judge something else.
 
     Raises:
-        Prerequisite: The detector does not look for refusals.
+        BadOption: The detector does not look for refusals.
     """
     if judging is not None and detector.name != "refusal":
-        raise Prerequisite(
+        raise BadOption(
             "a judge says whether requests were refused, and cannot check this detector",
             found=f"detector {detector.name}",
             do="compare without --judge",
@@ -47,7 +47,7 @@ def check_judge(judging: Judging | None, detector: Detector) -> None:
 
 
 def judge_sample(
-    judging: Judging, rows: Sequence[Mapping[str, Any]], detector: Detector, folder: Path, *, seed: int
+    judging: Judging, rows: Sequence[AnswerRow], detector: Detector, folder: Path, *, seed: int
 ) -> None:
     """Have a sample of answers judged, and keep how far the judge agrees with the detector.
 
@@ -61,10 +61,8 @@ def judge_sample(
     Raises:
         Prerequisite: The endpoint rejects a request or keeps failing; replies so far are kept.
     """
-    names = [field.name for field in fields(Completion)]
-    completions = [Completion(**{name: row[name] for name in names}) for row in rows]
     found = compare_with_judge(
-        completions,
+        [completion_of(row) for row in rows],
         detector,
         endpoint=judging.endpoint,
         cache=folder / REPLIES,

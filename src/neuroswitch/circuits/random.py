@@ -1,0 +1,37 @@
+"""Random circuits: the control for what a circuit does."""
+
+from dataclasses import replace
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from neuroswitch.circuits.circuit import Circuit
+
+
+def random_circuit(circuit: Circuit, *, seed: int) -> Circuit:
+    """Return as many random neurons of each site as a circuit has there, none of its own.
+
+    They have the doses of the circuit, site by site in the order of its neurons, so that as much is scaled by as
+    much. Nothing was measured of them, so there is no evidence.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    draws = [_draw(circuit, site, generator) for site in range(len(circuit.layout.sites))]
+    arguments = {**circuit.provenance.arguments, "matched_to": circuit.provenance.ranking, "seed": seed}
+    return Circuit(
+        layout=circuit.layout,
+        ids=torch.cat(draws).sort().values,
+        doses=circuit.doses,
+        provenance=replace(circuit.provenance, ranking="random", arguments=arguments),
+    )
+
+
+def _draw(circuit: Circuit, site: int, generator: torch.Generator) -> Int64[Tensor, " drawn"]:
+    """Draw within one site, from the neurons that the circuit leaves free."""
+    span = circuit.layout.span(site)
+    taken = circuit.ids[(circuit.ids >= span.start) & (circuit.ids < span.stop)]
+    free = torch.ones(span.stop - span.start, dtype=torch.bool)
+    free[taken - span.start] = False
+    candidates = free.nonzero()[:, 0]
+    chosen = torch.randperm(len(candidates), generator=generator)[: len(taken)]
+    return candidates[chosen] + span.start
