@@ -4,7 +4,7 @@ from pathlib import Path
 
 from neuroswitch.experiment.folder import SUMMARY
 from neuroswitch.experiment.summarising import read_provenance, summarise
-from neuroswitch.report import Summary, rebuild
+from neuroswitch.report import Summary, rebuild, summary_json
 from neuroswitch.storage import write_atomic
 
 
@@ -23,6 +23,6 @@ def finish_report(folder: Path, *, show_completions: bool = False) -> Summary:
     folder = Path(folder)
     summary = summarise(folder)
     provenance = {**summary.provenance, **read_provenance(folder)}
-    write_atomic(folder / SUMMARY, summary.model_dump_json(indent=2) + "\n")
+    write_atomic(folder / SUMMARY, summary_json(summary))
     rebuild(folder, provenance, show_completions=show_completions)
     return summary.model_copy(update={"provenance": provenance})

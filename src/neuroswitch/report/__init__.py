@@ -1,6 +1,8 @@
 """Reports: a summary in, one self-contained HTML page out. Never imports torch."""
 
-from neuroswitch.report.report import rebuild as rebuild
+from neuroswitch.report.page import rebuild as rebuild
+from neuroswitch.report.page import render as render
+from neuroswitch.report.page import summary_json as summary_json
 from neuroswitch.report.summary import AtLength as AtLength
 from neuroswitch.report.summary import Cell as Cell
 from neuroswitch.report.summary import Chance as Chance
