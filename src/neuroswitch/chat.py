@@ -24,15 +24,12 @@ THINKING_SWITCHES = ("enable_thinking", "thinking")
 
 @dataclass(frozen=True)
 class ChatFormat:
-    """How prompts are put to the model; the same for discovery, generation and evaluation.
-
-    Args:
-        system: System prompt. None keeps the template's own default, if it has one.
-        thinking: Turn thinking on or off. None keeps the template's default.
-    """
+    """How prompts are put to the model; the same for discovery, answers and measures."""
 
     system: str | None = None
+    """System prompt. Default: the chat template's own, if it has one."""
     thinking: bool | None = None
+    """Thinking mode of the chat template. Default: the template's own."""
 
 
 class ReadToken(NamedTuple):

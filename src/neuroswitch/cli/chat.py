@@ -3,37 +3,43 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from rich.columns import Columns
 from rich.panel import Panel
+from rich.text import Text
 
-from neuroswitch.cli import options as o
+from neuroswitch.answering import Decoding, Dialogue, ask_both
+from neuroswitch.chat import ChatFormat
+from neuroswitch.circuits import Circuit
 from neuroswitch.cli.console import console
+from neuroswitch.methods import Scaling
+from neuroswitch.models import LoadOptions, load
+from neuroswitch.options import group
 
-HELP = "Commands: /multiplier X changes the multiplier, /reset forgets the talk, /quit ends."
+HELP = "Commands: /multiplier X changes the multiplier, /reset forgets the conversation, /quit ends."
 
 
-def chat(  # noqa: PLR0913  one parameter per option of the command line
-    circuit: Annotated[Path, typer.Argument(help="Folder of a circuit.")],
+def chat(
+    circuit: Path,
+    /,
     *,
-    model: o.Model,
-    multiplier: o.Multiplier = 0.0,
-    max_new_tokens: o.MaxNewTokens = 200,
-    system: o.System = None,
-    thinking: o.Thinking = None,
-    sites: o.Sites = None,
-    trust_remote_code: o.TrustRemoteCode = False,
+    model: str,
+    multiplier: float = 0.0,
+    max_new_tokens: int = 200,
+    format: Annotated[ChatFormat, group("Prompts")] = ChatFormat(),
+    loading: Annotated[LoadOptions, group("Model")] = LoadOptions(),
 ) -> None:
-    """Talk to a model with a circuit scaled and not, side by side."""
-    from neuroswitch.answering import Decoding, Dialogue, ask_both
-    from neuroswitch.chat import ChatFormat
-    from neuroswitch.circuits import load as load_circuit
-    from neuroswitch.methods import Scaling
-    from neuroswitch.models import LoadOptions
-    from neuroswitch.models import load as load_model
+    """Talk to a model with a circuit scaled and not, side by side.
 
-    loaded = load_model(model, options=LoadOptions(sites=sites, trust_remote_code=trust_remote_code))
-    found = load_circuit(circuit, loaded)
+    Example: neuroswitch chat circuit --model demo
+
+    Args:
+        circuit: Folder of a circuit.
+        model: Hub id, folder, GGUF file, or 'demo'.
+        multiplier: 0 ablates, 1 changes nothing, above 1 amplifies.
+        max_new_tokens: Length limit of an answer, in tokens.
+    """
+    loaded = load(model, options=loading)
+    found = Circuit.load(circuit, loaded)
     dialogue = Dialogue()
     console.print(f"{len(found)} neurons x {multiplier:g}. {HELP}", markup=False)
     while True:
@@ -54,11 +60,11 @@ def chat(  # noqa: PLR0913  one parameter per option of the command line
         elif said:
             dialogue = ask_both(
                 loaded,
-                Scaling(found, multiplier),
+                Scaling(found, 1.0 - multiplier),
                 dialogue,
                 said,
                 decoding=Decoding(max_new_tokens=max_new_tokens),
-                chat=ChatFormat(system=system, thinking=thinking),
+                chat=format,
             )
             _show(dialogue.untouched[-1].content, dialogue.steered[-1].content, multiplier)
 
@@ -72,8 +78,6 @@ def _number(text: str, unchanged: float) -> float:
 
 
 def _show(untouched: str, steered: str, multiplier: float) -> None:
-    from rich.text import Text
-
     width = max(24, console.width // 2 - 1)
     panels = [
         Panel(Text(untouched), title="untouched", width=width),

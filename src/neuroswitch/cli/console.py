@@ -1,17 +1,19 @@
-"""What the commands draw on the terminal: bars with the time left, tables, errors."""
+"""What the commands draw on the terminal: progress bars, one table for all experiments, errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
 from neuroswitch.processes import is_first
 from neuroswitch.progress import Progress, silent
-from neuroswitch.report import between, measured, p_value, percent, taken
+from neuroswitch.report import Summary
+from neuroswitch.report.view import write
+from neuroswitch.report.words import between, p_value, percent
 
 console = Console(quiet=not is_first())
 errors = Console(stderr=True)
@@ -33,7 +35,7 @@ def bars() -> Iterator[Progress]:
         TimeRemainingColumn(compact=True),
     )
     with Bars(*columns, console=errors) as drawn:
-        tasks: dict[str, Any] = {}
+        tasks: dict[str, TaskID] = {}
 
         def report(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
@@ -43,51 +45,48 @@ def bars() -> Iterator[Progress]:
         yield report
 
 
-def rates_table(summary: dict[str, Any]) -> Table:
-    """Lay out the rates of a run, one condition a row."""
-    table = Table(title=f"{summary['behaviour']} in {summary['model']['name']}")
-    for heading in ("condition", "shown", "rate", "95 % interval", "quality"):
-        table.add_column(heading, justify="left" if heading == "condition" else "right")
-    circuit = summary["circuit"]
-    rows = {
-        "baseline": summary["baseline"],
-        f"circuit x {circuit['multiplier']:g}, {circuit['neurons']} neurons": summary["steered"],
-        "random neurons, same layers": summary["random"],
-        "benign prompts, baseline": summary["benign"]["baseline"],
-        "benign prompts, circuit": summary["benign"]["steered"],
+def show_summary(summary: Summary, output: Path) -> None:
+    """Print the table of an experiment, what its circuits share, its warnings, and where the report is."""
+    console.print(summary_table(summary))
+    for one in summary.overlap:
+        console.print(
+            f"{one.name}: {one.shared} shared of {one.sizes[0]}, chance {one.anywhere.expected:.2g}, "
+            f"in the same layers {one.by_layer.expected:.2g} (p = {one.by_layer.p:.2g})"
+        )
+    for warning in summary.warnings:
+        console.print(f"[yellow]Note:[/] {warning}")
+    console.print(f"Report: {(output / 'report.html').resolve()}", soft_wrap=True)
+
+
+def summary_table(summary: Summary) -> Table:
+    """Lay out an experiment, one state a row; a measure that was not taken has no column."""
+    names = " and ".join(model.name for model in summary.models.values())
+    table = Table(title=f"{summary.behaviour} in {names}")
+    two = len(summary.models) > 1
+    table.add_column("model and method" if two else "method", no_wrap=True)
+    damage = {
+        name: info
+        for name, info in summary.measures.items()
+        if name not in ("behaviour", "benign") and not name.startswith("routing_")
     }
-    for name, rate in rows.items():
-        table.add_row(name, *_cells(rate))
-    return table
-
-
-def comparison_table(summary: dict[str, Any]) -> Table:
-    """Lay out a comparison, one method at one strength a row; a measure that was not taken has no column."""
-    table = Table(title=f"{summary['behaviour']} in {summary['model']['name']}")
-    rows = [{"name": "untouched", "strength": 0.0, **summary["baseline"]}, *summary["methods"]]
-    measures = taken(rows)
-    table.add_column("method", no_wrap=True)
-    titles = [measure.title for measure in measures.values()]
-    for heading in ("strength", "shown", "95 % interval", "benign", *titles, "p (Holm)"):
+    titles = [info.title for info in damage.values()]
+    for heading in ("strength", "shown", "95 % interval", "n", "benign", *titles, "p (Holm)"):
         table.add_column(heading, justify="right", overflow="fold")  # a number is never cut short
-    for row in rows:
-        harmful = row["harmful"]
-        cells = [percent(harmful["value"]), between(harmful["low"], harmful["high"])]
-        cells.append(percent(row["benign"]["value"]))
-        cells += [
-            measure.write(found["value"] if (found := measured(row, key)) else None)
-            for key, measure in measures.items()
-        ]
-        table.add_row(row["name"], f"{row['strength']:g}", *cells, p_value(row.get("p_adjusted")))
+    for cell in summary.cells:
+        values = {name: found.value for name, found in cell.measures.items()}
+        rate, benign = cell.measures["behaviour"], cell.measures.get("benign")
+        test = cell.tests.get("behaviour")
+        table.add_row(
+            f"{summary.models[cell.model].name}, {cell.method}" if two else cell.method,
+            f"{cell.strength:g}",
+            percent(rate.value),
+            between(rate.low, rate.high),
+            str(rate.n),
+            percent(benign.value if benign else None),
+            *(
+                write(info, found.value if (found := cell.measures.get(name)) else None)
+                for name, info in damage.items()
+            ),
+            p_value(test.p_adjusted if test else None),
+        )
     return table
-
-
-def _cells(rate: dict[str, Any]) -> tuple[str, str, str, str]:
-    if rate["rate"] is None:
-        return ("-", "-", "-", "-")
-    return (
-        f"{rate['refusals']} of {rate['n']}",
-        f"{rate['rate']:.1%}",
-        f"{rate['low']:.1%} to {rate['high']:.1%}",
-        "-" if rate["quality"] is None else f"{rate['quality']:.3f}",
-    )

@@ -1,30 +1,25 @@
 """`neuroswitch inspect`: what is in a saved circuit."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
 
-import typer
 from rich.table import Table
 
+from neuroswitch.circuits import Circuit, check_model, promoted_tokens
 from neuroswitch.cli.console import console
-
-if TYPE_CHECKING:
-    from neuroswitch.circuits import Circuit
+from neuroswitch.models import load
 
 
-def inspect_circuit(
-    circuit: Annotated[Path, typer.Argument(help="Folder of a circuit.")],
-    *,
-    model: Annotated[
-        str | None,
-        typer.Option(help="The circuit's model, to list the tokens that each neuron promotes."),
-    ] = None,
-    top: Annotated[int, typer.Option(help="How many neurons to list.", min=1)] = 20,
-) -> None:
-    """List the layers and the strongest neurons of a circuit."""
-    from neuroswitch.circuits import load as load_circuit
+def inspect_circuit(circuit: Path, /, *, model: str | None = None, top: int = 20) -> None:
+    """List the layers and the strongest neurons of a circuit.
 
-    found = load_circuit(circuit)
+    Example: neuroswitch inspect runs/demo/methods/cna --model demo
+
+    Args:
+        circuit: Folder of a circuit.
+        model: The circuit's model, to list the tokens that each neuron promotes.
+        top: How many neurons to list.
+    """
+    found = Circuit.load(circuit)
     made = found.provenance
     console.print(
         f"{len(found)} neurons ({found.fraction:.3%}) of {made.model['name']}, "
@@ -37,7 +32,7 @@ def inspect_circuit(
     console.print(neurons_table(found.strongest(top), model))
 
 
-def layers_table(circuit: "Circuit") -> Table:
+def layers_table(circuit: Circuit) -> Table:
     """Lay out how many neurons each layer has, with a bar."""
     table = Table(title="neurons by layer")
     table.add_column("layer", justify="right")
@@ -50,30 +45,29 @@ def layers_table(circuit: "Circuit") -> Table:
     return table
 
 
-def neurons_table(circuit: "Circuit", model: str | None) -> Table:
+def neurons_table(circuit: Circuit, model: str | None) -> Table:
     """Lay out the neurons of a circuit, strongest first."""
     table = Table(title="strongest neurons")
-    for heading in ("layer", "neuron", "score", "mean, positive", "mean, negative"):
+    columns = {"dose": circuit.doses, **circuit.evidence()}
+    for heading in ("layer", "neuron", *(name.replace("_mean", " mean") for name in columns)):
         table.add_column(heading, justify="right")
     tokens = _tokens(circuit, model)
     if tokens:
         table.add_column("promotes", overflow="fold")
-    for i in circuit.scores.abs().argsort(descending=True).tolist():
-        neuron = circuit.neurons()[i]
+    neurons = circuit.neurons()
+    order = (circuit.doses if circuit.scores is None else circuit.scores).abs().argsort(descending=True)
+    for i in order.tolist():
+        neuron = neurons[i]
         name = str(neuron.index) if neuron.expert is None else f"{neuron.index} of expert {neuron.expert}"
-        values = (circuit.scores[i], circuit.positive_mean[i], circuit.negative_mean[i])
-        cells = [f"{float(value):.4g}" for value in values]
+        cells = [f"{float(values[i]):.4g}" for values in columns.values()]
         promoted = [" ".join(map(repr, tokens[i]))] if tokens else []
         table.add_row(str(neuron.layer), name, *cells, *promoted)
     return table
 
 
-def _tokens(circuit: "Circuit", model: str | None) -> list[list[str]] | None:
-    from neuroswitch.circuits import check_model, promoted_tokens
-    from neuroswitch.models import load as load_model
-
+def _tokens(circuit: Circuit, model: str | None) -> list[list[str]] | None:
     if model is None:
         return None
-    loaded = load_model(model)
+    loaded = load(model)
     check_model(circuit, loaded)
     return promoted_tokens(loaded, circuit, count=6)

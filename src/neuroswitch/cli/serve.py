@@ -1,43 +1,48 @@
 """`neuroswitch serve`: circuits as named models of one OpenAI-compatible server."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from neuroswitch.cli import options as o
 from neuroswitch.cli.console import bars, console
+from neuroswitch.integrations import ServeOptions, client_code, serving
+from neuroswitch.options import Numbers, VllmArguments
 
 
-def serve(  # noqa: PLR0913  one parameter per option of the command line
-    circuits: Annotated[list[Path], typer.Argument(help="Circuit folders, or folders that hold some.")],
+def serve(
+    circuits: list[Path],
+    /,
     *,
-    model: o.Model,
-    multipliers: Annotated[
-        str, typer.Option(help="One model name for each circuit and each of these.")
-    ] = "0,2",
-    controls: Annotated[
-        int, typer.Option(help="Random circuits beside each, as `evaluate --engine URL` needs them.", min=0)
-    ] = 0,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8000,
-    tensor_parallel: Annotated[
-        int, typer.Option(help="Devices, or on a CPU processes, that share the model.", min=1)
-    ] = 1,
-    start_seconds: Annotated[float, typer.Option(help="How long vLLM may take to start.", min=1)] = 1800.0,
-    vllm: o.VllmArguments = None,
+    model: str,
+    multipliers: Numbers = (0.0, 2.0),
+    controls: int = 0,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    tensor_parallel: int = 1,
+    start_seconds: float = 1800.0,
+    vllm: VllmArguments = (),
 ) -> None:
-    """Serve circuits with vLLM: `base`, CIRCUIT@0, CIRCUIT@2, ... on one OpenAI-compatible address."""
-    from neuroswitch.integrations.serve import ServeOptions, client_code, serving
+    """Serve circuits with vLLM: `base`, CIRCUIT@0, CIRCUIT@2, ... on one OpenAI-compatible address.
 
+    Example: neuroswitch serve runs/demo/methods/cna --model demo
+
+    Args:
+        circuits: Circuit folders, or folders that hold some.
+        model: Hub id, folder, GGUF file, or 'demo'.
+        multipliers: Numbers with commas between; one model name for each circuit and each of these.
+        controls: Random circuits beside each, as `evaluate --engine URL` needs them.
+        host: Address to listen on.
+        port: Port to listen on.
+        tensor_parallel: Devices, or on a CPU processes, that share the model.
+        start_seconds: How long vLLM may take to start.
+        vllm: A further argument of vLLM's server, as --vllm=--max-model-len=4096; repeatable.
+    """
     options = ServeOptions(
-        multipliers=o.parse_multipliers(multipliers),
+        multipliers=multipliers,
         controls=controls,
         host=host,
         port=port,
         tensor_parallel=tensor_parallel,
         start_seconds=start_seconds,
-        arguments=tuple(vllm or ()),
+        arguments=tuple(vllm),
     )
     bar = bars()
     with bar as progress, serving(model, circuits, options, progress=progress) as server:

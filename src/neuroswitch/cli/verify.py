@@ -1,47 +1,46 @@
 """`neuroswitch verify`: is a circuit intact in a checkpoint?"""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from cyclopts import Parameter
 
-from neuroswitch.cli import options as o
+from neuroswitch.chat import ChatFormat
+from neuroswitch.circuits import own_prompts
+from neuroswitch.circuits import verify as verify_circuit
 from neuroswitch.cli.console import bars, console, errors
+from neuroswitch.models import LoadOptions, load
+from neuroswitch.options import group
+from neuroswitch.prompts import ContrastSet
 
 NOT_INTACT = 3
 """Exit status that tells a circuit that was changed from an error."""
 
 
-def verify(  # noqa: PLR0913  one parameter per option of the command line
-    circuit: Annotated[Path, typer.Argument(help="Folder of a circuit.")],
+def verify(
+    circuit: Path,
+    /,
     *,
-    model: o.Model,
-    behaviour: Annotated[
-        str | None,
-        typer.Option(
-            help="The circuit's own prompts, if they are no built-in set: the file it was found with."
-        ),
-    ] = None,
-    weights_only: Annotated[bool, typer.Option(help="Compare weights; read no prompts.")] = False,
-    json_: Annotated[
-        bool, typer.Option("--json", help="Print everything as JSON, neuron by neuron.")
-    ] = False,
-    system: o.System = None,
-    thinking: o.Thinking = None,
-    revision: o.Revision = None,
-    dtype: o.Dtype = "auto",
-    device: o.Device = "auto",
-    trust_remote_code: o.TrustRemoteCode = False,
+    model: str,
+    behaviour: str | None = None,
+    weights_only: Annotated[bool, Parameter(negative="")] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    chat: Annotated[ChatFormat, group("Prompts")] = ChatFormat(),
+    loading: Annotated[LoadOptions, group("Model")] = LoadOptions(),
 ) -> None:
-    """Say what became of a circuit's neurons in a checkpoint. Exit status: 0 intact, 3 not, 1 error."""
-    from neuroswitch.chat import ChatFormat
-    from neuroswitch.circuits import own_prompts
-    from neuroswitch.circuits import verify as verify_circuit
-    from neuroswitch.models import LoadOptions
-    from neuroswitch.models import load as load_model
-    from neuroswitch.prompts import ContrastSet
+    """Say what happened to a circuit's neurons in a checkpoint. Exit status: 0 intact, 3 not, 1 error.
 
+    Example: neuroswitch verify circuit --model a-fine-tune/
+
+    Args:
+        circuit: Folder of a circuit.
+        model: Hub id, folder, GGUF file, or 'demo'.
+        behaviour: The circuit's own prompts, if they are no built-in set: the file it was found with.
+        weights_only: Compare weights; read no prompts.
+        as_json: Print everything as JSON, neuron by neuron.
+    """
     if weights_only:
         contrast = None
     elif behaviour is None:
@@ -50,16 +49,14 @@ def verify(  # noqa: PLR0913  one parameter per option of the command line
         contrast = ContrastSet.read(behaviour)
     else:
         contrast = ContrastSet.builtin(behaviour)
-    loading = LoadOptions(revision=revision, dtype=dtype, device=device, trust_remote_code=trust_remote_code)
     with bars() as progress:
-        loaded = load_model(model, options=loading, progress=progress)
-    chat = ChatFormat(system=system, thinking=thinking)
+        loaded = load(model, options=loading, progress=progress)
     found = verify_circuit(circuit, loaded, contrast=contrast, chat=chat)
-    if json_:
-        typer.echo(json.dumps(found.to_json(), indent=2))
+    if as_json:
+        sys.stdout.write(json.dumps(found.to_json(), indent=2) + "\n")
     else:
         console.print("\n".join(found.lines()), markup=False, highlight=False, soft_wrap=True)
     if contrast is None and not weights_only:
         errors.print("Its own prompts were not read again: name the file they are in with --behaviour.")
     if not found.intact:
-        raise typer.Exit(NOT_INTACT)
+        sys.exit(NOT_INTACT)

@@ -3,12 +3,14 @@
 from neuroswitch.experiment.behaviour import Behaviour as Behaviour
 from neuroswitch.experiment.behaviour import find_behaviour as find_behaviour
 from neuroswitch.experiment.engine import run_experiment as run_experiment
+from neuroswitch.experiment.folder import claim_folder as claim_folder
 from neuroswitch.experiment.judging import Judging as Judging
 from neuroswitch.experiment.rebuilding import finish_report as finish_report
 from neuroswitch.experiment.settings import CircuitChoice as CircuitChoice
 from neuroswitch.experiment.settings import ControlChoice as ControlChoice
 from neuroswitch.experiment.settings import ExamChoice as ExamChoice
 from neuroswitch.experiment.settings import ExperimentSettings as ExperimentSettings
+from neuroswitch.experiment.settings import ManyControls as ManyControls
 from neuroswitch.experiment.settings import MatchChoice as MatchChoice
 from neuroswitch.experiment.settings import PromptChoice as PromptChoice
 from neuroswitch.experiment.settings import SafePromptChoice as SafePromptChoice

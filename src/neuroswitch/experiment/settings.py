@@ -14,6 +14,7 @@ from neuroswitch.chat import ChatFormat
 from neuroswitch.discovery import DEFAULT
 from neuroswitch.errors import BadOption
 from neuroswitch.models import LoadOptions
+from neuroswitch.options import Numbers
 
 RANDOM = "random"
 """The method that stands for several random circuits, `random:0` and on, with one row for all of them."""
@@ -62,6 +63,14 @@ class ControlChoice:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ManyControls(ControlChoice):
+    """Random circuits in a comparison of methods."""
+
+    controls: int = 5
+    """How many random circuits the method `random` stands for."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExamChoice:
     """MMLU, asked through lm-eval."""
 
@@ -73,7 +82,7 @@ class ExamChoice:
     """How many questions are drawn. Default: all."""
     mmlu_shots: int | None = None
     """Solved examples before each question. Default: 5 where there are any."""
-    mmlu_strengths: tuple[float, ...] | None = None
+    mmlu_strengths: Numbers | None = None
     """Ask at these strengths only. Default: at all."""
 
     @property
