@@ -13,23 +13,27 @@ def random_circuit(circuit: Circuit, *, seed: int) -> Circuit:
     """Return as many random neurons of each site as a circuit has there, none of its own.
 
     They have the doses of the circuit, site by site in the order of its neurons, so that as much is scaled by as
-    much. Nothing was measured of them, so there is no evidence.
+    much. A site of which the circuit has more than half gives all that are left. Nothing was measured of them, so
+    there is no evidence.
     """
     generator = torch.Generator().manual_seed(seed)
-    draws = [_draw(circuit, site, generator) for site in range(len(circuit.layout.sites))]
+    draws, doses = [], []
+    for site in range(len(circuit.layout.sites)):
+        span = circuit.layout.span(site)
+        inside = (circuit.ids >= span.start) & (circuit.ids < span.stop)
+        draws.append(_draw(circuit.ids[inside], span, generator).sort().values)
+        doses.append(circuit.doses[inside][: len(draws[-1])])
     arguments = {**circuit.provenance.arguments, "matched_to": circuit.provenance.ranking, "seed": seed}
     return Circuit(
         layout=circuit.layout,
-        ids=torch.cat(draws).sort().values,
-        doses=circuit.doses,
+        ids=torch.cat(draws),
+        doses=torch.cat(doses),
         provenance=replace(circuit.provenance, ranking="random", arguments=arguments),
     )
 
 
-def _draw(circuit: Circuit, site: int, generator: torch.Generator) -> Int64[Tensor, " drawn"]:
+def _draw(taken: Int64[Tensor, " taken"], span: slice, generator: torch.Generator) -> Int64[Tensor, " drawn"]:
     """Draw within one site, from the neurons that the circuit leaves free."""
-    span = circuit.layout.span(site)
-    taken = circuit.ids[(circuit.ids >= span.start) & (circuit.ids < span.stop)]
     free = torch.ones(span.stop - span.start, dtype=torch.bool)
     free[taken - span.start] = False
     candidates = free.nonzero()[:, 0]

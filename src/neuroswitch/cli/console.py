@@ -83,10 +83,7 @@ def summary_table(summary: Summary) -> Table:
             between(rate.low, rate.high),
             str(rate.n),
             percent(benign.value if benign else None),
-            *(
-                write(info, found.value if (found := cell.measures.get(name)) else None)
-                for name, info in damage.items()
-            ),
+            *(write(info, values.get(name)) for name, info in damage.items()),
             p_value(test.p_adjusted if test else None),
         )
     return table

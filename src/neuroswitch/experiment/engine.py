@@ -176,7 +176,7 @@ class _Job:
             self.engine.local
         ):  # a server is started once, with all that it shall serve, and then asked the same
             fitter.occurs = self._occurrence(roles)
-        fitted = {role: fitter.conditions(role) for role in self.models.in_memory_first(roles)}
+        fitted = fitter.conditions(self.models.in_memory_first(roles))
         found = []
         for role in self.models.in_memory_first(roles):
             conditions = [Condition(), *fitter.joined(role, fitted)]

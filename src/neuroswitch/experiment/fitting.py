@@ -4,12 +4,13 @@ What is used is always what was read from the folder, so that a continued experi
 bytes as one that was not interrupted.
 """
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from neuroswitch.activations import Intervention
-from neuroswitch.circuits import Circuit, promoted_tokens, transferred
+from neuroswitch.circuits import DESCRIPTION, Circuit, promoted_tokens, transferred
 from neuroswitch.discovery import RANKINGS, select
 from neuroswitch.errors import BadOption, WeakBehaviour
 from neuroswitch.experiment.behaviour import Behaviour
@@ -53,22 +54,23 @@ class Fitter:
     circuits: dict[str, Circuit] = field(default_factory=dict)
     _tasks: dict[str, Task] = field(default_factory=dict)
 
-    def conditions(self, role: str) -> list[Condition]:
-        """Fit the methods of a model, or load them, and return them at each of their strengths.
+    def conditions(self, roles: Sequence[str]) -> dict[str, list[Condition]]:
+        """Fit the methods of every model, or load them, and return them at each of their strengths.
 
         Raises:
             WeakBehaviour: There is nothing to fit a method to.
             BadRun: What an earlier call saved is damaged.
         """
         try:
-            return self._fitted(role)
+            return {role: self._fitted(role) for role in roles}
         except WeakBehaviour as error:
             if len(self.settings.models) == 1 or not _needs_responses(self.ranking().used):
                 raise
-            # a base model may show the behaviour, and not on the discovery prompts
+            # a model may show the behaviour, and not on the discovery prompts: both are ranked again
             write_json(self.output / RANKING, self._fallback(error.what).model_dump())
             self._tasks.clear()
-            return self._fitted(role)
+            self.circuits.clear()
+            return {role: self._fitted(role) for role in roles}
 
     def joined(self, role: str, fitted: Mapping[str, Sequence[Condition]]) -> list[Condition]:
         """Return the conditions of a model, with the other model's circuit where that is asked for."""
@@ -120,14 +122,29 @@ class Fitter:
         def report(stage: str, done: int, total: int) -> None:
             progress(f"fit {kind}, {stage}", done, total)
 
+        if len(self.settings.models) == 2 and folder.exists() and not self._is_current(folder):
+            shutil.rmtree(folder)
+            shutil.rmtree(model_folder(self.output, role) / "top", ignore_errors=True)
         if not folder.exists():
-            method.fit(model, self._task(role), progress=report).save(folder)
+            found = method.fit(model, self._task(role), progress=report)
+            found.save(folder)
+            if isinstance(found, FittedCircuit) and model.module.device.type != "meta":
+                # once more with the fingerprint of the weights, and an adapter of the strength that is studied
+                strengths = [one for one in self.settings.strengths if one]
+                found.circuit.save(folder, model=model, strength=strengths[-1])
         fitted = method.load(folder, model)
         facts = self._described(model, name, fitted)
         write_json(description_file(self.output, role, name), facts.model_dump(mode="json"))
         if name == "cna" and len(self.settings.models) == 2:
             self._keep_top(role, model, fitted)
         return fitted
+
+    def _is_current(self, folder: Path) -> bool:
+        """Say whether a saved circuit was found, or matched, by the ranking that is used."""
+        if not (folder / DESCRIPTION).exists():
+            return True
+        made = Circuit.load(folder).provenance
+        return self.ranking().used in (made.ranking, made.arguments.get("matched_to"))
 
     def _task(self, role: str) -> Task:
         """Return what the methods of one model may see, with what they share."""

@@ -65,15 +65,20 @@ def read_settings(folder: Path) -> ExperimentSettings:
         BadRun: The file is missing, damaged, or holds something else.
     """
     path = folder / SETTINGS
+    told, found = read_json(path), ""
     try:
-        return TypeAdapter(ExperimentSettings).validate_python(read_json(path))
+        settings = TypeAdapter(ExperimentSettings).validate_python(told)
+        found = ", ".join(sorted(set(told) - set(settings.to_json())))
     except ValidationError as error:
         first = error.errors()[0]
+        found = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    if found:
         raise BadRun(
             f"{path} does not hold the settings of an experiment",
-            found=f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
+            found=found,
             do="name another output folder",
-        ) from error
+        )
+    return settings
 
 
 def claim_folder(folder: Path, settings: ExperimentSettings) -> ExperimentSettings:
@@ -128,6 +133,8 @@ def _joined(before: ExperimentSettings, settings: ExperimentSettings, folder: Pa
 
 def _joined_exam(before: ExamChoice, asked: ExamChoice) -> ExamChoice:
     """Ask at the strengths of both, where neither asks at all of them."""
+    if before.mmlu is None:
+        return asked
     if before.mmlu_strengths is None or asked.mmlu_strengths is None:
         return replace(asked, mmlu_strengths=None)
     strengths = tuple(dict.fromkeys([*before.mmlu_strengths, *asked.mmlu_strengths]))
