@@ -22,7 +22,8 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from neuroswitch.errors import BadRun
-from neuroswitch.experiment.settings import ExamChoice, ExperimentSettings, Json
+from neuroswitch.experiment.settings import ExperimentSettings, Json
+from neuroswitch.options import ExamChoice
 from neuroswitch.provenance import command_line, now, versions
 from neuroswitch.storage import read_json, write_json
 
