@@ -1,5 +1,6 @@
 """Circuits of tiny models for tests, and the logits that every form of a circuit must reproduce."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,7 +9,6 @@ from torch import Tensor
 
 from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.circuits.files import save
 from neuroswitch.models.handle import LanguageModel
 from neuroswitch.models.loading import load
 from neuroswitch.provenance import Provenance
@@ -26,13 +26,24 @@ def saved_model(name: str, folder: Path, **settings: object) -> LanguageModel:
     return load(folder)
 
 
-def circuit_of(model: LanguageModel, ids: list[int]) -> Circuit:
-    """Make a circuit of chosen neurons; scores and means are numbers that can be told apart."""
+def circuit_of(model: LanguageModel, ids: list[int], doses: Sequence[float] | None = None) -> Circuit:
+    """Make a circuit of chosen neurons; scores and means are numbers that can be told apart.
+
+    Doses belong to the neurons in ascending order; without them every neuron has dose 1.
+    """
     scores = torch.arange(1, len(ids) + 1, dtype=torch.float32)
     provenance = Provenance(
         model=asdict(model.identity), prompts_sha256="0" * 64, contrast="test", ranking="test"
     )
-    return Circuit(model.layout, torch.tensor(sorted(ids)), scores, scores * 10, scores * -10, provenance)
+    return Circuit(
+        layout=model.layout,
+        ids=torch.tensor(sorted(ids), dtype=torch.int64),
+        doses=torch.ones(len(ids)) if doses is None else torch.tensor(doses),
+        scores=scores,
+        positive_mean=scores * 10,
+        negative_mean=scores * -10,
+        provenance=provenance,
+    )
 
 
 def spread_circuit(model: LanguageModel, count: int = 9, *, seed: int = 0) -> Circuit:
@@ -46,7 +57,7 @@ def steered_folders(folder: Path, **settings: object) -> tuple[LanguageModel, Ci
     """Write a Llama to `base` and a circuit of it to `circuit`, as harnesses want them: as folders."""
     model = saved_model("llama", folder / "base", **settings)
     circuit = spread_circuit(model, 20)
-    return model, circuit, save(circuit, folder / "circuit")
+    return model, circuit, circuit.save(folder / "circuit")
 
 
 @torch.inference_mode()
@@ -56,8 +67,8 @@ def logits(module: torch.nn.Module) -> Tensor:
 
 
 def hooked_logits(model: LanguageModel, circuit: Circuit, multiplier: float) -> Tensor:
-    """Return the logits of the model steered by the hook: the reference."""
-    with scaled_neurons(model, circuit.ids, torch.full((len(circuit),), multiplier)):
+    """Return the logits of the model steered by the hook at strength 1 - multiplier: the reference."""
+    with scaled_neurons(model, circuit.ids, circuit.multipliers(1 - multiplier)):
         return logits(model.module)
 
 

@@ -7,7 +7,6 @@ import torch
 from steered import circuit_of
 
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.circuits.files import load, save
 from neuroswitch.errors import WrongModel
 from neuroswitch.sites.layout import NeuronLayout, Site
 from tiny import tiny_llama, tiny_model
@@ -24,8 +23,8 @@ def random_ids(seed, size=192):
     return torch.randperm(size, generator=generator)[:count].tolist()
 
 
-def values(circuit: Circuit) -> dict[int, tuple[float, float, float]]:
-    columns = (circuit.scores, circuit.positive_mean, circuit.negative_mean)
+def values(circuit: Circuit) -> dict[int, tuple[float, ...]]:
+    columns = (circuit.doses, circuit.scores, circuit.positive_mean, circuit.negative_mean)
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return dict(zip(circuit.ids.tolist(), rows, strict=True))
 
@@ -93,7 +92,7 @@ def test_a_circuit_knows_which_neurons_share_their_weights_and_keeps_it_in_its_f
     width = model.layout.sites[0].width
     circuit = circuit_of(model, [0, 1, width, 3 * width])
 
-    save(circuit, tmp_path / "c")
+    circuit.save(tmp_path / "c")
 
-    assert circuit.sharing() == load(tmp_path / "c").sharing() == 4
+    assert circuit.sharing() == Circuit.load(tmp_path / "c").sharing() == 4
     assert circuit_of(tiny_llama(), [0, 70]).sharing() == 0

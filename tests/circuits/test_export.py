@@ -50,7 +50,7 @@ def test_peft_reads_ia3_and_gives_the_hooks_logits_bit_for_bit(architecture, tmp
     model = saved_model(architecture, tmp_path / "base")
     circuit = spread_circuit(model)
     for multiplier in MULTIPLIERS:
-        folder = export(circuit, model, "ia3", tmp_path / str(multiplier), multiplier=multiplier)
+        folder = export(circuit, model, "ia3", tmp_path / str(multiplier), strength=1 - multiplier)
         assert torch.equal(
             logits(adapted(tmp_path / "base", folder)), hooked_logits(model, circuit, multiplier)
         )
@@ -61,7 +61,7 @@ def test_peft_reads_lora_and_gives_the_hooks_logits(architecture, tmp_path):
     model = saved_model(architecture, tmp_path / "base")
     circuit = spread_circuit(model)
     for multiplier in MULTIPLIERS:
-        folder = export(circuit, model, "lora", tmp_path / str(multiplier), multiplier=multiplier)
+        folder = export(circuit, model, "lora", tmp_path / str(multiplier), strength=1 - multiplier)
         steered = logits(adapted(tmp_path / "base", folder))
         assert log_probability_gap(steered, hooked_logits(model, circuit, multiplier)) < ROUNDING
         assert log_probability_gap(steered, logits(model.module)) > 100 * ROUNDING
@@ -75,7 +75,7 @@ def test_what_peft_would_take_for_experts_is_no_lora_but_ia3(architecture, tmp_p
 
     with pytest.raises(UnsupportedModel, match=r"PEFT does not apply(.|\n)*'ia3'"):
         export(circuit, model, "lora", tmp_path / "lora")
-    folder = export(circuit, model, "ia3", tmp_path / "ia3", multiplier=1.7)
+    folder = export(circuit, model, "ia3", tmp_path / "ia3", strength=-0.7)
     assert torch.equal(logits(adapted(tmp_path / "base", folder)), hooked_logits(model, circuit, 1.7))
 
 
@@ -92,7 +92,7 @@ def test_baked_weights_give_the_hooks_logits(architecture, tmp_path):
     circuit = spread_circuit(model, 30)
     for multiplier in MULTIPLIERS:
         folder = export(
-            circuit, tmp_path / "base", "weights", tmp_path / str(multiplier), multiplier=multiplier
+            circuit, tmp_path / "base", "weights", tmp_path / str(multiplier), strength=1 - multiplier
         )
         steered, expected = logits(plain(folder)), hooked_logits(model, circuit, multiplier)
         assert log_probability_gap(steered, expected) < ROUNDING
@@ -111,8 +111,8 @@ def test_baked_weights_give_the_hooks_logits(architecture, tmp_path):
 def test_a_checkpoint_on_disk_and_a_model_in_memory_give_the_same_bytes(form, architecture, tmp_path):
     model = saved_model(architecture, tmp_path / "base")
     circuit = spread_circuit(model)
-    first = export(circuit, model, form, tmp_path / "a", multiplier=1.7)
-    second = export(circuit, tmp_path / "base", form, tmp_path / "b", multiplier=1.7)
+    first = export(circuit, model, form, tmp_path / "a", strength=-0.7)
+    second = export(circuit, tmp_path / "base", form, tmp_path / "b", strength=-0.7)
     files = [first] if first.is_file() else sorted(first.iterdir())
     for file in files:
         other = second if second.is_file() else second / file.name
@@ -145,7 +145,7 @@ def test_adapters_refuse_fused_experts_and_name_what_takes_them(form, tmp_path):
 
 def test_baking_changes_only_the_touched_values(llama, tmp_path):
     circuit = circuit_of(llama, [5, 64 + 7])
-    folder = export(circuit, llama, "weights", tmp_path / "out", multiplier=3.0)
+    folder = export(circuit, llama, "weights", tmp_path / "out", strength=-2.0)
     shards = sorted((tmp_path / "base").glob("*.safetensors"))
     assert len(shards) > 1
     changed = 0
@@ -161,7 +161,7 @@ def test_baking_changes_only_the_touched_values(llama, tmp_path):
 def test_half_precision_checkpoints_are_scaled_in_float32_and_rounded_once(dtype, llama, tmp_path):
     llama.module.to(dtype).save_pretrained(tmp_path / "half")
     llama.tokenizer.save_pretrained(tmp_path / "half")
-    folder = export(circuit_of(llama, [5]), tmp_path / "half", "weights", tmp_path / "out", multiplier=1.7)
+    folder = export(circuit_of(llama, [5]), tmp_path / "half", "weights", tmp_path / "out", strength=-0.7)
     name = "model.layers.0.mlp.down_proj.weight"
     (before,) = (
         load_file(file)[name] for file in tmp_path.glob("half/*.safetensors") if name in load_file(file)
@@ -238,7 +238,7 @@ def test_what_cannot_be_exported_is_said(llama, tmp_path):
     with pytest.raises(BadCircuit, match="empty"):
         export(circuit_of(llama, []), llama, "ia3", tmp_path / "out")
     with pytest.raises(ValueError, match="finite"):
-        export(circuit_of(llama, [1]), llama, "ia3", tmp_path / "out", multiplier=float("nan"))
+        export(circuit_of(llama, [1]), llama, "ia3", tmp_path / "out", strength=float("nan"))
     with pytest.raises(Prerequisite, match=r"no export form called 'onnx'(.|\n)*ia3"):
         export(circuit_of(llama, [1]), llama, "onnx", tmp_path / "out")
     with pytest.raises(UnsupportedModel, match=r"GGUF file, and a model was given"):

@@ -11,7 +11,7 @@ from steered import circuit_of, spread_circuit
 
 from neuroswitch.circuits import hub
 from neuroswitch.circuits.card import CardFacts
-from neuroswitch.circuits.files import load, save
+from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.errors import BadCircuit, Prerequisite
 from tiny import tiny_llama, tiny_model
 
@@ -26,14 +26,14 @@ SUMMARY = {
 
 @pytest.fixture
 def folder(tmp_path):
-    return save(spread_circuit(tiny_llama()), tmp_path / "greeting")
+    return spread_circuit(tiny_llama()).save(tmp_path / "greeting")
 
 
 def test_a_circuit_travels_through_a_folder_unchanged(folder, tmp_path):
     (folder / "notes.txt").write_text("mine")
     there = hub.push(folder, tmp_path / "shelf" / "greeting")
     back = hub.pull(there, tmp_path / "back")
-    assert torch.equal(load(back).ids, load(folder).ids)
+    assert torch.equal(Circuit.load(back).ids, Circuit.load(folder).ids)
     assert {path.name for path in back.iterdir()} == {path.name for path in folder.iterdir()} - {"notes.txt"}
 
 
@@ -54,7 +54,7 @@ def test_the_card_says_what_is_known_and_nothing_else(folder, tmp_path):
 
 
 def test_a_circuit_without_adapter_is_not_offered_as_one(tmp_path):
-    folder = save(circuit_of(tiny_model("mixtral"), [3]), tmp_path / "experts")
+    folder = circuit_of(tiny_model("mixtral"), [3]).save(tmp_path / "experts")
     hub.push(folder, tmp_path / "out")
     text = (tmp_path / "out" / "README.md").read_text()
     assert ModelCard(text).data.library_name == "neuroswitch"
@@ -65,7 +65,7 @@ def test_a_path_on_this_machine_is_not_published(tmp_path):
     model = tiny_llama()
     circuit = spread_circuit(model)
     circuit.provenance.model["name"] = str(tmp_path / "secret" / "base")
-    folder = save(circuit, tmp_path / "circuit")
+    folder = circuit.save(tmp_path / "circuit")
     hub.push(folder, tmp_path / "out")
     text = (tmp_path / "out" / "README.md").read_text()
     assert str(tmp_path) not in text

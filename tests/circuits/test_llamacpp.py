@@ -25,7 +25,7 @@ def base(model, tmp_path):
     return write_gguf(model, tmp_path / "base.gguf")
 
 
-def reference(model, circuit=None, multiplier=1.0, *, monkeypatch):
+def reference(model, circuit=None, multiplier=0.0, *, monkeypatch):
     monkeypatch.setattr("steered.PROMPTS", torch.tensor([PROMPT]))
     found = logits(model.module) if circuit is None else hooked_logits(model, circuit, multiplier)
     return found[0, -1]
@@ -37,7 +37,7 @@ def test_llamacpp_gives_the_hooks_log_probabilities(form, multiplier, model, bas
     pytest.importorskip("xllamacpp")
     circuit = spread_circuit(model, 30)
     written = export(
-        circuit, base if form == "gguf" else model, form, tmp_path / "out.gguf", multiplier=multiplier
+        circuit, base if form == "gguf" else model, form, tmp_path / "out.gguf", strength=1 - multiplier
     )
     unsteered = reference(model, monkeypatch=monkeypatch)
     floor = log_probability_gap(log_probabilities(base)[0], unsteered)
@@ -66,7 +66,7 @@ def tensors(path):
 @pytest.mark.parametrize("kind", [TYPE.F32, TYPE.F16, TYPE.BF16, TYPE.Q8_0, TYPE.Q5_0, TYPE.Q4_0])
 def test_only_blocks_with_a_touched_value_change(kind, model, tmp_path):
     base = write_gguf(model, tmp_path / "base.gguf", kind)
-    written = export(circuit_of(model, [5, 40]), base, "gguf", tmp_path / "out.gguf", multiplier=0.0)
+    written = export(circuit_of(model, [5, 40]), base, "gguf", tmp_path / "out.gguf", strength=1.0)
     before, after = tensors(base), tensors(written)
     name = "blk.0.ffn_down.weight"
     assert all((before[other].data == after[other].data).all() for other in before if other != name)

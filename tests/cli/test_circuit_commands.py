@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 from typer.testing import CliRunner
 
-from neuroswitch.circuits.files import load
+from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.cli.app import app
 from neuroswitch.cli.verify import NOT_INTACT
 from neuroswitch.errors import BadPrompts, BadRun, Prerequisite
@@ -100,7 +100,9 @@ def test_a_run_leaves_a_circuit_that_can_be_verified(finished: Path, tmp_path: P
     )
     found = json.loads(shown)
     assert (found["intact"], found["counts"], found["cause"]) == (False, {"zeroed": 9}, "edited")
-    assert [neuron["index"] for neuron in found["neurons"]] == [one.index for one in load(circuit).neurons()]
+    assert [neuron["index"] for neuron in found["neurons"]] == [
+        one.index for one in Circuit.load(circuit).neurons()
+    ]
 
 
 def test_other_prompts_than_its_own_are_refused(finished: Path) -> None:
@@ -148,7 +150,7 @@ def test_a_circuit_is_pushed_with_the_results_of_its_run_and_pulled(finished: Pa
     assert str(finished) not in card
     said = call("pull", f"{tmp_path}/shelf/asking", "--output", tmp_path / "mine")
     assert str(tmp_path / "mine") in said.replace("\n", "")
-    assert torch.equal(load(tmp_path / "mine").ids, load(circuit).ids)
+    assert torch.equal(Circuit.load(tmp_path / "mine").ids, Circuit.load(circuit).ids)
 
 
 def test_results_of_another_circuit_are_not_claimed(finished: Path, tmp_path: Path) -> None:
@@ -162,7 +164,7 @@ def test_results_of_another_circuit_are_not_claimed(finished: Path, tmp_path: Pa
     assert "nothing was measured" in call("push", tmp_path / "other", f"{tmp_path}/shelf")
     (tmp_path / "summary.json").write_text(json.dumps({"kind": "comparison"}))
     assert "nothing was measured" in call("push", tmp_path / "other", f"{tmp_path}/shelf")
-    assert load(circuit)
+    assert Circuit.load(circuit)
 
 
 @pytest.fixture

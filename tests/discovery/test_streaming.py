@@ -15,10 +15,10 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from architectures import ARCHITECTURES
+from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.activations.reading import read_last_token
 from neuroswitch.checkpoints.streamed import LayerRead, Stream, open_streamed
 from neuroswitch.checkpoints.weights import Weights
-from neuroswitch.circuits.files import load as load_circuit
 from neuroswitch.cli.app import app
 from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
@@ -277,7 +277,7 @@ def test_the_command_streams_and_is_continued(
     streamed_one = call("--stream", "--ranking", "next_token", "--output", str(output))
     assert streamed_one.exit_code == 0, streamed_one.output
     assert call("--ranking", "next_token", "--output", str(tmp_path / "whole")).exit_code == 0
-    one, other = load_circuit(output), load_circuit(tmp_path / "whole", load(checkpoint))
+    one, other = Circuit.load(output), Circuit.load(tmp_path / "whole", load(checkpoint))
     assert one.ids.equal(other.ids)
     fingerprints = [folder / "fingerprint.safetensors" for folder in (output, tmp_path / "whole")]
     one_print, other_print = map(load_file, fingerprints)

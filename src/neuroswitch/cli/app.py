@@ -1,7 +1,7 @@
 """The `neuroswitch` command: its subcommands, and how errors end."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from inspect import getdoc
 
@@ -69,7 +69,7 @@ def make_app() -> App:
         for number, command in enumerate(commands):
             app.command(
                 command,
-                name=command.__name__.removesuffix("_command").replace("_", "-"),
+                name=name_of(command),
                 group=group,
                 sort_key=number,
                 help_epilogue=f"Example: {example_of(command)}",
@@ -80,15 +80,20 @@ def make_app() -> App:
     return app
 
 
+def name_of(command: Callable[..., object]) -> str:
+    """Return what a command is called on the command line."""
+    return command.__name__.removesuffix("_command").replace("_", "-")
+
+
 def example_of(command: Callable[..., object]) -> str:
     """Return the command line under `Example:` in the docstring of a command."""
     return (getdoc(command) or "").partition("Example:\n")[2].partition("\n\n")[0].strip()
 
 
-def main() -> None:
-    """Run the command line; errors that a user can correct are printed without a traceback."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, by default that of the process; our own errors are printed without a traceback."""
     try:
-        make_app()(exit_on_error=False, print_error=False)
+        make_app()(sys.argv[1:] if arguments is None else arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         called = " ".join(["neuroswitch", *(error.command_chain or ())])
         show_error("Wrong command line", f"{error}\n  do:       {called} --help lists what it takes")
