@@ -4,15 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from steered import spread_circuit
-
-from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.answering.completions import Journal
-from neuroswitch.answering.endpoint import Endpoint
-from neuroswitch.answering.generation import Decoding
-from neuroswitch.chat import ChatFormat
-from neuroswitch.errors import BadRun, Prerequisite
-from neuroswitch.experiment import engines
 from neuroswitch.experiment.comparison.compare import compare
 from neuroswitch.experiment.comparison.settings import CompareSettings
 from neuroswitch.experiment.engines import (
@@ -25,10 +16,19 @@ from neuroswitch.experiment.engines import (
 )
 from neuroswitch.experiment.old_settings import RunSettings
 from neuroswitch.experiment.run import evaluate
+from neuroswitch.methods.random import RandomControl
+from steered import spread_circuit
+
+from neuroswitch.answering.completions import Journal
+from neuroswitch.answering.endpoint import Endpoint
+from neuroswitch.answering.generation import Decoding
+from neuroswitch.chat import ChatFormat
+from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.errors import BadRun, Prerequisite
+from neuroswitch.experiment import engines
 from neuroswitch.integrations.serve import ServeOptions, named_steerings
 from neuroswitch.methods.base import get_method
 from neuroswitch.methods.cna import Scaling
-from neuroswitch.methods.random import RandomControl
 from neuroswitch.models.loading import load as load_model
 from neuroswitch.prompts import Prompt
 from neuroswitch.storage import read_jsonl

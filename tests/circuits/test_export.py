@@ -21,7 +21,7 @@ from transformers import AutoModelForCausalLM
 
 from neuroswitch.circuits.exporting import export
 from neuroswitch.circuits.exports.forms import exporters
-from neuroswitch.errors import BadCircuit, Prerequisite, UnsupportedModel, WrongModel
+from neuroswitch.errors import BadCircuit, BadOption, Prerequisite, UnsupportedModel, WrongModel
 
 DENSE = ["llama", "qwen2", "gpt2", "phi3", "opt", "falcon"]
 EXPERTS = ["mixtral", "qwen3_moe", "gpt_oss", "deepseek_v3", "granitemoe", "llama4_text", "dbrx", "jetmoe"]
@@ -239,7 +239,7 @@ def test_what_cannot_be_exported_is_said(llama, tmp_path):
         export(circuit_of(llama, []), llama, "ia3", tmp_path / "out")
     with pytest.raises(ValueError, match="finite"):
         export(circuit_of(llama, [1]), llama, "ia3", tmp_path / "out", strength=float("nan"))
-    with pytest.raises(Prerequisite, match=r"no export form called 'onnx'(.|\n)*ia3"):
+    with pytest.raises(BadOption, match=r"no export form called 'onnx'(.|\n)*ia3"):
         export(circuit_of(llama, [1]), llama, "onnx", tmp_path / "out")
     with pytest.raises(UnsupportedModel, match=r"GGUF file, and a model was given"):
         export(circuit_of(llama, [1]), llama, "gguf", tmp_path / "out")

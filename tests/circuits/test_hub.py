@@ -15,12 +15,25 @@ from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.errors import BadCircuit, Prerequisite
 from tiny import tiny_llama, tiny_model
 
+
+def rate(value, low, high, n):
+    return {"value": value, "low": low, "high": high, "n": n}
+
+
 SUMMARY = {
-    "baseline": {"rate": 0.9, "low": 0.83, "high": 0.95, "n": 100},
-    "steered": {"rate": 0.1, "low": 0.05, "high": 0.17, "n": 100},
-    "random": {"rate": None, "low": None, "high": None, "n": 0},
-    "circuit": {"multiplier": 0.0},
-    "provenance": {"detector": "a classifier"},
+    "detector": "a classifier",
+    "settings": {"prompts": {"test_prompts": "/home/someone/asking.csv"}, "decoding": {"max_new_tokens": 8}},
+    "provenance": {"date": "2026-11-25T10:00:00"},
+    "cells": [
+        {"method": "untouched", "strength": 0.0, "measures": {"behaviour": rate(0.9, 0.83, 0.95, 100)}},
+        {
+            "method": "cna",
+            "strength": 1.0,
+            "measures": {"behaviour": rate(0.1, 0.05, 0.17, 100)},
+            "tests": {"behaviour": {"p": 0.0012}},
+        },
+        {"method": "random", "strength": 1.0, "measures": {"behaviour": rate(None, None, None, 0)}},
+    ],
 }
 
 

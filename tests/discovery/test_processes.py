@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from neuroswitch.experiment.old_settings import RunSettings
+from neuroswitch.experiment.run import run
 from safetensors.torch import load_file
 from shared_worker import measured, planted
 from torch import distributed
@@ -13,8 +15,6 @@ from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.cli.discover import discover
 from neuroswitch.discovery.shared import every_answer, own_batches
 from neuroswitch.errors import Prerequisite
-from neuroswitch.experiment.old_settings import RunSettings
-from neuroswitch.experiment.run import run
 from neuroswitch.models.processes import ALONE, Team
 from sets import write_contrast
 from tiny import tiny_module, tiny_tokenizer

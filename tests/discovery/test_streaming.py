@@ -15,10 +15,10 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from architectures import ARCHITECTURES
-from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.activations.reading import read_last_token
 from neuroswitch.checkpoints.streamed import LayerRead, Stream, open_streamed
 from neuroswitch.checkpoints.weights import Weights
+from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.cli.app import app
 from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from neuroswitch.experiment.old_settings import RunSettings
+from neuroswitch.experiment.run import run
 
 from neuroswitch.answering.generation import Decoding, generate
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
 from neuroswitch.discovery.selection import select
-from neuroswitch.experiment.old_settings import RunSettings
-from neuroswitch.experiment.run import run
 from neuroswitch.measures.routing import routing_change
 from neuroswitch.methods.cna import Scaling, scaled
 from neuroswitch.models.handle import LanguageModel

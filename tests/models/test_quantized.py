@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM
 
-from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.activations.columns import columns
 from neuroswitch.activations.reading import read_last_token
 from neuroswitch.activations.scaling import scaled_neurons
+from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.files import load_fingerprint, save
 from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
