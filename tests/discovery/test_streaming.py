@@ -22,7 +22,7 @@ from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
 from neuroswitch.discovery.selection import select
 from neuroswitch.discovery.streaming import collect_streamed, rank_streamed, streamable
-from neuroswitch.errors import NeuroswitchError, Prerequisite, UnsupportedModel
+from neuroswitch.errors import BadOption, NeuroswitchError, Prerequisite, UnsupportedModel
 from neuroswitch.models.loading import load
 from neuroswitch.models.options import LoadOptions
 from sets import tiny_contrast, write_contrast
@@ -268,7 +268,7 @@ def test_the_command_streams_and_is_continued(
     def call(*arguments: str) -> Result:
         return invoke(*common, *arguments)
 
-    assert isinstance(call("--stream", "--output", str(tmp_path / "no")).exception, Prerequisite)
+    assert isinstance(call("--stream", "--output", str(tmp_path / "no")).exception, BadOption)
     with monkeypatch.context() as patch:
         patch.setattr(Stream, "run", None)
         with pytest.raises(TypeError):
