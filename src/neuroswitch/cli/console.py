@@ -14,7 +14,7 @@ from neuroswitch.processes import is_first
 from neuroswitch.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from neuroswitch.report import Cell, Summary
+    from neuroswitch.report import Summary
 
 console = Console(quiet=not is_first())
 errors = Console(stderr=True)
@@ -63,8 +63,9 @@ def show_place(title: str, path: Path) -> None:
 
 
 def show_summary(summary: "Summary") -> None:
-    """Print the table of an experiment, what the circuits of two models share, and its warnings."""
-    console.print(summary_table(summary))
+    """Print a table for each model, what the circuits of two models share, and the warnings."""
+    for role in summary.models:
+        console.print(summary_table(summary, role))
     for one in summary.overlap:
         show(
             f"{one.name}: {one.shared} shared of {one.sizes[0]}, chance {one.anywhere.expected:.2g}, "
@@ -75,34 +76,30 @@ def show_summary(summary: "Summary") -> None:
         show(warning)
 
 
-def summary_table(summary: "Summary") -> Table:
-    """Lay out an experiment, one method at one strength a row; a measure that was not taken has no column."""
+def summary_table(summary: "Summary", role: str) -> Table:
+    """Lay out one model, a method at a strength in each row; a measure that was not taken has no column."""
     from neuroswitch.report.view import write
     from neuroswitch.report.words import between, p_value, percent
 
-    two = len(summary.models) > 1
-    table = Table(title=f"{summary.behaviour} in {' and '.join(one.name for one in summary.models.values())}")
-    for heading in ["model"] * two + ["method"]:
-        table.add_column(heading, overflow="fold")
-    rest = [
-        one
-        for name, one in summary.measures.items()
+    table = Table(title=f"{summary.behaviour} in {summary.models[role].name}")
+    table.add_column("method", no_wrap=True)
+    others = [
+        info
+        for name, info in summary.measures.items()
         if name != "behaviour" and not name.startswith("routing")
     ]
-    for heading in ("strength", "shown", "95 % interval", "n", *(one.title for one in rest), "p (Holm)"):
+    for heading in ("strength", "shown", "95 % interval", "n", *(one.title for one in others), "p (Holm)"):
         table.add_column(heading, justify="right", overflow="fold")  # a number is never cut off
-
-    def cells(cell: "Cell") -> Iterator[str]:
-        if two:
-            yield summary.models[cell.model].name
+    for cell in (summary.untouched(role), *summary.changed(role)):
+        values = {name: found.value for name, found in cell.measures.items()}
         rate, test = cell.measures["behaviour"], cell.tests.get("behaviour")
-        yield from (cell.method, f"{cell.strength:g}")
-        yield from (percent(rate.value), between(rate.low, rate.high), str(rate.n))
-        for info in rest:
-            found = cell.measures.get(info.name)
-            yield write(info, found.value if found else None)
-        yield p_value(test.p_adjusted if test else None)
-
-    for cell in summary.cells:
-        table.add_row(*cells(cell))
+        table.add_row(
+            cell.method,
+            f"{cell.strength:g}",
+            percent(rate.value),
+            between(rate.low, rate.high),
+            str(rate.n),
+            *(write(info, values.get(info.name)) for info in others),
+            p_value(test.p_adjusted if test else None),
+        )
     return table

@@ -94,7 +94,10 @@ def claim_folder(folder: Path, settings: ExperimentSettings) -> ExperimentSettin
         BadRun: The folder holds something else, or an experiment with other settings.
     """
     path = folder / SETTINGS
-    begun = path.exists() and any(other.name not in (SETTINGS, PROVENANCE) for other in folder.iterdir())
+    empty = (SETTINGS, PROVENANCE, FACTS)
+    begun = path.exists() and any(other.name not in empty for other in folder.iterdir())
+    if path.exists() and not begun:
+        (folder / FACTS).unlink(missing_ok=True)
     before = read_settings(folder) if begun else None
     joined = settings if before is None else _joined(before, settings, folder)
     if joined != before or not (folder / PROVENANCE).exists():
