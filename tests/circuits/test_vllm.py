@@ -8,6 +8,9 @@ import sys
 
 import pytest
 import torch
+from neuroswitch.experiment.engines import EngineChoice
+from neuroswitch.experiment.old_settings import RunSettings
+from neuroswitch.experiment.run import evaluate
 from steered import hooked_logits, log_probability_gap, logits, saved_model, spread_circuit
 from vllm_engine import ENVIRONMENT, PROMPTS, SIZES, ask
 
@@ -15,9 +18,6 @@ from neuroswitch.answering.generation import Decoding
 from neuroswitch.circuits.exporting import export
 from neuroswitch.circuits.files import save
 from neuroswitch.errors import Prerequisite
-from neuroswitch.experiment.engines import EngineChoice
-from neuroswitch.experiment.old_settings import RunSettings
-from neuroswitch.experiment.run import evaluate
 from neuroswitch.integrations.serve import ServeOptions, client_code, serving
 from neuroswitch.storage import read_jsonl
 from sets import write_contrast
