@@ -1,7 +1,7 @@
 """Circuits of tiny models for tests, and the logits that every form of a circuit must reproduce."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import cycle, islice
 from pathlib import Path
 
 import torch
@@ -14,7 +14,9 @@ from neuroswitch.models.loading import load
 from neuroswitch.provenance import Provenance
 from tiny import tiny_model
 
-MULTIPLIERS = (0.0, 2.0, 1.7)
+ONES, DOSES = (1.0,), (1.0, 0.4, 2.5, -1.0)
+STATES = ((1.0, ONES), (-1.0, ONES), (-0.7, ONES), (1.0, DOSES), (0.3, DOSES))
+"""Strengths, and the doses that the neurons of a circuit get in turn."""
 PROMPTS = torch.tensor([[1, 20, 30, 40, 50, 60], [1, 21, 31, 41, 51, 61]])
 
 
@@ -26,24 +28,26 @@ def saved_model(name: str, folder: Path, **settings: object) -> LanguageModel:
     return load(folder)
 
 
-def circuit_of(model: LanguageModel, ids: list[int], doses: Sequence[float] | None = None) -> Circuit:
-    """Make a circuit of chosen neurons; scores and means are numbers that can be told apart.
-
-    Doses belong to the neurons in ascending order; without them every neuron has dose 1.
-    """
+def circuit_of(model: LanguageModel, ids: list[int]) -> Circuit:
+    """Make a circuit of chosen neurons; scores and means are numbers that can be told apart."""
     scores = torch.arange(1, len(ids) + 1, dtype=torch.float32)
     provenance = Provenance(
         model=asdict(model.identity), prompts_sha256="0" * 64, contrast="test", ranking="test"
     )
     return Circuit(
         layout=model.layout,
-        ids=torch.tensor(sorted(ids), dtype=torch.int64),
-        doses=torch.ones(len(ids)) if doses is None else torch.tensor(doses),
+        ids=torch.tensor(sorted(ids)),
+        doses=torch.ones(len(ids)),
         scores=scores,
         positive_mean=scores * 10,
         negative_mean=scores * -10,
         provenance=provenance,
     )
+
+
+def dosed(circuit: Circuit, doses: tuple[float, ...] = DOSES) -> Circuit:
+    """Give the neurons of a circuit doses in turn."""
+    return replace(circuit, doses=torch.tensor([*islice(cycle(doses), len(circuit))]))
 
 
 def spread_circuit(model: LanguageModel, count: int = 9, *, seed: int = 0) -> Circuit:
@@ -66,9 +70,10 @@ def logits(module: torch.nn.Module) -> Tensor:
     return module(input_ids=PROMPTS, use_cache=False).logits
 
 
-def hooked_logits(model: LanguageModel, circuit: Circuit, multiplier: float) -> Tensor:
-    """Return the logits of the model steered by the hook at strength 1 - multiplier: the reference."""
-    with scaled_neurons(model, circuit.ids, circuit.multipliers(1 - multiplier)):
+def hooked_logits(model: LanguageModel, circuit: Circuit, strength: float) -> Tensor:
+    """Return the logits of the model steered by the hook: the reference."""
+    multipliers = [1 - strength * dose for dose in circuit.doses.tolist()]
+    with scaled_neurons(model, circuit.ids, torch.tensor(multipliers)):
         return logits(model.module)
 
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from steered import MULTIPLIERS, circuit_of, hooked_logits, logits, saved_model, spread_circuit
+from steered import STATES, circuit_of, dosed, hooked_logits, logits, saved_model, spread_circuit
 from transformers import AutoModelForCausalLM
 
 import neuroswitch.storage
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.errors import BadCircuit, Prerequisite, WrongModel
+from neuroswitch.circuits.random import random_circuit
+from neuroswitch.errors import BadCircuit, BadOption, Prerequisite, WrongModel
 from tiny import tiny_llama, tiny_model
 
 FILES = {"circuit.json", "circuit.safetensors", "adapter_config.json", "adapter_model.safetensors"}
@@ -30,8 +31,8 @@ def folder(model, tmp_path):
 
 
 def same(a: Circuit, b: Circuit) -> bool:
-    columns = ("ids", "doses", "scores", "positive_mean", "negative_mean")
-    equal = all(torch.equal(getattr(a, name), getattr(b, name)) for name in columns)
+    ours, theirs = ({"ids": one.ids, "doses": one.doses, **one.evidence()} for one in (a, b))
+    equal = ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
     return equal and a.layout == b.layout and a.provenance == b.provenance
 
 
@@ -45,11 +46,29 @@ def rewrite(folder, **changes):
 
 
 def test_a_saved_circuit_comes_back_equal(model, tmp_path):
-    circuit = spread_circuit(model)
+    circuit = dosed(spread_circuit(model))
     folder = circuit.save(tmp_path / "new" / "circuit")
     assert {path.name for path in folder.iterdir()} == FILES
     assert same(Circuit.load(folder, model), circuit)
     assert [path.name for path in folder.parent.iterdir()] == ["circuit"]
+
+
+def test_neurons_without_evidence_come_back_without_it(model, tmp_path):
+    circuit = random_circuit(dosed(spread_circuit(model)), seed=0)
+    found = Circuit.load(circuit.save(tmp_path / "circuit"), model)
+    assert same(found, circuit)
+    assert found.scores is None
+
+
+def test_a_folder_of_the_first_schema_has_dose_1_everywhere(model, folder):
+    columns = load_file(folder / "circuit.safetensors")
+    del columns["doses"]
+    save_file(columns, folder / "circuit.safetensors")
+    rewrite(folder, schema=1)
+    assert same(Circuit.load(folder, model), spread_circuit(model))
+    rewrite(folder, schema=2)
+    with pytest.raises(BadCircuit, match="other tensors"):
+        Circuit.load(folder)
 
 
 def test_columns_may_be_one_tensor(model, tmp_path):
@@ -74,13 +93,13 @@ def test_saving_again_replaces_our_files_and_leaves_others(model, folder):
 
 
 @pytest.mark.parametrize("architecture", ["llama", "qwen2", "gpt2", "phi3"])
-@pytest.mark.parametrize("multiplier", MULTIPLIERS)
-def test_transformers_loads_the_folder_as_the_steered_model(architecture, multiplier, tmp_path):
+@pytest.mark.parametrize(("strength", "doses"), STATES)
+def test_transformers_loads_the_folder_as_the_steered_model(architecture, strength, doses, tmp_path):
     model = saved_model(architecture, tmp_path / "base")
-    circuit = spread_circuit(model)
-    folder = circuit.save(tmp_path / "circuit", strength=1 - multiplier)
+    circuit = dosed(spread_circuit(model), doses)
+    folder = circuit.save(tmp_path / "circuit", strength=strength)
     steered = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    assert torch.equal(logits(steered), hooked_logits(model, circuit, multiplier))
+    assert torch.equal(logits(steered), hooked_logits(model, circuit, strength))
     assert not torch.equal(logits(steered), logits(model.module))
 
 
@@ -217,6 +236,9 @@ def test_a_description_too_large_to_be_one_is_not_read(folder):
         {"ids": torch.tensor([[4, 5]])},
         {"scores": torch.tensor([1.0, float("nan")])},
         {"scores": torch.tensor([1.0])},
+        {"doses": torch.tensor([1.0, float("inf")])},
+        {"doses": torch.tensor([1.0])},
+        {"doses": torch.tensor([1, 1])},
         {"positive_mean": torch.tensor([1.0, float("inf")])},
         {"extra": torch.tensor([1.0, 2.0])},
     ],
@@ -292,5 +314,5 @@ def test_a_crash_while_files_are_exchanged_leaves_nothing_that_looks_whole(model
 
 @pytest.mark.parametrize("strength", [float("nan"), float("inf")])
 def test_a_strength_must_be_finite(model, tmp_path, strength):
-    with pytest.raises(ValueError, match="finite"):
+    with pytest.raises(BadOption, match="finite"):
         spread_circuit(model).save(tmp_path / "circuit", strength=strength)

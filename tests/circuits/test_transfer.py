@@ -30,7 +30,7 @@ def test_a_transferred_circuit_scales_the_same_neurons_of_the_other_model(tmp_pa
     assert moved.ids.tolist() == circuit.ids.tolist()
     with Scaling(moved, 1.0).applied(second):
         steered = logits(second.module)
-    assert torch.equal(steered, hooked_logits(second, circuit, 0.0))
+    assert torch.equal(steered, hooked_logits(second, circuit, 1.0))
     assert Circuit.load(moved.save(tmp_path / "moved"), second).provenance.arguments["transferred_from"] == {
         "name": "tiny",
         "revision": None,

@@ -15,8 +15,9 @@ from neuroswitch.activations.sketches import DIRECTIONS, directions, sketch, tex
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.circuits.files import load_fingerprint
 from neuroswitch.circuits.fingerprint import parse, take
+from neuroswitch.circuits.random import random_circuit
 from neuroswitch.circuits.verify import remeasure, verify
-from neuroswitch.errors import BadCircuit, Prerequisite, WrongModel
+from neuroswitch.errors import BadCircuit, BadOption, Prerequisite, WrongModel
 from neuroswitch.prompts import ContrastSet, Piles, Prompt
 from tiny import tiny_llama, tiny_model, wrapped
 
@@ -130,7 +131,7 @@ def test_further_training_is_found(model, folder, scale):
 def test_a_merged_adapter_is_found_with_its_rank(model, folder, rank):
     found = verify(folder, edited(model, each_weight(low_rank(rank))))
     assert found.cause == "merged adapter"
-    assert found.rank == pytest.approx(rank, abs=2)
+    assert found.lora_rank == pytest.approx(rank, abs=2)
 
 
 @pytest.mark.parametrize("bits", [4, 8])
@@ -285,3 +286,5 @@ def test_statistics_are_measured_again_on_the_circuits_own_prompts(model):
     assert same.prompts == 3
     halved = remeasure(known, baked(model, circuit, 0.5, side="up_proj"), contrast, ChatFormat())
     assert halved.slope < 0.8
+    with pytest.raises(BadOption, match="no mean activations"):
+        remeasure(random_circuit(circuit, seed=0), model, contrast, ChatFormat())
