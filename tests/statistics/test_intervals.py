@@ -10,7 +10,6 @@ from neuroswitch.statistics.intervals import (
     Interval,
     Stratum,
     bootstrap,
-    discordant,
     expected_overlap,
     holm,
     mcnemar,
@@ -78,17 +77,6 @@ def test_mcnemar_is_the_sign_test_of_the_pairs_that_changed() -> None:
 
 def test_mcnemar_without_a_changed_pair_finds_nothing() -> None:
     assert mcnemar(0, 0) == 1.0
-
-
-def test_discordant_counts_changes_each_way_and_leaves_missing_verdicts_out() -> None:
-    before = [True, True, True, False, False, None, True]
-    after = [False, False, True, True, False, True, None]
-    assert discordant(before, after) == (2, 1)
-
-
-def test_discordant_refuses_lists_that_are_not_pairs() -> None:
-    with pytest.raises(ValueError, match="shorter"):
-        discordant([True, True], [True])
 
 
 def test_bootstrap_covers_the_mean_about_as_often_as_it_says() -> None:
