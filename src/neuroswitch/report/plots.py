@@ -1,6 +1,6 @@
 """Where everything in a figure goes: numbers in, positions as fractions of the plot out.
 
-Knows axes and marks, not HTML: `plots.html.j2` draws what is placed here, with percentages, so
+Knows axes and marks, not HTML: the templates draw what is placed here, with percentages, so
 that a figure fills any width without scaling its text. Positions run from 0 to 1, left to right
 and bottom to top.
 """
