@@ -125,6 +125,12 @@ def test_each_top_neuron_stands_with_its_tokens() -> None:
     assert "17.2 % of them lie in the last three layers" in tree.text()
 
 
+def test_every_layer_with_neurons_has_its_bar() -> None:
+    page = render_page(*summaries.run())
+    assert page.count("neurons</title>") == sum(count > 1 for count in summaries.EARLY)
+    assert page.count("<title>layer 3: 1 neuron</title>") == 1
+
+
 def test_a_neuron_without_means_is_not_drawn_at_zero() -> None:
     bare = summaries.neuron(0).model_copy(
         update={"score": None, "positive_mean": None, "negative_mean": None}

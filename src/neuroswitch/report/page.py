@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from neuroswitch.records import AnswerRow, read_answers
-from neuroswitch.report import view, words
+from neuroswitch.report import plots, view, words
 from neuroswitch.report.sections import SECTIONS
 from neuroswitch.report.summary import Summary, parse_summary
 from neuroswitch.report.view import View
@@ -42,7 +42,6 @@ def render_page(summary: Summary, answers: Sequence[AnswerRow], *, show_completi
         view=shown,
         summary=summary,
         sections=sections,
-        marks=view.MARKS,
         date=str(summary.provenance.get("date", ""))[:10],
         version=versions.get("neuroswitch", "") if isinstance(versions, dict) else "",
     )
@@ -87,5 +86,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update({writer.__name__: writer for writer in FILTERS})
-    environment.globals.update(write=view.write, write_range=view.write_range)
+    environment.globals.update(
+        write=view.write, write_range=view.write_range, marks=view.MARKS, rate_ticks=plots.fractions().ticks
+    )
     return environment

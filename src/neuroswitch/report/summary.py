@@ -247,7 +247,7 @@ class Summary(Part):
     @model_validator(mode="after")
     def _names_what_it_holds(self) -> "Summary":
         rows = {(cell.model, cell.method) for cell in self.cells}
-        lacking = [role for role in self.models or {"any": None} if (role, UNTOUCHED) not in rows]
+        lacking = [role for role in (*self.models,) or ("any",) if (role, UNTOUCHED) not in rows]
         if lacking:
             raise ValueError(f"no row of the untouched model: {', '.join(lacking)}")
         if strange := {role for role, _ in rows} - set(self.models):

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from neuroswitch.records import NEGATIVE, POSITIVE, UNJUDGED, UNTOUCHED, AnswerRow, MeasureInfo
 from neuroswitch.report import plots
-from neuroswitch.report.plots import Axis, Dot
+from neuroswitch.report.plots import Axis
 from neuroswitch.report.summary import Cell, CircuitFacts, Summary
 from neuroswitch.report.words import MISSING, between, number, percent, short_number
 from neuroswitch.statistics import Measurement
@@ -198,15 +198,6 @@ class View:
             for label in ordered
             if label in seen
         }
-
-    def dot(self, cell: Cell, measure: str = "behaviour") -> Dot:
-        """Return a rate of a row as a row of a dot plot."""
-        return rate_dot(self.label(cell), self.tone(cell.method), cell.measures[measure])
-
-
-def rate_dot(label: str, tone: str, rate: Measurement) -> Dot:
-    """Return a rate as a row of a dot plot."""
-    return Dot(label, tone, rate.value, rate.low, rate.high, percent(rate.value))
 
 
 def in_percent(info: MeasureInfo) -> bool:

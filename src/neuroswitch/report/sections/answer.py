@@ -1,6 +1,5 @@
 """The head of the page: the question, the answer in one sentence, and the figure that shows it."""
 
-from neuroswitch.report import plots
 from neuroswitch.report.sections.damage import pareto
 from neuroswitch.report.sections.limits import cautions
 from neuroswitch.report.sections.rates import effect, own_cell, rate_groups
@@ -28,7 +27,6 @@ def head(view: View) -> dict[str, object]:
         "cautions": cautions(view),
         "pareto": pareto(view),
         "groups": [] if view.many else groups,
-        "ticks": plots.fractions("").ticks,
     }
 
 

@@ -1,6 +1,7 @@
 """Where the neurons of each circuit are, and its strongest neurons with the tokens they promote."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from neuroswitch.report import plots
@@ -45,8 +46,7 @@ def layers_and_neurons(view: View) -> dict[str, object] | None:
     drawn = profiles[: len(view.summary.models)] if view.two else profiles
     return {
         "only": only,
-        "bars": plots.layer_bars(profiles[0][0].by_layer),
-        "chart": _profile_chart(drawn),
+        "chart": _bars(*profiles[0]) if only else _profile_chart(drawn),
         "profiles": [(one, concentration(one), tone) for one, tone in profiles],
         "tables": tables,
         "experts": any(circuit.experts for _, circuit in view.circuits),
@@ -89,6 +89,19 @@ def concentration(profile: LayerProfile) -> Mapping[str, float]:
         name: sum(count for layer, count in profile.by_layer.items() if layer >= start) / total
         for name, start in starts.items()
     }
+
+
+def _bars(profile: LayerProfile, tone: str) -> Chart:
+    """Return the neurons in every layer."""
+    layers = max(profile.by_layer, default=0) + 1
+    counts = plots.linear([0, *profile.by_layer.values()], "neurons")
+    counts = replace(counts, values=tuple(value for value in counts.values if value.is_integer()))
+    points = [
+        Point(layer, found, f"layer {layer}: {found} neuron{'' if found == 1 else 's'}")
+        for layer, found in sorted(profile.by_layer.items())
+    ]
+    axis = Axis(-0.5, layers - 0.5, "layer", values=plots.layer_ticks(layers))
+    return Chart(axis, counts, (Series(profile.name, tone, tuple(points)),))
 
 
 def _profile_chart(profiles: Sequence[tuple[LayerProfile, str]]) -> Chart:

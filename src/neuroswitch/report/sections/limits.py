@@ -161,8 +161,7 @@ def _degenerate(view: View) -> Iterator[str]:
 def _quality(view: View) -> Iterator[str]:
     states = []
     for cell in () if view.many else view.summary.cells:
-        found = [one.measures.get("quality") for one in (view.summary.untouched(cell.model), cell)]
-        before, after = (one and one.value for one in found)
+        before, after = _quality_of(view.summary.untouched(cell.model)), _quality_of(cell)
         if (
             cell.method != RANDOM
             and before is not None
@@ -172,6 +171,11 @@ def _quality(view: View) -> Iterator[str]:
             states.append(f"by {number(before - after)} under {_state(view, cell)}")
     if states:
         yield f"Answers repeat themselves more: quality falls {', '.join(states)}."
+
+
+def _quality_of(cell: Cell) -> float | None:
+    found = cell.measures.get("quality")
+    return None if found is None else found.value
 
 
 def _random(view: View) -> Iterator[str]:

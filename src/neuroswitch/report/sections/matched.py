@@ -1,7 +1,6 @@
 """All methods at the same damage."""
 
-from neuroswitch.report import plots
-from neuroswitch.report.view import View, rate_dot, write
+from neuroswitch.report.view import View, write
 
 
 def same_damage(view: View) -> dict[str, object] | None:
@@ -13,12 +12,6 @@ def same_damage(view: View) -> dict[str, object] | None:
     return {
         "info": info,
         "budget": write(info, found.budget),
-        "before": view.dot(view.summary.untouched()),
-        "ticks": plots.fractions("").ticks,
-        "rows": [
-            (row, rate_dot(row.method, view.tone(row.method), row.behaviour))
-            for row in found.rows
-            if row.behaviour is not None
-        ],
+        "rows": [row for row in found.rows if row.behaviour is not None],
         "out": [row.method for row in found.rows if row.behaviour is None],
     }

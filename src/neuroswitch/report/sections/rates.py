@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from neuroswitch.records import POSITIVE
-from neuroswitch.report import plots
 from neuroswitch.report.summary import Cell
 from neuroswitch.report.view import RANDOM, RATES, SIGNIFICANT, TRANSFER, View
 from neuroswitch.report.words import p_equals, percent
@@ -15,7 +14,6 @@ class Group(NamedTuple):
 
     name: str
     measure: str
-    pile: str
     cells: tuple[Cell, ...]
 
 
@@ -26,7 +24,6 @@ def rate_tables(view: View) -> dict[str, object]:
     return {
         "title": "What each circuit does in either model" if view.two else "Rates",
         "groups": groups,
-        "ticks": plots.fractions("").ticks,
         "explained": list(_explained(view)) if view.two else [],
         "quality": not view.many and "quality" in view.summary.measures,
         "texts": any(cell.texts_changed is not None for group in groups for cell in group.cells),
@@ -40,7 +37,7 @@ def rate_groups(view: View) -> Iterator[Group]:
         for measure, pile in RATES.items():
             cells = [cell for cell in view.strongest(role) if measure in cell.measures]
             if len(cells) > 1 or measure == "behaviour":
-                yield Group(view.pile_of(role, pile), measure, pile, tuple(cells))
+                yield Group(view.pile_of(role, pile), measure, tuple(cells))
 
 
 def own_cell(view: View, role: str | None = None) -> Cell | None:

@@ -2,7 +2,7 @@
 
 from neuroswitch.report import plots
 from neuroswitch.report.sections.rates import rate_groups
-from neuroswitch.report.view import View
+from neuroswitch.report.view import RATES, View
 
 
 def verdict_counts(view: View) -> dict[str, object] | None:
@@ -12,7 +12,7 @@ def verdict_counts(view: View) -> dict[str, object] | None:
         rows = [
             (view.label(cell), plots.stack(labels, list(view.verdicts)))
             for cell in group.cells
-            if (labels := cell.labels.get(group.pile))
+            if (labels := cell.labels.get(RATES[group.measure]))
         ]
         if rows and (group.measure == "behaviour" or not (view.many or view.two)):
             groups.append((group.name, rows))
