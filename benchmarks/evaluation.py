@@ -19,10 +19,9 @@ import torch
 from transformers import GenerationConfig
 
 import neuroswitch as ns
-from neuroswitch.answering.completions import Journal
-from neuroswitch.answering.generation import end_tokens
+from neuroswitch.answering import Journal, generation
 from neuroswitch.chat import encode
-from neuroswitch.models.handle import LanguageModel
+from neuroswitch.models import LanguageModel
 
 T = TypeVar("T")
 
@@ -31,7 +30,10 @@ T = TypeVar("T")
 def one_at_a_time(model: LanguageModel, prompts: Sequence[ns.Prompt], limit: int) -> list[str]:
     """Answer with one call of transformers' own `generate` a prompt."""
     greedy = GenerationConfig(
-        max_new_tokens=limit, do_sample=False, eos_token_id=sorted(end_tokens(model)), pad_token_id=0
+        max_new_tokens=limit,
+        do_sample=False,
+        eos_token_id=sorted(generation.end_tokens(model)),
+        pad_token_id=0,
     )
     texts = []
     for prompt in prompts:
@@ -58,17 +60,21 @@ def main() -> int:
     parser.add_argument("--max-new-tokens", type=int, default=100)
     parser.add_argument("--batch-size", type=int, default=32)
     options = parser.parse_args()
-    model = ns.load(options.model)
+    model = ns.load_model(options.model)
     refusal = ns.detector("refusal")
     contrast = ns.ContrastSet.builtin("refusal")
     prompts = [prompt for pile in zip(*contrast.test, strict=False) for prompt in pile][: options.prompts]
     decoding = ns.Decoding(max_new_tokens=options.max_new_tokens, batch_size=options.batch_size)
+
+    def annotate(answer: ns.Completion) -> dict[str, object]:
+        return {"shown": refusal.judges(answer.text, answer.prompt)}
+
     one_at_a_time(model, prompts[:1], 4)  # warm up
 
     slow, texts = timed(lambda: one_at_a_time(model, prompts, options.max_new_tokens))
     fast, answers = timed(lambda: ns.generate(model, prompts, decoding=decoding))
     with tempfile.TemporaryDirectory() as folder:
-        journal = Journal(Path(folder) / "rows", {}, refusal.annotate, refusal.settled)
+        journal = Journal(Path(folder) / "rows", {}, annotate, refusal.settled)
         early, broken_off = timed(lambda: ns.generate(model, prompts, decoding=decoding, journal=journal))
 
     labels = [refusal.classify(text, prompt.text) for text, prompt in zip(texts, prompts, strict=True)]

@@ -1,9 +1,9 @@
 """The circuit as a value and as a folder: its algebra, its files, and its forms for other engines."""
 
-from neuroswitch.circuits.adapter import CONFIG as CONFIG
 from neuroswitch.circuits.card import CardFacts as CardFacts
 from neuroswitch.circuits.circuit import Circuit as Circuit
 from neuroswitch.circuits.exporting import export as export
+from neuroswitch.circuits.exports.ia3 import CONFIG as CONFIG
 from neuroswitch.circuits.files import DESCRIPTION as DESCRIPTION
 from neuroswitch.circuits.files import check_model as check_model
 from neuroswitch.circuits.folders import new_folder as new_folder

@@ -1,7 +1,6 @@
 """The card of a circuit: a README with the metadata that the Hub reads, what was measured, and the limits.
 
-Written from the circuit's own provenance and, where there is one, from the summary of a run; nothing
-is claimed that neither of them holds.
+Everything in it comes from the circuit's provenance and, where there is one, the summary of an experiment.
 """
 
 from collections.abc import Mapping
@@ -33,18 +32,18 @@ LIMITS = """\
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What a card says besides what the circuit knows of itself.
+    """What a card states besides the circuit's provenance.
 
     Attributes:
         license: Licence of the circuit, as the Hub abbreviates it.
-        summary: The `summary.json` of the run that measured it, as an object.
+        summary: Content of the `summary.json` of the experiment that measured it.
     """
 
     license: str = "other"
     summary: Mapping[str, Any] | None = None
 
 
-def render(circuit: Circuit, name: str, facts: CardFacts, *, adapter: bool) -> str:
+def render_card(circuit: Circuit, name: str, facts: CardFacts, *, adapter: bool) -> str:
     """Write the card.
 
     Args:
@@ -71,9 +70,10 @@ def render(circuit: Circuit, name: str, facts: CardFacts, *, adapter: bool) -> s
 # {name}: {len(circuit)} neurons behind "{provenance.contrast}"
 
 {len(circuit)} MLP neurons, {circuit.fraction:.3%} of those of `{public or Path(base).name}`, whose activations \
-tell prompts that show the behaviour "{provenance.contrast}" from prompts that do not. Multiplied by 0 they are \
-ablated, above 1 amplified.
+tell prompts that show the behaviour "{provenance.contrast}" from prompts that do not. At strength a a neuron is \
+multiplied by 1 - a x dose: strength 1 ablates neurons of dose 1, strength -1 doubles them.
 
+* Doses: {_doses(circuit)}
 * Ranking: {provenance.ranking}; arguments: {provenance.arguments or "none"}
 * Prompts: {provenance.contrast}, sha256 `{provenance.prompts_sha256}`
 * Model: {_model(provenance.model)}
@@ -91,6 +91,11 @@ ablated, above 1 amplified.
 
 {LIMITS}
 """
+
+
+def _doses(circuit: Circuit) -> str:
+    lowest, highest = (float(circuit.doses.min()), float(circuit.doses.max())) if len(circuit) else (1.0, 1.0)
+    return f"{lowest:g}" if lowest == highest else f"{lowest:g} to {highest:g}"
 
 
 def _model(model: Mapping[str, Any]) -> str:
@@ -148,24 +153,28 @@ def _measured(summary: Mapping[str, Any] | None) -> str:
 
 
 def _how(summary: Mapping[str, Any]) -> str:
-    """Say how the rates were obtained, as far as the summary does."""
+    """List how the rates were measured."""
     settings, provenance = summary["settings"], summary["provenance"]
     asked = settings["prompts"].get("test_prompts")
     tested = [
         cell["tests"]["behaviour"]["p"]
         for cell in summary["cells"]
-        if cell["method"] in ("cna",) or cell["method"].startswith("circuit:")
+        if cell["method"] == "cna" or cell["method"].startswith("circuit:")
     ]
     parts = {
-        # a file by its name only: where it lies on somebody's disk is nobody's business
+        # the name of the file only: the folders of the author's disk are private
         "held-out prompts": Path(str(asked)).name if asked else "those of the contrast set",
         "new tokens at most": settings["decoding"]["max_new_tokens"],
         "p (McNemar, steered against untouched)": next((p for p in tested if p is not None), None),
         "date": str(provenance.get("date", ""))[:10] or None,
         "judged by": summary["detector"],
     }
-    said = {name: f"{value:.2g}" if isinstance(value, float) else value for name, value in parts.items()}
-    return "\n".join(f"* {name}: {value}" for name, value in said.items() if value is not None)
+    known = {
+        name: f"{value:.2g}" if isinstance(value, float) else value
+        for name, value in parts.items()
+        if value is not None
+    }
+    return "\n".join(f"* {name}: {value}" for name, value in known.items())
 
 
 def _percent(value: float | None) -> str:

@@ -1,9 +1,10 @@
-"""A circuit: the neurons behind a behaviour, a dose for each, and the evidence for it, as a value.
+"""A circuit: some neurons of a model, a dose for each, and the evidence for them, as a value without a model.
 
-At strength a, neuron j is multiplied by 1 - a * dose_j: dose 1 is ablated at strength 1. Knows the neuron axis
-it lies on and where it comes from; never holds a model.
+At strength a, neuron j is multiplied by 1 - a * dose_j, so a neuron of dose 1 is ablated at strength 1.
 """
 
+import math
+import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ class Circuit:
     Attributes:
         layout: The flat neuron axis of the model.
         ids: Flat neuron ids, ascending, unique.
-        doses: How much of each neuron is taken out at strength 1; any finite number.
+        doses: Share of each neuron that is removed at strength 1; any finite number.
         provenance: Model, prompts, ranking, versions, date.
         scores: What the ranking gave each neuron; positive promotes the behaviour. None where neurons were
             not ranked, as in a random circuit.
@@ -75,9 +76,9 @@ class Circuit:
             BadCircuit: The folder is no circuit, or a file is missing, truncated or changed.
             WrongModel: The circuit was made for another model than `model`.
         """
-        from neuroswitch.circuits.files import load
+        from neuroswitch.circuits import files
 
-        return load(folder, model)
+        return files.load(folder, model)
 
     def save(
         self, folder: str | Path, *, model: "LanguageModel | None" = None, strength: float = 1.0
@@ -86,43 +87,32 @@ class Circuit:
 
         Args:
             folder: Where; created if missing. Files of the same names are replaced, others stay.
-            model: The model it was made for, unsteered: a fingerprint of its weights is written too, and
-                lets `verify` say later what happened to the circuit in some checkpoint.
-            strength: At which strength the adapter in the folder steers.
+            model: The model it was made for, untouched; with it a fingerprint of the weights is written, which
+                `verify` compares with other checkpoints.
+            strength: Strength of the adapter in the folder.
 
         Raises:
             BadOption: The strength is not finite.
             WrongModel: The circuit was made for another model than `model`.
             Prerequisite: The disk is full or the folder cannot be written; what was there stays.
         """
-        from neuroswitch.circuits.files import save
+        from neuroswitch.circuits import files
 
-        return save(self, folder, model=model, strength=strength)
+        return files.save(self, folder, model=model, strength=strength)
 
     def push(self, target: str | Path, *, facts: "CardFacts | None" = None, private: bool = True) -> str:
-        """Publish the circuit, with a card, on the Hugging Face Hub or in a folder; see `circuits.push`."""
-        import tempfile
-
-        from neuroswitch.circuits.hub import push
+        """Publish the circuit with a card on the Hugging Face Hub or in a folder; see `circuits.push`."""
+        from neuroswitch.circuits import hub
 
         with tempfile.TemporaryDirectory() as folder:
-            return push(self.save(folder), target, facts=facts, private=private)
+            return hub.push(self.save(folder), target, facts=facts, private=private)
 
     @classmethod
     def pull(cls, source: str | Path, *, revision: str | None = None) -> "Circuit":
-        """Fetch a circuit from the Hugging Face Hub or a folder, and check it.
+        """Fetch a circuit from the Hugging Face Hub or a folder, and check it; see `circuits.pull`."""
+        from neuroswitch.circuits import hub
 
-        Args:
-            source: Hub repository, or a folder, as a path.
-            revision: Commit, tag or branch on the Hub.
-
-        Raises:
-            Prerequisite: It cannot be reached.
-            BadCircuit: It is no circuit, or damaged.
-        """
-        from neuroswitch.circuits.hub import pull
-
-        return cls.load(pull(source, revision=revision))
+        return cls.load(hub.pull(source, revision=revision))
 
     @property
     def fraction(self) -> float:
@@ -135,9 +125,15 @@ class Circuit:
         Raises:
             BadOption: The strength is not finite.
         """
-        if not torch.isfinite(torch.tensor(strength)):
+        if not math.isfinite(strength):
             raise BadOption(f"a strength must be a finite number, not {strength}")
         return (1.0 - strength * self.doses.double()).float()
+
+    def site_multipliers(self, strength: float) -> dict[str, tuple[Int64[Tensor, " n"], Float[Tensor, " n"]]]:
+        """Return site path -> places of the circuit's neurons in the site, and their multipliers."""
+        places = self.layout.by_site(self.ids)
+        multipliers = self.multipliers(strength).split([len(local) for local in places.values()])
+        return {path: (local, part) for (path, local), part in zip(places.items(), multipliers, strict=True)}
 
     def evidence(self) -> dict[str, Tensor]:
         """Return what was measured of the neurons, by name; nothing for neurons that were not ranked."""
@@ -153,7 +149,7 @@ class Circuit:
         return dict(sorted(Counter(neuron.layer for neuron in self.neurons()).items()))
 
     def sharing(self) -> int:
-        """Count the neurons whose weights are those of other layers too, as in Zamba.
+        """Count the neurons whose weights other layers use too, as in Zamba.
 
         They are scaled in their own layer only, and cannot be exported as weights.
         """
@@ -182,7 +178,7 @@ class Circuit:
     def __or__(self, other: "Circuit") -> "Circuit":
         """Join two circuits; where both have a neuron, the values of `self` stand.
 
-        Evidence that one of them lacks is dropped.
+        Evidence that only one of them has is dropped.
         """
         extra = other - self
         ids, order = torch.cat([self.ids, extra.ids]).sort()

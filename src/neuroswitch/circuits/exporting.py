@@ -1,15 +1,16 @@
-"""A circuit for every engine: IA3, LoRA, GGUF LoRA, baked weights, baked GGUF, MLX.
+"""A circuit for other engines: IA3, LoRA, GGUF LoRA, MLX, and weights of a checkpoint or GGUF file.
 
-Multiplying a neuron is linear, so each form is exact, not an approximation; `docs/exports.md` says
-which engine reads which, with measured differences. A new form is one function in `exports/`.
+Multiplying a neuron is linear, so each form is exact; `docs/exports.md` says which engine reads which, with
+measured differences. A new form is one function in `exports/`.
 """
 
 from pathlib import Path
 
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.circuits.exports import gguf, ia3, lora, weights  # noqa: F401 - they register their forms
-from neuroswitch.circuits.exports.forms import exporters, require_neurons
+from neuroswitch.circuits.exports import gguf, ia3, lora, weights  # noqa: F401  they register their forms
+from neuroswitch.circuits.exports.forms import exporters
 from neuroswitch.circuits.files import check_model
+from neuroswitch.errors import BadCircuit
 from neuroswitch.models import LanguageModel, LoadOptions, load
 
 
@@ -25,10 +26,10 @@ def export(
 
     Args:
         circuit: Which neurons.
-        base: The model it was made for. A name (folder, Hub id, "demo") loads no weights: those that
-            are needed are read from the checkpoint, one tensor at a time. For the form "gguf" the
-            `.gguf` file to change a copy of; for other forms such a file is converted as `load` does.
-        form: "ia3", "lora", "weights", "gguf-lora", "gguf", "mlx", or a plug-in's.
+        base: The model it was made for, loaded or by name (folder, Hub id, "demo"). By name, only the weights
+            that are needed are read, one tensor at a time. For the form "gguf": the `.gguf` file of which a
+            changed copy is written.
+        form: "ia3", "lora", "weights", "gguf-lora", "gguf", "mlx", or one that a plug-in registers.
         destination: Folder to write, or file for the two GGUF forms. It appears when it is complete.
         strength: Neuron j is multiplied by 1 - strength * dose_j; 1 ablates neurons of dose 1.
 
@@ -45,8 +46,9 @@ def export(
     Example:
         >>> export(circuit, "Qwen/Qwen3-8B", "lora", "refusal-off/")
     """
-    circuit.multipliers(strength)
-    require_neurons(circuit)
+    circuit.multipliers(strength)  # refuses a strength that is not finite
+    if not len(circuit):
+        raise BadCircuit("an empty circuit cannot be exported", do="use the base model itself")
     exporter = exporters.get(form)
     known = base if isinstance(base, LanguageModel) else _named(base, form)
     if isinstance(known, LanguageModel):
@@ -55,9 +57,9 @@ def export(
 
 
 def _named(base: str | Path, form: str) -> LanguageModel | Path:
-    """Find a base model by name, without its weights; the GGUF file that is to be copied stays a path."""
+    """Load a base model by name without its weights; for the form "gguf" return the path of the file."""
     path = Path(base)
     if form == "gguf" and path.suffix == ".gguf" and path.is_file():
         return path
-    # the type matters for a GGUF file only, which is converted: nothing may be rounded
+    # float32, so that a GGUF file is converted without rounding
     return load(base, options=LoadOptions(device="meta", dtype="float32"))

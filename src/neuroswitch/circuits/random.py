@@ -10,11 +10,15 @@ from neuroswitch.circuits.circuit import Circuit
 
 
 def random_circuit(circuit: Circuit, *, seed: int) -> Circuit:
-    """Return as many random neurons of each site as a circuit has there, none of its own.
+    """Draw a circuit of random neurons: as many of each site as a circuit has there, none of its own.
 
-    They have the doses of the circuit, site by site in the order of its neurons, so that as much is scaled by as
-    much. A site of which the circuit has more than half gives all that are left. Nothing was measured of them, so
-    there is no evidence.
+    Each site gets the doses of the circuit's neurons there, in their order; the drawn neurons are random, so
+    shuffling the doses would add nothing. A site of which the circuit has more than half gives all that are
+    left. There is no evidence for random neurons.
+
+    Args:
+        circuit: The circuit to match.
+        seed: Of the draw.
     """
     generator = torch.Generator().manual_seed(seed)
     draws, doses = [], []
@@ -33,7 +37,7 @@ def random_circuit(circuit: Circuit, *, seed: int) -> Circuit:
 
 
 def _draw(taken: Int64[Tensor, " taken"], span: slice, generator: torch.Generator) -> Int64[Tensor, " drawn"]:
-    """Draw within one site, from the neurons that the circuit leaves free."""
+    """Draw within one site, from the neurons that the circuit does not have."""
     free = torch.ones(span.stop - span.start, dtype=torch.bool)
     free[taken - span.start] = False
     candidates = free.nonzero()[:, 0]

@@ -1,7 +1,7 @@
-"""A circuit baked into a copy of the checkpoint: the only form that costs nothing at run time.
+"""A circuit written into a copy of the checkpoint, fused experts included: no cost at run time.
 
-Shards are copied one by one and the touched values changed in the copy, so no more than one tensor
-is in memory and every other byte stays as it was, fused experts included.
+Shards are copied, and the scaled values changed in the copy: at most one tensor is in memory, and every other
+byte stays as it was.
 """
 
 import shutil
@@ -13,7 +13,7 @@ from torch import Tensor
 from neuroswitch.checkpoints import Checkpoint, Place, checkpoint_of
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.exports.forms import exporters, require_model
-from neuroswitch.circuits.exports.written import weight_changes
+from neuroswitch.circuits.exports.written import written_multipliers
 from neuroswitch.circuits.folders import new_folder
 from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models import LanguageModel
@@ -25,50 +25,44 @@ NOTE = "neuroswitch.json"
 
 
 @exporters.register("weights")
-def weights(circuit: Circuit, base: LanguageModel | Path, destination: Path, strength: float) -> Path:
+def export_weights(circuit: Circuit, base: LanguageModel | Path, destination: Path, strength: float) -> Path:
     """Write a checkpoint folder in which the circuit is scaled."""
     model = require_model(base, "weights")
     checkpoint = checkpoint_of(model)
-    changes = weight_changes(circuit, model, strength)
-    places = {name: checkpoint.place(name) for name in changes}
+    # everything is found before anything is copied
+    places = {
+        name: _checked(checkpoint.place(name), values)
+        for name, values in written_multipliers(circuit, model, strength)
+    }
     _require_space(checkpoint, destination)
     with new_folder(destination) as staging:
         for file in (*checkpoint.files, *_companions(checkpoint.folder)):
             shutil.copyfile(file, staging / file.name)
-        for name, change in changes.items():
-            _scale_in_place(places[name], staging / places[name].file.name, change)
+        for name, multipliers in written_multipliers(circuit, model, strength):
+            values, chosen = places[name].values(file=staging / places[name].file.name), multipliers != 1
+            # in float32, rounded once to the type of the tensor
+            values[chosen] = (values[chosen].float() * multipliers[chosen]).to(values.dtype)
+        pairs = zip(circuit.neurons(), circuit.multipliers(strength).tolist(), strict=True)
         note = {
             "what": f"{len(circuit)} MLP neurons scaled at strength {strength:g}",
             "strength": strength,
-            "neurons": [
-                {**neuron._asdict(), "multiplier": multiplier}
-                for neuron, multiplier in zip(
-                    circuit.neurons(), circuit.multipliers(strength).tolist(), strict=True
-                )
-            ],
+            "neurons": [{**neuron._asdict(), "multiplier": multiplier} for neuron, multiplier in pairs],
             "provenance": circuit.provenance.to_json(),
         }
         write_json(staging / NOTE, note)
     return destination
 
 
-def _scale_in_place(place: Place, copy: Path, change: Float[Tensor, "..."]) -> None:
-    """Multiply values of a tensor by 1 + change in a copy of its file; values whose change is 0 stay.
-
-    Applied in float32 and rounded to the type of the tensor.
-
-    Raises:
-        UnsupportedModel: The tensor is packed or has another shape.
-    """
-    if place.shape != tuple(change.shape):
+def _checked(place: Place, values: Float[Tensor, "..."]) -> Place:
+    """Refuse a tensor that is packed or has another shape than the model's."""
+    if place.shape != tuple(values.shape):
         raise UnsupportedModel(
             f"a tensor in {place.file.name} has another shape than the model's",
             found=str(place.shape),
-            expected=str(tuple(change.shape)),
-            do="export the form 'ia3' or 'lora', which leave the checkpoint alone",
+            expected=str(tuple(values.shape)),
+            do="export the form 'ia3' or 'lora', which do not change the checkpoint",
         )
-    values, chosen = place.values(file=copy), change != 0
-    values[chosen] = (values[chosen].float() * (1 + change[chosen])).to(values.dtype)
+    return place
 
 
 def _companions(folder: Path) -> list[Path]:
