@@ -2,6 +2,7 @@
 
 from importlib import resources
 
+import parts
 import pytest
 import summaries
 from html_tree import Tree
@@ -166,7 +167,7 @@ def test_degenerate_answers_at_full_strength_are_a_caution(summary: Summary) -> 
 def test_a_missing_rate_is_a_dash_and_no_point(summary: Summary) -> None:
     cells = tuple(
         cell.model_copy(
-            update={"measures": {**cell.measures, "behaviour": summaries.number("behaviour", None, n=0)}}
+            update={"measures": {**cell.measures, "behaviour": parts.number("behaviour", None, n=0)}}
         )
         if cell.method == "sae"
         else cell

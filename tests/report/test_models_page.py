@@ -1,5 +1,6 @@
 """The page of two models: its sentence, its figures, what it hides, and what it warns of."""
 
+import parts
 import pytest
 import summaries
 from html_tree import Tree
@@ -78,8 +79,8 @@ def test_what_each_circuit_does_in_the_other_model_is_said(made: Made) -> None:
 
 def test_no_answer_is_on_the_page_even_if_asked_for(made: Made) -> None:
     page = render_page(*made, show_completions=True)
-    assert summaries.SECRET not in page
-    assert summaries.REFUSAL not in page
+    assert parts.SECRET not in page
+    assert parts.REFUSAL not in page
     assert made[1][0].prompt not in page
     assert "The answers themselves are in results.jsonl" in Tree(page).text()
 
@@ -94,7 +95,7 @@ def test_what_weakens_the_comparison_is_said_first(made: Made) -> None:
     assert "same fingerprint" not in said
     assert "out of the untouched" not in said
     summary = with_model(summary, "base", identity=summary.models["instruct"].identity)
-    measures = {**summary.cells[-1].measures, "behaviour": summaries.number("behaviour", 0.2)}
+    measures = {**summary.cells[-1].measures, "behaviour": parts.number("behaviour", 0.2)}
     said = " ".join(cautions(View(with_row(summary, -1, measures=measures), rows)))
     assert "Both models have the same fingerprint" in said
     assert "Random neurons take the refusal rate of Some-0.5B-Instruct out of" in said
@@ -125,7 +126,7 @@ def test_verdicts_that_do_not_add_up_are_noticed(made: Made) -> None:
 
 
 def test_nothing_measured_is_a_dash_and_the_other_size_may_be_absent(made: Made) -> None:
-    nothing = {"behaviour": summaries.number("behaviour", None, n=0)}
+    nothing = {"behaviour": parts.number("behaviour", None, n=0)}
     summary = made[0].model_copy(
         update={
             "overlap": (),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import parts
 import pytest
 import summaries
 from html_tree import Tree
@@ -87,18 +88,18 @@ def test_without_answers_the_page_has_its_numbers_still(made: Made) -> None:
 @each_kind
 def test_a_sensitive_experiment_shows_neither_answers_nor_prompts_of_the_positive_pile(made: Made) -> None:
     summary, rows = made()
-    assert summaries.SECRET in "".join(row.text for row in rows)
+    assert parts.SECRET in "".join(row.text for row in rows)
     page = render_page(summary, rows)
-    assert summaries.SECRET not in page
-    assert summaries.SECRET_PROMPT not in page
+    assert parts.SECRET not in page
+    assert parts.SECRET_PROMPT not in page
 
 
 def test_what_is_hidden_is_replaced_by_verdicts_and_harmless_texts_are_shown() -> None:
     text = Tree(render_page(*summaries.run())).text()
     assert "the texts are in results.jsonl" in text
     assert "positive-000" in text
-    assert summaries.REASONS["refusal"] in text
-    assert summaries.ANSWER.split(". ")[1] in text, "benign answers are harmless and shown"
+    assert parts.REASONS["refusal"] in text
+    assert parts.ANSWER.split(". ")[1] in text, "benign answers are harmless and shown"
 
 
 @pytest.mark.parametrize(("sensitive", "asked"), [(True, True), (False, False), (False, True)])
@@ -107,24 +108,22 @@ def test_completions_are_shown_when_asked_for_or_harmless_but_only_after_a_click
 ) -> None:
     summary, rows = summaries.run(sensitive=sensitive)
     tree = Tree(render_page(summary, rows, show_completions=asked))
-    shown = [one for one in tree.texts if summaries.SECRET in one.content]
-    assert len(shown) == sum(
-        summaries.SECRET in row.text for row in rows if row.method in ("untouched", "cna")
-    )
+    shown = [one for one in tree.texts if parts.SECRET in one.content]
+    assert len(shown) == sum(parts.SECRET in row.text for row in rows if row.method in ("untouched", "cna"))
     assert all(one.inside.count("details") == 2 for one in shown)
     assert "open" not in {name for _, name, _ in tree.attributes}
 
 
 def test_the_words_that_decided_a_verdict_are_marked() -> None:
     tree = Tree(render_page(*summaries.run(sensitive=False)))
-    assert summaries.REFUSAL[:37] in {one.content for one in tree.texts if "mark" in one.inside}
+    assert parts.REFUSAL[:37] in {one.content for one in tree.texts if "mark" in one.inside}
 
 
 def test_a_span_outside_its_text_marks_nothing_and_loses_no_text() -> None:
     summary, rows = summaries.run(sensitive=False)
     tree = Tree(render_page(summary, [replace(row, span=(5, 10_000)) for row in rows]))
     assert tree.tags["mark"] == 0
-    assert summaries.MORAL in tree.text()
+    assert parts.MORAL in tree.text()
 
 
 def test_answers_that_were_stopped_early_say_why() -> None:
@@ -187,7 +186,7 @@ def test_rebuild_adds_date_and_command_and_shows_completions_if_asked(tmp_path: 
         "versions": {"neuroswitch": "9.9"},
     }
     page = rebuild(tmp_path, made, show_completions=True).read_text()
-    assert summaries.SECRET in page
+    assert parts.SECRET in page
     text = Tree(page).text()
     for part in ("2027-01-02", "neuroswitch once more", "Made by neuroswitch 9.9", "enginevllm"):
         assert part in text

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import parts
 import pytest
 import summaries
 from html_tree import Tree
@@ -16,7 +17,7 @@ from neuroswitch.report.view import View
 
 def with_measure(summary: Summary, place: int, name: str, value: float | None) -> Summary:
     """Return the summary with another value of a measure in one row."""
-    found = summaries.number(name, value, 0.05)
+    found = parts.number(name, value, 0.05)
     return with_row(summary, place, measures={**summary.cells[place].measures, name: found})
 
 
@@ -67,10 +68,10 @@ def test_other_strengths_doses_and_behaviours_are_named() -> None:
 def test_doses_other_than_one_are_shown_and_make_no_multiplier() -> None:
     summary, _ = summaries.run()
     assert ">Dose<" not in render_page(summary, [])
-    found = summaries.circuit("cna")
+    found = parts.circuit("cna")
     top = (found.top[0].model_copy(update={"dose": -2.0}), *found.top[1:])
-    methods = [summaries.method("cna", "scales", found.model_copy(update={"top": top}))]
-    summary = summary.model_copy(update={"models": {"model": summaries.model_facts(methods)}})
+    methods = [parts.method("cna", "scales", found.model_copy(update={"top": top}))]
+    summary = summary.model_copy(update={"models": {"model": parts.model_facts(methods)}})
     assert answer(summary).startswith("Scaling 116 neurons (0.1 % of all) at strength 1 lowers")
     page = render_page(summary, [])
     assert ">Dose<" in page
@@ -79,9 +80,9 @@ def test_doses_other_than_one_are_shown_and_make_no_multiplier() -> None:
 
 
 def test_a_method_without_a_circuit_is_named_and_has_no_section_on_neurons() -> None:
-    methods = [summaries.method("cna", "a vector")]
+    methods = [parts.method("cna", "a vector")]
     summary, _ = summaries.run()
-    summary = summary.model_copy(update={"models": {"model": summaries.model_facts(methods)}})
+    summary = summary.model_copy(update={"models": {"model": parts.model_facts(methods)}})
     assert answer(summary).startswith("The method cna at strength 1 lowers")
     tree = Tree(render_page(summary, []))
     assert "layers-plot" not in tree.values("id")
@@ -127,18 +128,16 @@ def test_each_top_neuron_stands_with_its_tokens() -> None:
 
 def test_every_layer_with_neurons_has_its_bar() -> None:
     page = render_page(*summaries.run())
-    assert page.count("neurons</title>") == sum(count > 1 for count in summaries.EARLY)
+    assert page.count("neurons</title>") == sum(count > 1 for count in parts.EARLY)
     assert page.count("<title>layer 3: 1 neuron</title>") == 1
 
 
 def test_a_neuron_without_means_is_not_drawn_at_zero() -> None:
-    bare = summaries.neuron(0).model_copy(
-        update={"score": None, "positive_mean": None, "negative_mean": None}
-    )
+    bare = parts.neuron(0).model_copy(update={"score": None, "positive_mean": None, "negative_mean": None})
     expert = bare.model_copy(update={"expert": 3})
-    found = summaries.circuit("cna").model_copy(update={"top": (bare, expert), "experts": 1})
+    found = parts.circuit("cna").model_copy(update={"top": (bare, expert), "experts": 1})
     summary, _ = summaries.run()
-    models = {"model": summaries.model_facts([summaries.method("cna", "scales", found)])}
+    models = {"model": parts.model_facts([parts.method("cna", "scales", found)])}
     summary = summary.model_copy(update={"models": models})
     shown = layers_and_neurons(View(summary, []))
     assert shown is not None
@@ -150,7 +149,7 @@ def test_a_neuron_without_means_is_not_drawn_at_zero() -> None:
 
 def test_missing_values_are_dashes_never_zeros() -> None:
     summary, _ = summaries.run()
-    nothing = summaries.number("behaviour", None, n=0)
+    nothing = parts.number("behaviour", None, n=0)
     summary = with_row(
         summary, 1, measures={"behaviour": nothing}, tests={}, changes={}, labels={}, texts_changed=None
     )
@@ -164,7 +163,7 @@ def test_a_router_has_its_section_only_where_there_is_one() -> None:
     summary, _ = summaries.run()
     assert "The router" not in text_of(summary)
     routing = {
-        name: summaries.number(name, value, 0.02)
+        name: parts.number(name, value, 0.02)
         for name, value in (
             ("routing", 0.12),
             ("routing_first", 0.05),
@@ -174,9 +173,9 @@ def test_a_router_has_its_section_only_where_there_is_one() -> None:
     }
     cell = summary.cells[1]
     summary = with_row(summary, 1, measures={**cell.measures, **routing}, layers_moved={3: 2, 7: 1})
-    found = summaries.circuit("cna").model_copy(update={"experts": 60})
-    models = {"model": summaries.model_facts([summaries.method("cna", "scales", found)])}
-    summary = summary.model_copy(update={"models": models, "measures": summaries.INFOS})
+    found = parts.circuit("cna").model_copy(update={"experts": 60})
+    models = {"model": parts.model_facts([parts.method("cna", "scales", found)])}
+    summary = summary.model_copy(update={"models": models, "measures": parts.INFOS})
     text = text_of(summary)
     assert "changed in 12 % of cases. 4 of the circuit's 60 neurons in experts belong to experts" in text
     assert "with the number of prompts: 3 (2), 7 (1)." in text
@@ -186,13 +185,13 @@ def test_a_router_has_its_section_only_where_there_is_one() -> None:
 @pytest.mark.parametrize(
     ("place", "change", "caution"),
     [
-        (0, {"behaviour": summaries.number("behaviour", 0.5, 0.2, n=12)}, "Only 12 held-out prompts"),
+        (0, {"behaviour": parts.number("behaviour", 0.5, 0.2, n=12)}, "Only 12 held-out prompts"),
         (
             1,
-            {"quality": summaries.number("quality", 0.5)},
+            {"quality": parts.number("quality", 0.5)},
             "quality falls by 0.488 under “Circuit switched off”",
         ),
-        (2, {"behaviour": summaries.number("behaviour", 0.2)}, "Random neurons take the refusal rate out of"),
+        (2, {"behaviour": parts.number("behaviour", 0.2)}, "Random neurons take the refusal rate out of"),
     ],
 )
 def test_weaknesses_are_found_and_said(place: int, change: dict[str, object], caution: str) -> None:
