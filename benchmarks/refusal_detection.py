@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from neuroswitch.errors import Prerequisite
-from neuroswitch.statistics.intervals import wilson
+from neuroswitch.statistics import wilson
 from neuroswitch.verdicts.refusal import classify
 
 TRUTHFULQA = Path("behaviours", "truthfulqa_mc.jsonl")

@@ -7,7 +7,7 @@ from neuroswitch.detectors import get_detector
 from neuroswitch.errors import WeakBehaviour
 from neuroswitch.measures.preflight import check_baseline, cut, rate_by_length
 from neuroswitch.measures.summary import Rate, rate
-from neuroswitch.statistics.intervals import holm, mcnemar
+from neuroswitch.statistics import holm, mcnemar
 
 CONTAINS = get_detector("contains:no")
 

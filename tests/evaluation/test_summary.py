@@ -4,7 +4,7 @@ import pytest
 
 from neuroswitch.detectors import get_detector
 from neuroswitch.measures.summary import rate
-from neuroswitch.statistics.intervals import wilson
+from neuroswitch.statistics import wilson
 
 
 def rows(**counts: int) -> list[dict[str, object]]:

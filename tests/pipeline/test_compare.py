@@ -22,7 +22,7 @@ from neuroswitch.experiment.comparison.compare import compare
 from neuroswitch.experiment.comparison.judge import Judging, judge_sample
 from neuroswitch.experiment.comparison.settings import CompareSettings
 from neuroswitch.experiment.comparison.summary import summarise_folder
-from neuroswitch.statistics.intervals import holm, mcnemar
+from neuroswitch.statistics import holm, mcnemar
 from neuroswitch.storage import read_jsonl
 from sets import tiny_contrast, write_contrast
 from tiny import tiny_llama

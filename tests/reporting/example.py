@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from neuroswitch.statistics.intervals import wilson
+from neuroswitch.statistics import wilson
 from neuroswitch.verdicts.repetition import quality
 
 SECRET = "the secret answer that a shareable page must not show"

@@ -5,7 +5,7 @@ from typing import Any
 
 import example
 
-from neuroswitch.statistics.intervals import Stratum, overlap
+from neuroswitch.statistics import Stratum, overlap
 
 ROLES = ("base", "instruct")
 LAYERS = {

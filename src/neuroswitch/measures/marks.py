@@ -6,7 +6,7 @@ Knows which questions were answered right; does not know how they were asked.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from neuroswitch.statistics import Measurement, discordant, mcnemar, paired_bootstrap, proportion
+from neuroswitch.statistics import Measurement, discordant, mcnemar, paired_change, proportion
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,7 @@ def accuracy_change(before: Marks, after: Marks, *, seed: int = 0) -> Change:
     """
     if before.correct.keys() != after.correct.keys():
         raise ValueError("exams of different questions cannot be compared question by question")
-    pairs = [(before.correct[question], after.correct[question]) for question in before.correct]
-    was, now = [one for one, _ in pairs], [other for _, other in pairs]
-    estimate = paired_bootstrap(now, was, seed=seed)
-    low, high = (estimate and estimate.interval) or (None, None)
-    how = f"{after.how}; after minus before; paired bootstrap over questions 95 %, seed {seed}"
-    value = estimate.value if estimate else None
-    difference = Measurement("accuracy change", value, len(pairs), low, high, "fraction", how)
+    was, now = ({name: [float(right)] for name, right in marks.correct.items()} for marks in (before, after))
+    how = f"{after.how}; after minus before"
+    difference = paired_change("accuracy change", was, now, unit="fraction", how=how, seed=seed)
     return Change(difference, mcnemar(*discordant(was, now)))

@@ -7,15 +7,13 @@ method and no model.
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from math import exp
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from neuroswitch.detectors import Detector
 from neuroswitch.experiment.comparison.files import DAMAGE, RESULTS
-from neuroswitch.statistics import UNJUDGED, Measurement, mcnemar, mean, paired_bootstrap, proportion
+from neuroswitch.statistics import UNJUDGED, Measurement
 from neuroswitch.storage import read_jsonl
 
 Row = dict[str, Any]
@@ -81,51 +79,6 @@ class Rows:
         """Count the verdicts on the positive prompts, missing ones included."""
         counts = Counter(row["label"] or UNJUDGED for row in self.of(conditions, "positive"))
         return dict(sorted(counts.items()))
-
-
-def share(name: str, values: Values, how: str) -> Measurement:
-    """Measure a rate: Wilson's interval, or a bootstrap over items where each has several draws."""
-    draws = max(map(len, values.values()), default=0)
-    if draws < 2:
-        flat = [value for found in values.values() for value in found]
-        return proportion(name, round(sum(flat)), len(flat), how=how)
-    return average(name, values, unit="fraction", how=how)
-
-
-def average(name: str, values: Values, *, unit: str, how: str) -> Measurement:
-    """Measure a mean over items, of the mean of each; `n` counts the values."""
-    draws = max(map(len, values.values()), default=0)
-    if draws > 1:
-        how += f"; {draws} draws of each item, resampled by item"
-    found = mean(name, [fmean(one) for one in values.values()], unit=unit, how=how)
-    return replace(found, n=sum(map(len, values.values())))
-
-
-def exponential(found: Measurement) -> Measurement:
-    """Turn a mean of nats into a perplexity."""
-    value, low, high = (None if end is None else exp(end) for end in (found.value, found.low, found.high))
-    return replace(found, value=value, low=low, high=high)
-
-
-def change(name: str, before: Values, after: Values, *, unit: str, seed: int = 0) -> Measurement:
-    """Measure a mean difference, after minus before, over the items that both have."""
-    both = [item for item in before if item in after]
-    was, now = ([fmean(values[item]) for item in both] for values in (before, after))
-    estimate = paired_bootstrap(now, was, seed=seed)
-    low, high = (estimate and estimate.interval) or (None, None)
-    how = f"with the method minus without, on the same items; paired bootstrap over items 95 %, seed {seed}"
-    return Measurement(name, estimate.value if estimate else None, len(both), low, high, unit, how)
-
-
-def changed(before: Values, after: Values) -> float | None:
-    """Test whether items changed in one direction: the p-value of McNemar's exact test.
-
-    Where an item has several draws, it counts by the sign of their mean difference, each item once;
-    with one draw that is McNemar's test. None where no item is in both.
-    """
-    both = [item for item in before if item in after]
-    moves = [fmean(after[item]) - fmean(before[item]) for item in both]
-    return mcnemar(sum(move < 0 for move in moves), sum(move > 0 for move in moves)) if both else None
 
 
 def as_json(found: Measurement) -> dict[str, Any]:

@@ -29,15 +29,10 @@ from neuroswitch.experiment.comparison.rows import (
     Rows,
     Values,
     as_json,
-    average,
-    change,
-    changed,
-    exponential,
-    share,
 )
 from neuroswitch.measures import check_baseline, rate, rate_by_length
 from neuroswitch.report import SCHEMA
-from neuroswitch.statistics import holm
+from neuroswitch.statistics import exp_of_mean, holm, mean_of, paired_change, paired_test, rate_of
 
 SETTINGS = "settings.json"
 
@@ -120,7 +115,7 @@ class _Comparison:
                     after = self.rows.verdicts(keys, "positive", self.detector)
                     changes = self._changes(keys)
                     cell = {"name": name, "strength": strength, **self._cell(keys), "changes": changes}
-                    cells.append({**cell, "p": changed(before, after)})
+                    cells.append({**cell, "p": paired_test(before, after)})
                 elif self._begun(keys):
                     unfinished.append(condition_key(name, strength))
         known = [cell for cell in cells if cell["p"] is not None]
@@ -162,18 +157,18 @@ class _Comparison:
 
     def _measure(self, name: str, values: Values) -> Any:
         if name in ("harmful", "benign"):
-            return share(self.detector.name, values, self.detector.how)
+            return rate_of(self.detector.name, values, how=self.detector.how)
         if name == "overrefusal":
-            return share(name, values, f"XSTest safe prompts, {get_detector('refusal').how}")
+            return rate_of(name, values, how=f"XSTest safe prompts, {get_detector('refusal').how}")
         if name == "mmlu":
-            return share(name, values, self._exam(len(values)))
+            return rate_of(name, values, how=self._exam(len(values)))
         if name == "quality":
-            return average(name, values, unit="fraction", how="1 - share of repeated word 4-grams per answer")
+            return mean_of(name, values, unit="fraction", how="1 - share of repeated word 4-grams per answer")
         if name == "kl":
             how = "KL(untouched || changed) per token of the untouched model's answers to benign prompts"
-            return average(name, values, unit="nats per token", how=how)
+            return mean_of(name, values, unit="nats per token", how=how)
         how = "exp of the mean over answers to positive prompts of nats per token under the untouched model"
-        return exponential(average(name, values, unit="perplexity", how=how))
+        return exp_of_mean(name, values, unit="perplexity", how=how)
 
     def _exam(self, questions: int) -> str:
         shots, seed = self.settings["mmlu_shots"], self.settings["seed"]
@@ -184,7 +179,11 @@ class _Comparison:
         before, after = self._values([BASELINE]), self._values(keys)
         wanted = [name for name in after if name in before and name not in ("kl", "perplexity")]
         return {
-            name: as_json(change(name, before[name], after[name], unit="fraction"))
+            name: as_json(
+                paired_change(
+                    name, before[name], after[name], unit="fraction", how="with the method minus without"
+                )
+            )
             for name in wanted
             if before[name]
         }

@@ -1,0 +1,94 @@
+"""Rates, means and changes of items that have several values each, one per draw (usually per seed).
+
+Draws of one item are not independent observations. Intervals therefore resample items, never draws, and a
+test counts each item once. With one draw per item these are the ordinary statistics.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import exp
+from statistics import fmean
+
+from neuroswitch.statistics.measurement import Measurement, mean, proportion
+from neuroswitch.statistics.significance import mcnemar
+
+Values = Mapping[str, Sequence[float]]
+"""Item -> its values, one per draw. An item without a value is absent."""
+
+
+def rate_of(name: str, values: Values, *, how: str) -> Measurement:
+    """Return the fraction of values that are 1: a Wilson interval, or `mean_of` if items have several draws.
+
+    Args:
+        name: What was counted.
+        values: 1 or 0 for each draw of each item.
+        how: How they were classified.
+    """
+    if _draws(values) > 1:
+        return mean_of(name, values, unit="fraction", how=how)
+    flat = [value for found in values.values() for value in found]
+    return proportion(name, round(sum(flat)), len(flat), how=how)
+
+
+def mean_of(name: str, values: Values, *, unit: str, how: str) -> Measurement:
+    """Return the mean over items of each item's mean, with a bootstrap interval over items.
+
+    Args:
+        name: What was measured.
+        values: A finite number for each draw of each item.
+        unit: Their unit.
+        how: How each number was computed.
+
+    Returns:
+        The measurement; its `n` counts values, so it is items x draws.
+    """
+    if (draws := _draws(values)) > 1:
+        how += f"; {draws} draws of each item, resampled by item"
+    found = mean(name, [fmean(one) for one in values.values()], unit=unit, how=how)
+    return replace(found, n=sum(map(len, values.values())))
+
+
+def exp_of_mean(name: str, values: Values, *, unit: str, how: str) -> Measurement:
+    """Return `exp` of `mean_of`, ends of the interval included: nats per token -> perplexity."""
+    found = mean_of(name, values, unit=unit, how=how)
+    value, low, high = (None if end is None else exp(end) for end in (found.value, found.low, found.high))
+    return replace(found, value=value, low=low, high=high)
+
+
+def paired_change(
+    name: str, before: Values, after: Values, *, unit: str, how: str = "after minus before", seed: int = 0
+) -> Measurement:
+    """Return the mean of after minus before over the items that both have: a paired bootstrap over items.
+
+    Args:
+        name: What changed.
+        before: Values in the first condition.
+        after: Values in the second condition; an item may have another number of draws there.
+        unit: Their unit.
+        how: What was subtracted from what.
+        seed: Of the resampling.
+    """
+    return mean(name, _changes(before, after), unit=unit, how=f"{how}, paired by item", seed=seed)
+
+
+def discordant(before: Values, after: Values) -> tuple[int, int]:
+    """Count the items whose mean fell and those whose mean rose, among the items that both have."""
+    changes = _changes(before, after)
+    return sum(change < 0 for change in changes), sum(change > 0 for change in changes)
+
+
+def paired_test(before: Values, after: Values) -> float | None:
+    """Return the p-value of McNemar's exact test over items; None if no item is in both.
+
+    An item with several draws counts once, by the sign of its mean change.
+    """
+    return mcnemar(*discordant(before, after)) if before.keys() & after.keys() else None
+
+
+def _draws(values: Values) -> int:
+    return max(map(len, values.values()), default=0)
+
+
+def _changes(before: Values, after: Values) -> list[float]:
+    """Return how much the mean of each item changed, for the items that both have."""
+    return [fmean(after[item]) - fmean(values) for item, values in before.items() if item in after]
