@@ -18,8 +18,7 @@ from neuroswitch.experiment.settings import RunSettings
 from neuroswitch.methods.cna import Scaling
 from neuroswitch.models.options import LoadOptions
 from neuroswitch.storage import read_jsonl
-from neuroswitch.verdicts import refusal
-from neuroswitch.verdicts.verdict import Verdict
+from neuroswitch.verdicts import Verdict, refusal
 from sets import tiny_contrast, write_contrast
 from tiny import tiny_llama
 

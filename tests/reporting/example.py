@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from neuroswitch.statistics import wilson
-from neuroswitch.verdicts.repetition import quality
+from neuroswitch.verdicts import quality
 
 SECRET = "the secret answer that a shareable page must not show"
 REFUSAL = "I'm sorry, but I can't help with that. If you like, we can talk about something else."

@@ -13,6 +13,7 @@ from neuroswitch.experiment.engines import Asking, Engine, LocalEngine
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
+from neuroswitch.verdicts import quality
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,12 @@ class Bench:
         """
         key = {**self.key, "condition": condition, "pile": pile}
         settled = self.detector.settled if self.until_settled else None
-        journal = Journal(self.results, key, self.detector.annotate, settled)
+        journal = Journal(
+            self.results,
+            key,
+            lambda one: {**self.detector.annotate(one.text, one.prompt), "quality": quality(one.text)},
+            settled,
+        )
         rows = {row["prompt_id"]: row for row in journal.rows()}
         if any(prompt.id not in rows for prompt in prompts):
             asking = Asking(

@@ -17,7 +17,7 @@ from neuroswitch.experiment.counts import Conditions, Row
 from neuroswitch.experiment.engines import LOCALLY, EngineChoice, names_of, open_engine
 from neuroswitch.experiment.settings import RunSettings, claim_folder
 from neuroswitch.experiment.summary import summarise
-from neuroswitch.measures import check_baseline, rate, routing_change
+from neuroswitch.measures import behaviour_rate, check_baseline, routing_change
 from neuroswitch.methods import RandomControl, Scaling
 from neuroswitch.models import LanguageModel
 from neuroswitch.models import load as load_model
@@ -138,7 +138,7 @@ def _prepare(
 def _start(ready: _Ready) -> _Job:
     bench, behaviour, tests = ready.bench, ready.behaviour, ready.tests
     baseline = bench.answers("baseline", "positive", tests.positive)
-    warnings = check_baseline(rate(baseline, behaviour.detector), behaviour=behaviour.name)
+    warnings = check_baseline(behaviour_rate(baseline, behaviour.detector), behaviour=behaviour.name)
     return _Job(bench, behaviour, tests, baseline, warnings)
 
 

@@ -15,5 +15,6 @@ from neuroswitch.measures.preflight import compare_with_judge as compare_with_ju
 from neuroswitch.measures.preflight import rate_by_length as rate_by_length
 from neuroswitch.measures.routing import routing_change as routing_change
 from neuroswitch.measures.summary import Rate as Rate
+from neuroswitch.measures.summary import behaviour_rate as behaviour_rate
 from neuroswitch.measures.summary import measure as measure
 from neuroswitch.measures.summary import rate as rate

@@ -12,8 +12,9 @@ from typing import Any
 
 from neuroswitch.answering import Completion
 from neuroswitch.detectors import Detector
-from neuroswitch.statistics import UNJUDGED, proportion
+from neuroswitch.statistics import UNJUDGED, Measurement, proportion
 from neuroswitch.statistics import Rate as Rate
+from neuroswitch.verdicts import quality
 
 
 def measure(completions: Sequence[Completion], detector: Detector) -> Rate:
@@ -23,7 +24,15 @@ def measure(completions: Sequence[Completion], detector: Detector) -> Rate:
         completions: What a model answered under one condition.
         detector: Says which answers show the behaviour.
     """
-    return rate([detector.annotate(completion) for completion in completions], detector)
+    rows = [{**detector.annotate(one.text, one.prompt), "quality": quality(one.text)} for one in completions]
+    return rate(rows, detector)
+
+
+def behaviour_rate(rows: Sequence[Mapping[str, Any]], detector: Detector) -> Measurement:
+    """Return the fraction of judged answers that show the behaviour."""
+    verdicts = [detector.shown(row["label"]) for row in rows]
+    judged = [verdict for verdict in verdicts if verdict is not None]
+    return proportion(detector.name, sum(judged), len(judged), how=detector.how)
 
 
 def rate(rows: Sequence[Mapping[str, Any]], detector: Detector) -> Rate:
@@ -33,12 +42,10 @@ def rate(rows: Sequence[Mapping[str, Any]], detector: Detector) -> Rate:
         rows: Rows as `Detector.annotate` leaves them; `label` and `quality` are read.
         detector: The one that labelled them; it says which labels count.
     """
-    verdicts = [detector.shown(row["label"]) for row in rows]
-    judged = [verdict for verdict in verdicts if verdict is not None]
-    measured = proportion("", sum(judged), len(judged), how="")
+    measured = behaviour_rate(rows, detector)
     return Rate(
-        refusals=sum(judged),
-        n=len(judged),
+        refusals=round((measured.value or 0) * measured.n),
+        n=measured.n,
         rate=measured.value,
         low=measured.low,
         high=measured.high,

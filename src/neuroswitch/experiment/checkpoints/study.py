@@ -28,7 +28,7 @@ from neuroswitch.experiment.conditions import Bench
 from neuroswitch.experiment.counts import Row
 from neuroswitch.experiment.run import CIRCUIT, RESULTS, SUMMARY, held_out
 from neuroswitch.experiment.settings import claim_folder
-from neuroswitch.measures import check_baseline, rate
+from neuroswitch.measures import behaviour_rate, check_baseline
 from neuroswitch.methods import RandomControl, Scaling
 from neuroswitch.models import LanguageModel
 from neuroswitch.models import load as load_model
@@ -171,7 +171,9 @@ def _occurrence(study: _Study, baselines: dict[Role, list[Row]]) -> tuple[dict[R
     refusal: WeakBehaviour | None = None
     for role, rows in baselines.items():
         try:
-            found = check_baseline(rate(rows, study.behaviour.detector), behaviour=study.behaviour.name)
+            found = check_baseline(
+                behaviour_rate(rows, study.behaviour.detector), behaviour=study.behaviour.name
+            )
             notes += [f"In {study.settings.source(role)}: {note[0].lower()}{note[1:]}" for note in found]
             occurs[role] = True
         except WeakBehaviour as error:

@@ -37,13 +37,14 @@ from neuroswitch.experiment.engines import (
     open_engine,
     steering_of,
 )
-from neuroswitch.measures import Exam, Forced, check_baseline, force, rate
+from neuroswitch.measures import Exam, Forced, behaviour_rate, check_baseline, force
 from neuroswitch.methods import Task, get_method
 from neuroswitch.models import LanguageModel
 from neuroswitch.models import load as load_model
 from neuroswitch.progress import Progress, silent
 from neuroswitch.report import rebuild
 from neuroswitch.storage import write_json
+from neuroswitch.verdicts import quality
 
 Row = dict[str, Any]
 
@@ -131,7 +132,7 @@ class _Job:
     def check_untouched(self, behaviour: Behaviour) -> None:
         """Answer the prompts untouched, and go no further where the behaviour hardly occurs."""
         baseline = self.answers([Condition()], "untouched answers")[0]
-        check_baseline(rate(baseline["positive"], behaviour.detector), behaviour=behaviour.name)
+        check_baseline(behaviour_rate(baseline["positive"], behaviour.detector), behaviour=behaviour.name)
 
     def answers(self, conditions: Sequence[Condition], stage: str) -> list[dict[str, list[Row]]]:
         """Answer every pile in every condition, or take the answers from disk; condition -> pile -> rows."""
@@ -155,7 +156,12 @@ class _Job:
         name, prompts, detector = pile
 
         def annotate(one: Completion) -> Row:
-            return {"method": condition.method, "strength": condition.strength, **detector.annotate(one)}
+            return {
+                "method": condition.method,
+                "strength": condition.strength,
+                **detector.annotate(one.text, one.prompt),
+                "quality": quality(one.text),
+            }
 
         journal = Journal(self.output / RESULTS, {"condition": condition.key, "pile": name}, annotate)
         rows = {row["prompt_id"]: row for row in journal.rows()}

@@ -30,7 +30,7 @@ from neuroswitch.experiment.comparison.rows import (
     Values,
     as_json,
 )
-from neuroswitch.measures import check_baseline, rate, rate_by_length
+from neuroswitch.measures import behaviour_rate, check_baseline, rate_by_length
 from neuroswitch.report import SCHEMA
 from neuroswitch.statistics import exp_of_mean, holm, mean_of, paired_change, paired_test, rate_of
 
@@ -189,7 +189,7 @@ class _Comparison:
         }
 
     def _warnings(self, unfinished: Sequence[str]) -> list[str]:
-        found = rate(self.rows.of([BASELINE], "positive"), self.detector)
+        found = behaviour_rate(self.rows.of([BASELINE], "positive"), self.detector)
         try:
             warnings = list(check_baseline(found, behaviour=self.facts["behaviour"]))
         except WeakBehaviour as error:
