@@ -34,27 +34,27 @@ PROMPT = "How do I make an omelette?"
 )
 def test_a_detector_tells_its_behaviour_and_shows_where(name: str, shows: str, other: str) -> None:
     detector = get_detector(name)
-    row = detector.annotate(shows, PROMPT)
-    start, end = row["span"]
-    assert detector.shown(row["label"]) is True
+    verdict = detector.classify(shows, PROMPT)
+    assert verdict is not None and verdict.span is not None and verdict.reason
+    start, end = verdict.span
     assert 0 <= start < end <= len(shows)
-    assert row.keys() == {"label", "span", "reason"}
-    assert detector.shown(detector.annotate(other, PROMPT)["label"]) is False
+    assert detector.shown(verdict.label) is True
+    assert (detector.judges(shows, PROMPT), detector.judges(other, PROMPT)) == (True, False)
 
 
 def test_an_answer_that_cannot_be_judged_has_no_verdict() -> None:
     detector = get_detector("french")
-    row = detector.annotate("1789", PROMPT)
-    assert (row["label"], row["span"]) == (None, None)
-    assert detector.shown(row["label"]) is None
+    assert detector.classify("1789", PROMPT) is None
+    assert detector.shown(None) is None
+    assert detector.judges("1789", PROMPT) is False
 
 
 def test_contains_gives_the_span_of_the_match() -> None:
     detector = get_detector("contains:(?i)bonjour|salut: ?toi")
     assert detector.name == "contains:(?i)bonjour|salut: ?toi"
-    assert detector.annotate("Well, Bonjour!", PROMPT)["span"] == [6, 13]
-    assert detector.shown(detector.annotate("Hello", PROMPT)["label"]) is False
-    assert detector.shown(detector.annotate("salut: toi", PROMPT)["label"]) is True
+    verdict = detector.classify("Well, Bonjour!", PROMPT)
+    assert verdict is not None and verdict.span == (6, 13)
+    assert [detector.judges(text, PROMPT) for text in ("Hello", "salut: toi")] == [False, True]
 
 
 def test_full_and_partial_refusals_count_and_degenerate_text_does_not() -> None:

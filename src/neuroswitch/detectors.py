@@ -16,8 +16,6 @@ It is then found as `longer:200`. `contains:REGEX` often makes that unnecessary.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import TypedDict
 
 from neuroswitch.errors import BadOption
 from neuroswitch.registry import Registry
@@ -25,14 +23,6 @@ from neuroswitch.verdicts import Verdict, formal, french, refusal
 
 Classify = Callable[[str, str | None], Verdict | None]
 """From an answer and its prompt to a verdict; None if the answer cannot be judged."""
-
-
-class Annotation(TypedDict):
-    """What a detector adds to an answer's row of `results.jsonl`; the label is None without a verdict."""
-
-    label: str | None
-    span: list[int] | None
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -54,14 +44,6 @@ class Detector:
     how: str
     settled: Callable[[str, str | None], bool] | None = None
 
-    def annotate(self, text: str, prompt: str | None) -> Annotation:
-        """Return label, span and reason of the verdict on an answer."""
-        verdict = self.classify(text, prompt)
-        if verdict is None:
-            return {"label": None, "span": None, "reason": "cannot be judged"}
-        span = list(verdict.span) if verdict.span else None
-        return {"label": verdict.label, "span": span, "reason": verdict.reason}
-
     def judges(self, text: str, prompt: str | None) -> bool:
         """Return whether an answer shows the behaviour; False if it cannot be judged."""
         verdict = self.classify(text, prompt)
@@ -82,38 +64,30 @@ def get_detector(name: str) -> Detector:
     Raises:
         BadOption: There is no such detector, or its argument is wrong or missing.
     """
-    kind, _, argument = name.partition(":")
-    return DETECTORS.get(kind)(argument)
+    return DETECTORS.make(name)
 
 
-def _fixed(detector: Detector, argument: str) -> Detector:
-    """Return a detector that takes no argument."""
-    if argument:
-        raise BadOption(
-            f"the detector '{detector.name}' takes no argument", found=repr(argument), expected=detector.name
-        )
-    return detector
+@DETECTORS.register("refusal")
+def _refusal(argument: str) -> Detector:
+    """Count full and partial refusals alike.
+
+    That is the boundary at which the classifier was checked against people, and the strict one: half a
+    refusal is no success of an intervention.
+    """
+    labels, how = frozenset({"refusal", "partial"}), "full or partial refusals, by rules"
+    return _plain(argument, Detector("refusal", refusal.classify, labels, how, refusal.settled))
 
 
-for _detector in (
-    # Full and partial refusals count alike: that is the boundary at which the classifier was checked against
-    # people, and the strict one, because half a refusal is no success of an intervention.
-    Detector(
-        "refusal",
-        refusal.classify,
-        frozenset({"refusal", "partial"}),
-        "full or partial refusals, by rules",
-        refusal.settled,
-    ),
-    Detector("french", french.classify_french, frozenset({"french"}), "answers in French, by function words"),
-    Detector(
-        "formal",
-        formal.classify_register,
-        frozenset({"formal"}),
-        "answers in a formal register, by its marks",
-    ),
-):
-    DETECTORS.register(_detector.name)(partial(_fixed, _detector))
+@DETECTORS.register("french")
+def _french(argument: str) -> Detector:
+    how = "answers in French, by function words"
+    return _plain(argument, Detector("french", french.classify_french, frozenset({"french"}), how))
+
+
+@DETECTORS.register("formal")
+def _formal(argument: str) -> Detector:
+    how = "answers in a formal register, by its marks"
+    return _plain(argument, Detector("formal", formal.classify_register, frozenset({"formal"}), how))
 
 
 @DETECTORS.register("contains")
@@ -138,3 +112,14 @@ def _contains(argument: str) -> Detector:
     return Detector(
         f"contains:{argument}", classify, frozenset({"present"}), f"answers matching /{argument}/"
     )
+
+
+def _plain(argument: str, detector: Detector) -> Detector:
+    """Return a detector that takes no argument."""
+    if argument:
+        raise BadOption(
+            f"the detector {detector.name!r} takes no argument",
+            found=repr(argument),
+            expected=repr(detector.name),
+        )
+    return detector

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 from neuroswitch.errors import BadOption, Prerequisite
 
 T = TypeVar("T")
+Made = TypeVar("Made")
 
 
 class Registry(Generic[T]):
@@ -55,6 +56,15 @@ class Registry(Generic[T]):
                 expected="one of " + ", ".join(self.names()),
             )
         return self._table[name]
+
+    def make(self: "Registry[Callable[[str], Made]]", name: str) -> Made:
+        """Call the factory of a name such as `kind:argument` with what follows its first colon.
+
+        Raises:
+            BadOption: There is no such kind, or its argument is wrong.
+        """
+        kind, _, argument = name.partition(":")
+        return self.get(kind)(argument)
 
     def names(self) -> list[str]:
         """List the names in the order of registration."""

@@ -71,6 +71,25 @@ def write_json(path: Path, value: Any) -> Path:
     return write_atomic(path, text + "\n")
 
 
+def read_json(path: Path) -> dict[str, object]:
+    """Read a JSON object.
+
+    Raises:
+        BadRun: The file is missing or does not hold one.
+    """
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadRun(
+            f"{path} cannot be read",
+            found=f"{type(error).__name__}: {error}",
+            do="name the folder of an experiment; one that was interrupted is continued by the same command",
+        ) from error
+    if not isinstance(value, dict):
+        raise BadRun(f"{path} is not a JSON object", found=type(value).__name__)
+    return value
+
+
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows of a JSONL file; a last line without newline is a torn write and is left out.
 

@@ -1,6 +1,7 @@
 """Circuits of tiny models for tests, and the logits that every form of a circuit must reproduce."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import cycle, islice
 from pathlib import Path
 
 import torch
@@ -8,13 +9,14 @@ from torch import Tensor
 
 from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.circuits.files import save
 from neuroswitch.models.handle import LanguageModel
 from neuroswitch.models.loading import load
 from neuroswitch.provenance import Provenance
 from tiny import tiny_model
 
-MULTIPLIERS = (0.0, 2.0, 1.7)
+ONES, DOSES = (1.0,), (1.0, 0.4, 2.5, -1.0)
+STATES = ((1.0, ONES), (-1.0, ONES), (-0.7, ONES), (1.0, DOSES), (0.3, DOSES))
+"""Strengths, and the doses that the neurons of a circuit get in turn."""
 PROMPTS = torch.tensor([[1, 20, 30, 40, 50, 60], [1, 21, 31, 41, 51, 61]])
 
 
@@ -32,7 +34,20 @@ def circuit_of(model: LanguageModel, ids: list[int]) -> Circuit:
     provenance = Provenance(
         model=asdict(model.identity), prompts_sha256="0" * 64, contrast="test", ranking="test"
     )
-    return Circuit(model.layout, torch.tensor(sorted(ids)), scores, scores * 10, scores * -10, provenance)
+    return Circuit(
+        layout=model.layout,
+        ids=torch.tensor(sorted(ids)),
+        doses=torch.ones(len(ids)),
+        scores=scores,
+        positive_mean=scores * 10,
+        negative_mean=scores * -10,
+        provenance=provenance,
+    )
+
+
+def dosed(circuit: Circuit, doses: tuple[float, ...] = DOSES) -> Circuit:
+    """Give the neurons of a circuit doses in turn."""
+    return replace(circuit, doses=torch.tensor([*islice(cycle(doses), len(circuit))]))
 
 
 def spread_circuit(model: LanguageModel, count: int = 9, *, seed: int = 0) -> Circuit:
@@ -46,7 +61,7 @@ def steered_folders(folder: Path, **settings: object) -> tuple[LanguageModel, Ci
     """Write a Llama to `base` and a circuit of it to `circuit`, as harnesses want them: as folders."""
     model = saved_model("llama", folder / "base", **settings)
     circuit = spread_circuit(model, 20)
-    return model, circuit, save(circuit, folder / "circuit")
+    return model, circuit, circuit.save(folder / "circuit")
 
 
 @torch.inference_mode()
@@ -55,9 +70,10 @@ def logits(module: torch.nn.Module) -> Tensor:
     return module(input_ids=PROMPTS, use_cache=False).logits
 
 
-def hooked_logits(model: LanguageModel, circuit: Circuit, multiplier: float) -> Tensor:
+def hooked_logits(model: LanguageModel, circuit: Circuit, strength: float) -> Tensor:
     """Return the logits of the model steered by the hook: the reference."""
-    with scaled_neurons(model, circuit.ids, torch.full((len(circuit),), multiplier)):
+    multipliers = [1 - strength * dose for dose in circuit.doses.tolist()]
+    with scaled_neurons(model, circuit.ids, torch.tensor(multipliers)):
         return logits(model.module)
 
 

@@ -9,8 +9,9 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file
 from steered import (
-    MULTIPLIERS,
+    STATES,
     circuit_of,
+    dosed,
     hooked_logits,
     log_probability_gap,
     logits,
@@ -19,9 +20,9 @@ from steered import (
 )
 from transformers import AutoModelForCausalLM
 
-from neuroswitch.circuits.export import export
+from neuroswitch.circuits.exporting import export
 from neuroswitch.circuits.exports.forms import exporters
-from neuroswitch.errors import BadCircuit, Prerequisite, UnsupportedModel, WrongModel
+from neuroswitch.errors import BadCircuit, BadOption, Prerequisite, UnsupportedModel, WrongModel
 
 DENSE = ["llama", "qwen2", "gpt2", "phi3", "opt", "falcon"]
 EXPERTS = ["mixtral", "qwen3_moe", "gpt_oss", "deepseek_v3", "granitemoe", "llama4_text", "dbrx", "jetmoe"]
@@ -48,22 +49,22 @@ def plain(folder):
 @pytest.mark.parametrize("architecture", DENSE)
 def test_peft_reads_ia3_and_gives_the_hooks_logits_bit_for_bit(architecture, tmp_path):
     model = saved_model(architecture, tmp_path / "base")
-    circuit = spread_circuit(model)
-    for multiplier in MULTIPLIERS:
-        folder = export(circuit, model, "ia3", tmp_path / str(multiplier), multiplier=multiplier)
+    for number, (strength, doses) in enumerate(STATES):
+        circuit = dosed(spread_circuit(model), doses)
+        folder = export(circuit, model, "ia3", tmp_path / str(number), strength=strength)
         assert torch.equal(
-            logits(adapted(tmp_path / "base", folder)), hooked_logits(model, circuit, multiplier)
+            logits(adapted(tmp_path / "base", folder)), hooked_logits(model, circuit, strength)
         )
 
 
 @pytest.mark.parametrize("architecture", [*DENSE, "zamba2"])
 def test_peft_reads_lora_and_gives_the_hooks_logits(architecture, tmp_path):
     model = saved_model(architecture, tmp_path / "base")
-    circuit = spread_circuit(model)
-    for multiplier in MULTIPLIERS:
-        folder = export(circuit, model, "lora", tmp_path / str(multiplier), multiplier=multiplier)
+    for number, (strength, doses) in enumerate(STATES):
+        circuit = dosed(spread_circuit(model), doses)
+        folder = export(circuit, model, "lora", tmp_path / str(number), strength=strength)
         steered = logits(adapted(tmp_path / "base", folder))
-        assert log_probability_gap(steered, hooked_logits(model, circuit, multiplier)) < ROUNDING
+        assert log_probability_gap(steered, hooked_logits(model, circuit, strength)) < ROUNDING
         assert log_probability_gap(steered, logits(model.module)) > 100 * ROUNDING
 
 
@@ -75,8 +76,8 @@ def test_what_peft_would_take_for_experts_is_no_lora_but_ia3(architecture, tmp_p
 
     with pytest.raises(UnsupportedModel, match=r"PEFT does not apply(.|\n)*'ia3'"):
         export(circuit, model, "lora", tmp_path / "lora")
-    folder = export(circuit, model, "ia3", tmp_path / "ia3", multiplier=1.7)
-    assert torch.equal(logits(adapted(tmp_path / "base", folder)), hooked_logits(model, circuit, 1.7))
+    folder = export(circuit, model, "ia3", tmp_path / "ia3", strength=-0.7)
+    assert torch.equal(logits(adapted(tmp_path / "base", folder)), hooked_logits(model, circuit, -0.7))
 
 
 def test_a_checkpoint_that_holds_experts_of_two_kinds_together_is_not_baked(tmp_path):
@@ -89,15 +90,13 @@ def test_a_checkpoint_that_holds_experts_of_two_kinds_together_is_not_baked(tmp_
 @pytest.mark.parametrize("architecture", [*DENSE, *EXPERTS])
 def test_baked_weights_give_the_hooks_logits(architecture, tmp_path):
     model = saved_model(architecture, tmp_path / "base")
-    circuit = spread_circuit(model, 30)
-    for multiplier in MULTIPLIERS:
-        folder = export(
-            circuit, tmp_path / "base", "weights", tmp_path / str(multiplier), multiplier=multiplier
-        )
-        steered, expected = logits(plain(folder)), hooked_logits(model, circuit, multiplier)
+    for number, (strength, doses) in enumerate(STATES):
+        circuit = dosed(spread_circuit(model, 30), doses)
+        folder = export(circuit, tmp_path / "base", "weights", tmp_path / str(number), strength=strength)
+        steered, expected = logits(plain(folder)), hooked_logits(model, circuit, strength)
         assert log_probability_gap(steered, expected) < ROUNDING
         assert log_probability_gap(steered, logits(model.module)) > 100 * ROUNDING
-        if multiplier in (0.0, 2.0):  # powers of two round nothing
+        if set((1 - strength * circuit.doses).tolist()) <= {0.0, 2.0}:  # powers of two round nothing
             assert torch.equal(steered, expected)
 
 
@@ -110,9 +109,9 @@ def test_baked_weights_give_the_hooks_logits(architecture, tmp_path):
 )
 def test_a_checkpoint_on_disk_and_a_model_in_memory_give_the_same_bytes(form, architecture, tmp_path):
     model = saved_model(architecture, tmp_path / "base")
-    circuit = spread_circuit(model)
-    first = export(circuit, model, form, tmp_path / "a", multiplier=1.7)
-    second = export(circuit, tmp_path / "base", form, tmp_path / "b", multiplier=1.7)
+    circuit = dosed(spread_circuit(model))
+    first = export(circuit, model, form, tmp_path / "a", strength=-0.7)
+    second = export(circuit, tmp_path / "base", form, tmp_path / "b", strength=-0.7)
     files = [first] if first.is_file() else sorted(first.iterdir())
     for file in files:
         other = second if second.is_file() else second / file.name
@@ -145,7 +144,7 @@ def test_adapters_refuse_fused_experts_and_name_what_takes_them(form, tmp_path):
 
 def test_baking_changes_only_the_touched_values(llama, tmp_path):
     circuit = circuit_of(llama, [5, 64 + 7])
-    folder = export(circuit, llama, "weights", tmp_path / "out", multiplier=3.0)
+    folder = export(circuit, llama, "weights", tmp_path / "out", strength=-2.0)
     shards = sorted((tmp_path / "base").glob("*.safetensors"))
     assert len(shards) > 1
     changed = 0
@@ -161,7 +160,7 @@ def test_baking_changes_only_the_touched_values(llama, tmp_path):
 def test_half_precision_checkpoints_are_scaled_in_float32_and_rounded_once(dtype, llama, tmp_path):
     llama.module.to(dtype).save_pretrained(tmp_path / "half")
     llama.tokenizer.save_pretrained(tmp_path / "half")
-    folder = export(circuit_of(llama, [5]), tmp_path / "half", "weights", tmp_path / "out", multiplier=1.7)
+    folder = export(circuit_of(llama, [5]), tmp_path / "half", "weights", tmp_path / "out", strength=-0.7)
     name = "model.layers.0.mlp.down_proj.weight"
     (before,) = (
         load_file(file)[name] for file in tmp_path.glob("half/*.safetensors") if name in load_file(file)
@@ -237,9 +236,9 @@ def test_mlx_files_are_the_lora_transposed(llama, tmp_path):
 def test_what_cannot_be_exported_is_said(llama, tmp_path):
     with pytest.raises(BadCircuit, match="empty"):
         export(circuit_of(llama, []), llama, "ia3", tmp_path / "out")
-    with pytest.raises(ValueError, match="finite"):
-        export(circuit_of(llama, [1]), llama, "ia3", tmp_path / "out", multiplier=float("nan"))
-    with pytest.raises(Prerequisite, match=r"no export form called 'onnx'(.|\n)*ia3"):
+    with pytest.raises(BadOption, match="finite"):
+        export(circuit_of(llama, [1]), llama, "ia3", tmp_path / "out", strength=float("nan"))
+    with pytest.raises(BadOption, match=r"no export form called 'onnx'(.|\n)*ia3"):
         export(circuit_of(llama, [1]), llama, "onnx", tmp_path / "out")
     with pytest.raises(UnsupportedModel, match=r"GGUF file, and a model was given"):
         export(circuit_of(llama, [1]), llama, "gguf", tmp_path / "out")

@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from steered import MULTIPLIERS, circuit_of, hooked_logits, logits, saved_model, spread_circuit
+from steered import STATES, circuit_of, dosed, hooked_logits, logits, saved_model, spread_circuit
 from transformers import AutoModelForCausalLM
 
 import neuroswitch.storage
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.circuits.files import load, save
-from neuroswitch.errors import BadCircuit, Prerequisite, WrongModel
+from neuroswitch.circuits.random import random_circuit
+from neuroswitch.errors import BadCircuit, BadOption, Prerequisite, WrongModel
 from tiny import tiny_llama, tiny_model
 
 FILES = {"circuit.json", "circuit.safetensors", "adapter_config.json", "adapter_model.safetensors"}
@@ -27,12 +27,12 @@ def model():
 
 @pytest.fixture
 def folder(model, tmp_path):
-    return save(spread_circuit(model), tmp_path / "circuit")
+    return spread_circuit(model).save(tmp_path / "circuit")
 
 
 def same(a: Circuit, b: Circuit) -> bool:
-    columns = ("ids", "scores", "positive_mean", "negative_mean")
-    equal = all(torch.equal(getattr(a, name), getattr(b, name)) for name in columns)
+    ours, theirs = ({"ids": one.ids, "doses": one.doses, **one.evidence()} for one in (a, b))
+    equal = ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
     return equal and a.layout == b.layout and a.provenance == b.provenance
 
 
@@ -46,75 +46,93 @@ def rewrite(folder, **changes):
 
 
 def test_a_saved_circuit_comes_back_equal(model, tmp_path):
-    circuit = spread_circuit(model)
-    folder = save(circuit, tmp_path / "new" / "circuit")
+    circuit = dosed(spread_circuit(model))
+    folder = circuit.save(tmp_path / "new" / "circuit")
     assert {path.name for path in folder.iterdir()} == FILES
-    assert same(load(folder, model), circuit)
+    assert same(Circuit.load(folder, model), circuit)
     assert [path.name for path in folder.parent.iterdir()] == ["circuit"]
+
+
+def test_neurons_without_evidence_come_back_without_it(model, tmp_path):
+    circuit = random_circuit(dosed(spread_circuit(model)), seed=0)
+    found = Circuit.load(circuit.save(tmp_path / "circuit"), model)
+    assert same(found, circuit)
+    assert found.scores is None
+
+
+def test_a_folder_of_the_first_schema_has_dose_1_everywhere(model, folder):
+    columns = load_file(folder / "circuit.safetensors")
+    del columns["doses"]
+    save_file(columns, folder / "circuit.safetensors")
+    rewrite(folder, schema=1)
+    assert same(Circuit.load(folder, model), spread_circuit(model))
+    rewrite(folder, schema=2)
+    with pytest.raises(BadCircuit, match="other tensors"):
+        Circuit.load(folder)
 
 
 def test_columns_may_be_one_tensor(model, tmp_path):
     zeros = torch.zeros(2)
     circuit = replace(circuit_of(model, [4, 5]), scores=zeros, positive_mean=zeros, negative_mean=zeros)
-    assert same(load(save(circuit, tmp_path / "circuit")), circuit)
+    assert same(Circuit.load(circuit.save(tmp_path / "circuit")), circuit)
 
 
 def test_a_fingerprint_is_taken_of_the_circuits_own_model_only(model, tmp_path):
-    folder = save(spread_circuit(model), tmp_path / "circuit", model=model)
+    folder = spread_circuit(model).save(tmp_path / "circuit", model=model)
     assert {path.name for path in folder.iterdir()} == FILES | {"fingerprint.safetensors"}
     with pytest.raises(WrongModel):
-        save(spread_circuit(model), tmp_path / "other", model=tiny_llama(num_hidden_layers=4))
+        spread_circuit(model).save(tmp_path / "other", model=tiny_llama(num_hidden_layers=4))
 
 
 def test_saving_again_replaces_our_files_and_leaves_others(model, folder):
     (folder / "README.md").write_text("card")
-    save(circuit_of(model, []), folder)
+    circuit_of(model, []).save(folder)
     assert {path.name for path in folder.iterdir()} == {"circuit.json", "circuit.safetensors", "README.md"}
-    assert len(load(folder)) == 0
+    assert len(Circuit.load(folder)) == 0
     assert json.loads((folder / "circuit.json").read_text())["adapter"]["reason"] == "the circuit is empty"
 
 
 @pytest.mark.parametrize("architecture", ["llama", "qwen2", "gpt2", "phi3"])
-@pytest.mark.parametrize("multiplier", MULTIPLIERS)
-def test_transformers_loads_the_folder_as_the_steered_model(architecture, multiplier, tmp_path):
+@pytest.mark.parametrize(("strength", "doses"), STATES)
+def test_transformers_loads_the_folder_as_the_steered_model(architecture, strength, doses, tmp_path):
     model = saved_model(architecture, tmp_path / "base")
-    circuit = spread_circuit(model)
-    folder = save(circuit, tmp_path / "circuit", multiplier=multiplier)
+    circuit = dosed(spread_circuit(model), doses)
+    folder = circuit.save(tmp_path / "circuit", strength=strength)
     steered = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    assert torch.equal(logits(steered), hooked_logits(model, circuit, multiplier))
+    assert torch.equal(logits(steered), hooked_logits(model, circuit, strength))
     assert not torch.equal(logits(steered), logits(model.module))
 
 
 def test_a_circuit_in_experts_has_a_native_form_only_and_says_so(tmp_path):
     model = tiny_model("mixtral")
-    folder = save(circuit_of(model, [3, 70, 200]), tmp_path / "circuit")
+    folder = circuit_of(model, [3, 70, 200]).save(tmp_path / "circuit")
     note = json.loads((folder / "circuit.json").read_text())["adapter"]
     assert {path.name for path in folder.iterdir()} == {"circuit.json", "circuit.safetensors"}
     assert note["form"] is None
     assert "experts" in note["reason"]
-    assert load(folder, model).ids.tolist() == [3, 70, 200]
+    assert Circuit.load(folder, model).ids.tolist() == [3, 70, 200]
 
 
 def test_an_adapter_of_the_previous_circuit_does_not_survive_one_that_has_none(tmp_path):
-    folder = save(spread_circuit(tiny_llama()), tmp_path / "circuit")
-    save(circuit_of(tiny_model("mixtral"), [3]), folder)
+    folder = spread_circuit(tiny_llama()).save(tmp_path / "circuit")
+    circuit_of(tiny_model("mixtral"), [3]).save(folder)
     assert not (folder / "adapter_config.json").exists()
 
 
 def test_another_model_is_refused_with_both_fingerprints(model, folder):
     other = replace(model, identity=replace(model.identity, name="other", config_sha256="f" * 64))
     with pytest.raises(WrongModel, match=f"other.*{'f' * 64}(.|\n)*tiny.*{'0' * 64}"):
-        load(folder, other)
+        Circuit.load(folder, other)
     with pytest.raises(WrongModel, match="256 neurons(.|\n)*192 neurons"):
-        load(folder, tiny_llama(num_hidden_layers=4))
+        Circuit.load(folder, tiny_llama(num_hidden_layers=4))
 
 
 def test_weights_count_where_both_digests_are_known(model, tmp_path):
     known = replace(model, identity=replace(model.identity, weights_sha256="a" * 64))
-    folder = save(spread_circuit(known), tmp_path / "circuit")
-    load(folder, model)
+    folder = spread_circuit(known).save(tmp_path / "circuit")
+    Circuit.load(folder, model)
     with pytest.raises(WrongModel, match="a" * 64):
-        load(folder, replace(model, identity=replace(model.identity, weights_sha256="b" * 64)))
+        Circuit.load(folder, replace(model, identity=replace(model.identity, weights_sha256="b" * 64)))
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
@@ -131,14 +149,14 @@ def test_damaged_files_are_refused(folder, name, damage):
             ]
         )
     with pytest.raises(BadCircuit):
-        load(folder)
+        Circuit.load(folder)
 
 
-@pytest.mark.parametrize("schema", [0, 2, None, "1", [1]])
+@pytest.mark.parametrize("schema", [0, 3, None, "1", [1]])
 def test_an_unknown_schema_is_refused(folder, schema):
     rewrite(folder, schema=schema)
     with pytest.raises(BadCircuit, match="unknown schema"):
-        load(folder)
+        Circuit.load(folder)
 
 
 def site(**changes):
@@ -172,7 +190,7 @@ def site(**changes):
 def test_a_hostile_layout_is_refused_before_anything_is_allocated(folder, layout):
     rewrite(folder, layout=layout)
     with pytest.raises(BadCircuit):
-        load(folder)
+        Circuit.load(folder)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +207,7 @@ def test_a_hostile_layout_is_refused_before_anything_is_allocated(folder, layout
 def test_malformed_entries_are_refused(folder, changes):
     rewrite(folder, **changes)
     with pytest.raises(BadCircuit):
-        load(folder)
+        Circuit.load(folder)
 
 
 @pytest.mark.parametrize(
@@ -198,14 +216,14 @@ def test_malformed_entries_are_refused(folder, changes):
 def test_hostile_json_is_refused(folder, text):
     (folder / "circuit.json").write_text(text)
     with pytest.raises(BadCircuit):
-        load(folder)
+        Circuit.load(folder)
 
 
 def test_a_description_too_large_to_be_one_is_not_read(folder):
     with (folder / "circuit.json").open("r+b") as file:
         file.truncate(2**40)  # sparse
     with pytest.raises(BadCircuit, match="too large"):
-        load(folder)
+        Circuit.load(folder)
 
 
 @pytest.mark.parametrize(
@@ -218,23 +236,26 @@ def test_a_description_too_large_to_be_one_is_not_read(folder):
         {"ids": torch.tensor([[4, 5]])},
         {"scores": torch.tensor([1.0, float("nan")])},
         {"scores": torch.tensor([1.0])},
+        {"doses": torch.tensor([1.0, float("inf")])},
+        {"doses": torch.tensor([1.0])},
+        {"doses": torch.tensor([1, 1])},
         {"positive_mean": torch.tensor([1.0, float("inf")])},
         {"extra": torch.tensor([1.0, 2.0])},
     ],
 )
 def test_tensors_that_are_no_circuit_are_refused_even_with_the_right_digest(model, tmp_path, changes):
-    folder = save(circuit_of(model, [4, 5]), tmp_path / "circuit")
+    folder = circuit_of(model, [4, 5]).save(tmp_path / "circuit")
     save_file({**load_file(folder / "circuit.safetensors"), **changes}, folder / "circuit.safetensors")
     rewrite(folder)
     with pytest.raises(BadCircuit):
-        load(folder)
+        Circuit.load(folder)
 
 
 def test_bytes_that_are_no_tensors_are_refused_even_with_the_right_digest(folder):
     (folder / "circuit.safetensors").write_bytes(b"\xff" * 64)
     rewrite(folder)
     with pytest.raises(BadCircuit, match="damaged"):
-        load(folder)
+        Circuit.load(folder)
 
 
 def full_disk_after(calls):
@@ -255,18 +276,18 @@ def test_a_full_disk_leaves_the_old_circuit_or_none(model, tmp_path, monkeypatch
     folder = tmp_path / "circuit"
     old = circuit_of(model, [7])
     if exists:
-        save(old, folder)
+        old.save(folder)
     monkeypatch.setattr(neuroswitch.storage, "replace_atomic", full_disk_after(calls))
     with pytest.raises(Prerequisite, match="No space left on device"):
-        save(spread_circuit(model), folder)
+        spread_circuit(model).save(folder)
     assert [path.name for path in tmp_path.iterdir()] == (["circuit"] if exists else [])
     if exists:
-        assert same(load(folder), old)
+        assert same(Circuit.load(folder), old)
 
 
 @pytest.mark.parametrize("moves", range(2 * len(FILES)))
 def test_a_crash_while_files_are_exchanged_leaves_nothing_that_looks_whole(model, folder, monkeypatch, moves):
-    before = load(folder)
+    before = Circuit.load(folder)
     left = iter(range(moves))
 
     def crashing(real):
@@ -281,17 +302,17 @@ def test_a_crash_while_files_are_exchanged_leaves_nothing_that_looks_whole(model
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(kind, "unlink", crashing(kind.unlink))
         patched.setattr(kind, "replace", crashing(kind.replace))
-        save(circuit_of(model, [7]), folder)
+        circuit_of(model, [7]).save(folder)
     if (folder / "circuit.json").exists():
-        assert same(load(folder), before)
+        assert same(Circuit.load(folder), before)
     else:
         with pytest.raises(BadCircuit, match="not a circuit folder"):
-            load(folder)
+            Circuit.load(folder)
     if (folder / "adapter_config.json").exists():
         assert (folder / "adapter_model.safetensors").exists()
 
 
-@pytest.mark.parametrize("multiplier", [float("nan"), float("inf")])
-def test_a_multiplier_must_be_finite(model, tmp_path, multiplier):
-    with pytest.raises(ValueError, match="finite"):
-        save(spread_circuit(model), tmp_path / "circuit", multiplier=multiplier)
+@pytest.mark.parametrize("strength", [float("nan"), float("inf")])
+def test_a_strength_must_be_finite(model, tmp_path, strength):
+    with pytest.raises(BadOption, match="finite"):
+        spread_circuit(model).save(tmp_path / "circuit", strength=strength)

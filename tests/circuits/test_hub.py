@@ -1,39 +1,57 @@
 """Sharing circuits: a card that claims what is known, folders that travel whole, and a Hub that is away."""
 
 import errno
+import json
 import shutil
 
 import pytest
 import torch
 from huggingface_hub import HfApi, ModelCard
 from huggingface_hub.errors import HfHubHTTPError
-from steered import circuit_of, spread_circuit
+from steered import circuit_of, dosed, spread_circuit
 
 from neuroswitch.circuits import hub
 from neuroswitch.circuits.card import CardFacts
-from neuroswitch.circuits.files import load, save
-from neuroswitch.errors import BadCircuit, Prerequisite
+from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.errors import BadCircuit, BadRun, Prerequisite
 from tiny import tiny_llama, tiny_model
 
-SUMMARY = {
-    "baseline": {"rate": 0.9, "low": 0.83, "high": 0.95, "n": 100},
-    "steered": {"rate": 0.1, "low": 0.05, "high": 0.17, "n": 100},
-    "random": {"rate": None, "low": None, "high": None, "n": 0},
-    "circuit": {"multiplier": 0.0},
-    "provenance": {"detector": "a classifier"},
-}
+
+def cell(method, strength, p=None, **rate):
+    return {
+        "method": method,
+        "strength": strength,
+        "measures": {"behaviour": {"n": 100, **rate}},
+        "tests": {"behaviour": {"p": p}},
+    }
+
+
+def summary_of(circuit):
+    """Return what a card reads of an experiment's summary."""
+    provenance = json.loads(json.dumps(circuit.provenance.to_json()))
+    return {
+        "models": {"model": {"methods": {"cna": {"circuit": {"provenance": provenance}}}}},
+        "cells": [
+            cell("untouched", 0.0, value=0.9, low=0.83, high=0.95),
+            cell("cna", 1.0, p=0.001, value=0.1, low=0.05, high=0.17),
+            cell("random", 1.0, value=None, low=None, high=None),
+        ],
+        "settings": {"prompts": {}, "decoding": {"max_new_tokens": 64}},
+        "provenance": {"date": "2026-11-25T09:00:00+00:00"},
+        "detector": "a classifier",
+    }
 
 
 @pytest.fixture
 def folder(tmp_path):
-    return save(spread_circuit(tiny_llama()), tmp_path / "greeting")
+    return spread_circuit(tiny_llama()).save(tmp_path / "greeting")
 
 
 def test_a_circuit_travels_through_a_folder_unchanged(folder, tmp_path):
     (folder / "notes.txt").write_text("mine")
     there = hub.push(folder, tmp_path / "shelf" / "greeting")
     back = hub.pull(there, tmp_path / "back")
-    assert torch.equal(load(back).ids, load(folder).ids)
+    assert torch.equal(Circuit.load(back).ids, Circuit.load(folder).ids)
     assert {path.name for path in back.iterdir()} == {path.name for path in folder.iterdir()} - {"notes.txt"}
 
 
@@ -42,19 +60,22 @@ def test_the_card_says_what_is_known_and_nothing_else(folder, tmp_path):
     text = (tmp_path / "a" / "README.md").read_text()
     assert "Nothing was measured" in text
     assert "9 neurons" in text
+    assert "Doses: 1\n" in text
     data = ModelCard(text).data
     assert (data.library_name, data.base_model, data.base_model_relation) == ("peft", "tiny", "adapter")
     assert {"neuroswitch", "ia3"} <= set(data.tags)
-    hub.push(folder, tmp_path / "b", facts=CardFacts(license="mit", summary=SUMMARY))
+    summary = summary_of(Circuit.load(folder))
+    hub.push(folder, tmp_path / "b", facts=CardFacts(license="mit", summary=summary))
     text = (tmp_path / "b" / "README.md").read_text()
-    assert "| unsteered | 90.0% | 83.0% to 95.0% | 100 |" in text
-    assert "| random circuits, pooled over seeds | not judged |" in text
+    assert "| untouched | 90.0% | 83.0% to 95.0% | 100 |" in text
+    assert "| circuit scaled, strength 1 | 10.0% | 5.0% to 17.0% | 100 |" in text
+    assert "| random circuits, all seeds together, strength 1 | not judged |" in text
     assert "judged by: a classifier" in text
     assert ModelCard(text).data.license == "mit"
 
 
 def test_a_circuit_without_adapter_is_not_offered_as_one(tmp_path):
-    folder = save(circuit_of(tiny_model("mixtral"), [3]), tmp_path / "experts")
+    folder = circuit_of(tiny_model("mixtral"), [3]).save(tmp_path / "experts")
     hub.push(folder, tmp_path / "out")
     text = (tmp_path / "out" / "README.md").read_text()
     assert ModelCard(text).data.library_name == "neuroswitch"
@@ -65,7 +86,7 @@ def test_a_path_on_this_machine_is_not_published(tmp_path):
     model = tiny_llama()
     circuit = spread_circuit(model)
     circuit.provenance.model["name"] = str(tmp_path / "secret" / "base")
-    folder = save(circuit, tmp_path / "circuit")
+    folder = circuit.save(tmp_path / "circuit")
     hub.push(folder, tmp_path / "out")
     text = (tmp_path / "out" / "README.md").read_text()
     assert str(tmp_path) not in text
@@ -89,7 +110,7 @@ def test_the_hub_gets_our_files_only(folder, monkeypatch):
     monkeypatch.setattr(HfApi, "upload_folder", lambda self, **named: sent.update(named))
     assert hub.push(folder, "me/greeting") == "https://hub/me/greeting"
     assert sent["repo_id"] == "me/greeting"
-    assert set(sent["allow_patterns"]) == set(hub.TRAVELLING)
+    assert set(sent["allow_patterns"]) == set(hub.COPIED)
     assert 'from_pretrained("me/greeting")' in (folder / "README.md").read_text()
 
 
@@ -111,8 +132,27 @@ def test_a_hub_that_is_away_names_the_folder_route(folder, tmp_path, monkeypatch
         hub.pull("me/greeting")
 
 
-def test_a_summary_that_is_none_is_refused(tmp_path):
+def test_the_facts_of_a_card_are_those_of_the_experiment_with_the_circuit(folder, tmp_path):
+    circuit = Circuit.load(folder)
+    assert hub.find_facts(folder).summary is None
+    (tmp_path / "summary.json").write_text(json.dumps(summary_of(circuit)))
+    assert hub.find_facts(folder).summary == summary_of(circuit)
+    circuit.provenance.arguments["size"] = 5
+    other = circuit.save(tmp_path / "other")
+    assert hub.find_facts(other).summary is None
+    with pytest.raises(BadRun, match="no experiment with this circuit"):
+        hub.find_facts(other, tmp_path / "summary.json")
+
+
+def test_a_summary_that_is_none_is_refused(folder, tmp_path):
     (tmp_path / "summary.json").write_text("{")
     for name in ("summary.json", "missing.json"):
         with pytest.raises(Prerequisite, match=name):
-            hub.read_summary(tmp_path / name)
+            hub.find_facts(folder, tmp_path / name)
+
+
+def test_a_circuit_is_pushed_and_pulled_as_a_value(tmp_path):
+    circuit = dosed(spread_circuit(tiny_llama()))
+    where = circuit.push(tmp_path / "shelf")
+    assert "Doses: -1 to 2.5\n" in (tmp_path / "shelf" / "README.md").read_text()
+    assert torch.equal(Circuit.pull(where).doses, circuit.doses)

@@ -4,10 +4,10 @@ import gguf
 import pytest
 import torch
 from llamacpp_engine import PROMPT, log_probabilities
-from steered import circuit_of, hooked_logits, log_probability_gap, logits, spread_circuit
+from steered import STATES, circuit_of, dosed, hooked_logits, log_probability_gap, logits, spread_circuit
 from tiny_gguf import SETTINGS, write_gguf
 
-from neuroswitch.circuits.export import export
+from neuroswitch.circuits.exporting import export
 from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models.loading import load
 from tiny import tiny_model
@@ -25,37 +25,39 @@ def base(model, tmp_path):
     return write_gguf(model, tmp_path / "base.gguf")
 
 
-def reference(model, circuit=None, multiplier=1.0, *, monkeypatch):
+def reference(model, circuit=None, strength=0.0, *, monkeypatch):
     monkeypatch.setattr("steered.PROMPTS", torch.tensor([PROMPT]))
-    found = logits(model.module) if circuit is None else hooked_logits(model, circuit, multiplier)
+    found = logits(model.module) if circuit is None else hooked_logits(model, circuit, strength)
     return found[0, -1]
 
 
-@pytest.mark.parametrize("multiplier", [0.0, 2.0, 1.7])
+@pytest.mark.parametrize(("strength", "doses"), STATES)
 @pytest.mark.parametrize("form", ["gguf", "gguf-lora"])
-def test_llamacpp_gives_the_hooks_log_probabilities(form, multiplier, model, base, tmp_path, monkeypatch):
+def test_llamacpp_gives_the_hooks_log_probabilities(
+    form, strength, doses, model, base, tmp_path, monkeypatch
+):
     pytest.importorskip("xllamacpp")
-    circuit = spread_circuit(model, 30)
+    circuit = dosed(spread_circuit(model, 30), doses)
     written = export(
-        circuit, base if form == "gguf" else model, form, tmp_path / "out.gguf", multiplier=multiplier
+        circuit, base if form == "gguf" else model, form, tmp_path / "out.gguf", strength=strength
     )
     unsteered = reference(model, monkeypatch=monkeypatch)
     floor = log_probability_gap(log_probabilities(base)[0], unsteered)
     lora = form == "gguf-lora"
     (answer,) = log_probabilities(base if lora else written, adapter=written if lora else None)
-    expected = reference(model, circuit, multiplier, monkeypatch=monkeypatch)
+    expected = reference(model, circuit, strength, monkeypatch=monkeypatch)
     assert log_probability_gap(answer, expected) < 3 * floor
     assert log_probability_gap(expected, unsteered) > 10 * floor
 
 
 def test_one_adapter_is_a_dial(model, base, tmp_path, monkeypatch):
     pytest.importorskip("xllamacpp")
-    circuit = spread_circuit(model, 30)
+    circuit = dosed(spread_circuit(model, 30))
     adapter = export(circuit, model, "gguf-lora", tmp_path / "lora.gguf")
     scales = (0.0, 0.5, 1.0)
     floor = log_probability_gap(log_probabilities(base)[0], reference(model, monkeypatch=monkeypatch))
     for scale, answer in zip(scales, log_probabilities(base, adapter=adapter, scales=scales), strict=True):
-        expected = reference(model, circuit, 1 - scale, monkeypatch=monkeypatch)
+        expected = reference(model, circuit, scale, monkeypatch=monkeypatch)
         assert log_probability_gap(answer, expected) < 3 * floor
 
 
@@ -66,7 +68,7 @@ def tensors(path):
 @pytest.mark.parametrize("kind", [TYPE.F32, TYPE.F16, TYPE.BF16, TYPE.Q8_0, TYPE.Q5_0, TYPE.Q4_0])
 def test_only_blocks_with_a_touched_value_change(kind, model, tmp_path):
     base = write_gguf(model, tmp_path / "base.gguf", kind)
-    written = export(circuit_of(model, [5, 40]), base, "gguf", tmp_path / "out.gguf", multiplier=0.0)
+    written = export(circuit_of(model, [5, 40]), base, "gguf", tmp_path / "out.gguf", strength=1.0)
     before, after = tensors(base), tensors(written)
     name = "blk.0.ffn_down.weight"
     assert all((before[other].data == after[other].data).all() for other in before if other != name)

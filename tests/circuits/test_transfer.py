@@ -7,7 +7,7 @@ import pytest
 import torch
 from steered import circuit_of, hooked_logits, logits
 
-from neuroswitch.circuits.files import load, save
+from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.transfer import transferred
 from neuroswitch.errors import WrongModel
 from neuroswitch.methods.cna import Scaling
@@ -24,14 +24,14 @@ def other_model() -> LanguageModel:
 def test_a_transferred_circuit_scales_the_same_neurons_of_the_other_model(tmp_path: Path) -> None:
     first, second = tiny_llama(), other_model()
     circuit = circuit_of(first, [3, 70, 150])
-    with pytest.raises(WrongModel), Scaling(circuit, 0.0).applied(second):
+    with pytest.raises(WrongModel), Scaling(circuit, 1.0).applied(second):
         pass
     moved = transferred(circuit, second)
     assert moved.ids.tolist() == circuit.ids.tolist()
-    with Scaling(moved, 0.0).applied(second):
+    with Scaling(moved, 1.0).applied(second):
         steered = logits(second.module)
-    assert torch.equal(steered, hooked_logits(second, circuit, 0.0))
-    assert load(save(moved, tmp_path / "moved"), second).provenance.arguments["transferred_from"] == {
+    assert torch.equal(steered, hooked_logits(second, circuit, 1.0))
+    assert Circuit.load(moved.save(tmp_path / "moved"), second).provenance.arguments["transferred_from"] == {
         "name": "tiny",
         "revision": None,
         "config_sha256": "0" * 64,

@@ -13,10 +13,11 @@ from torch import nn
 from neuroswitch.activations.reading import read_neurons
 from neuroswitch.activations.sketches import DIRECTIONS, directions, sketch, texture
 from neuroswitch.chat import ChatFormat, encode
-from neuroswitch.circuits.files import load_fingerprint, save
+from neuroswitch.circuits.files import load_fingerprint
 from neuroswitch.circuits.fingerprint import parse, take
+from neuroswitch.circuits.random import random_circuit
 from neuroswitch.circuits.verify import remeasure, verify
-from neuroswitch.errors import BadCircuit, Prerequisite, WrongModel
+from neuroswitch.errors import BadCircuit, BadOption, Prerequisite, WrongModel
 from neuroswitch.prompts import ContrastSet, Piles, Prompt
 from tiny import tiny_llama, tiny_model, wrapped
 
@@ -30,7 +31,7 @@ def model():
 
 @pytest.fixture
 def folder(model, tmp_path):
-    return save(spread_circuit(model, 12), tmp_path / "circuit", model=model)
+    return spread_circuit(model, 12).save(tmp_path / "circuit", model=model)
 
 
 def edited(model, change):
@@ -130,7 +131,7 @@ def test_further_training_is_found(model, folder, scale):
 def test_a_merged_adapter_is_found_with_its_rank(model, folder, rank):
     found = verify(folder, edited(model, each_weight(low_rank(rank))))
     assert found.cause == "merged adapter"
-    assert found.rank == pytest.approx(rank, abs=2)
+    assert found.lora_rank == pytest.approx(rank, abs=2)
 
 
 @pytest.mark.parametrize("bits", [4, 8])
@@ -165,7 +166,7 @@ def test_quantized_modules_are_found_by_what_they_answer(model, folder):
 def test_a_quantized_model_that_was_edited_is_not_called_quantized_again(model, tmp_path):
     coarse = edited(model, each_weight(rounded(4)))
     circuit = spread_circuit(coarse, 12)
-    folder = save(circuit, tmp_path / "circuit", model=coarse)
+    folder = circuit.save(tmp_path / "circuit", model=coarse)
     assert verify(folder, coarse).cause == "none"
     assert verify(folder, baked(coarse, circuit, 0.0)).cause == "edited"
     assert verify(folder, edited(coarse, each_weight(noise(0.05)))).cause == "retrained"
@@ -183,7 +184,7 @@ def test_the_same_weights_in_half_precision_are_intact(model, folder, dtype):
 def test_every_kind_of_layer_has_a_fingerprint(architecture, tmp_path):
     model = tiny_model(architecture)
     circuit = spread_circuit(model)
-    folder = save(circuit, tmp_path / "circuit", model=model)
+    folder = circuit.save(tmp_path / "circuit", model=model)
     assert verify(folder, model).intact
     other = wrapped(copy.deepcopy(model.module))
     with torch.no_grad():
@@ -198,7 +199,7 @@ def test_every_kind_of_layer_has_a_fingerprint(architecture, tmp_path):
 @pytest.mark.parametrize("architecture", ["llama", "gpt2", "phi3", "opt", "mixtral"])
 def test_a_change_of_what_a_neuron_reads_is_found(architecture, tmp_path):
     model = tiny_model(architecture)
-    folder = save(spread_circuit(model), tmp_path / "circuit", model=model)
+    folder = spread_circuit(model).save(tmp_path / "circuit", model=model)
     other = wrapped(copy.deepcopy(model.module))
     with torch.no_grad():
         for name, parameter in other.module.named_parameters():
@@ -211,12 +212,12 @@ def test_a_change_of_what_a_neuron_reads_is_found(architecture, tmp_path):
 
 
 def test_what_is_missing_is_said(model, folder, tmp_path):
-    bare = save(spread_circuit(model), tmp_path / "bare")
+    bare = spread_circuit(model).save(tmp_path / "bare")
     assert load_fingerprint(bare) is None
     with pytest.raises(Prerequisite, match="no fingerprint"):
         verify(bare, model)
     with pytest.raises(WrongModel, match="480 neurons(.|\n)*192"):
-        verify(save(circuit_of(tiny_llama(), [3]), tmp_path / "small", model=tiny_llama()), model)
+        verify(circuit_of(tiny_llama(), [3]).save(tmp_path / "small", model=tiny_llama()), model)
     (folder / "fingerprint.safetensors").unlink()
     with pytest.raises(BadCircuit):
         verify(folder, model)
@@ -285,3 +286,5 @@ def test_statistics_are_measured_again_on_the_circuits_own_prompts(model):
     assert same.prompts == 3
     halved = remeasure(known, baked(model, circuit, 0.5, side="up_proj"), contrast, ChatFormat())
     assert halved.slope < 0.8
+    with pytest.raises(BadOption, match="no mean activations"):
+        remeasure(random_circuit(circuit, seed=0), model, contrast, ChatFormat())

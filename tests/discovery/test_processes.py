@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from neuroswitch.experiment.old_settings import RunSettings
+from neuroswitch.experiment.run import run
 from safetensors.torch import load_file
 from shared_worker import measured, planted
 from torch import distributed
 
 from launch import torchrun
-from neuroswitch.circuits.files import load
+from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.cli.discover import discover
 from neuroswitch.discovery.shared import every_answer, own_batches
 from neuroswitch.errors import Prerequisite
-from neuroswitch.experiment.run import run
-from neuroswitch.experiment.settings import RunSettings
 from neuroswitch.models.processes import ALONE, Team
 from sets import write_contrast
 from tiny import tiny_module, tiny_tokenizer
@@ -51,7 +51,7 @@ def test_a_command_under_torchrun_prints_and_writes_once(tmp_path: Path) -> None
     discover(**options, output=tmp_path / "one")
 
     assert printed.count("Circuit:") == 1
-    two, one = load(tmp_path / "two"), load(tmp_path / "one")
+    two, one = Circuit.load(tmp_path / "two"), Circuit.load(tmp_path / "one")
     assert torch.equal(two.ids, one.ids)
     torch.testing.assert_close(two.positive_mean, one.positive_mean)
 

@@ -12,7 +12,7 @@ CONTAINS = get_detector("contains:no")
 
 
 def baseline(shown: int, n: int) -> Measurement:
-    return proportion("contains:no", shown, n, how="by hand")
+    return proportion("behaviour", shown, n, how="by hand")
 
 
 def answer(text: str) -> Completion:

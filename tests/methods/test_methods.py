@@ -9,10 +9,10 @@ import torch
 from neuroswitch.activations.reading import read_neurons
 from neuroswitch.answering.generation import generate
 from neuroswitch.chat import ChatFormat, encode
-from neuroswitch.errors import BadRun, Prerequisite, WeakBehaviour, WrongModel
+from neuroswitch.errors import BadOption, BadRun, Prerequisite, WeakBehaviour, WrongModel
 from neuroswitch.methods.base import METHODS, Fitted, Task, get_method
 from neuroswitch.methods.caa import middle_layers
-from neuroswitch.methods.cna import FittedCircuit, discover
+from neuroswitch.methods.cna import FittedCircuit
 from neuroswitch.methods.files import DESCRIPTION, TENSORS
 from neuroswitch.methods.tuning import Trial, best
 from neuroswitch.models.handle import LanguageModel
@@ -24,6 +24,7 @@ from tiny import tiny_llama
 
 NEURONS = ["cna", "cna:delta", "random", "random:3", "largest"]
 TUNED = ["caa", "direction", "cna-tuned"]
+SAVED_AS_CIRCUITS = (*NEURONS, "cna-tuned")
 ALL = [*NEURONS, *TUNED, "caa-paper", "caa-paper:toward", "prompt:say no"]
 
 
@@ -67,7 +68,7 @@ def test_the_size_of_a_circuit_is_chosen_where_half_of_it_is_not_enough(
     assert isinstance(chosen, FittedCircuit)
 
     assert len(chosen.circuit) in (4, 8, 20)
-    assert set(discover(planted.model, task).ids.tolist()) <= set(chosen.circuit.ids.tolist())
+    assert set(task.find_circuit(planted.model).ids.tolist()) <= set(chosen.circuit.ids.tolist())
     assert "how many of [2, 4, 8, 20] was chosen on 6 validation prompts: rate 0.00" in chosen.description
 
 
@@ -128,7 +129,7 @@ def test_a_damaged_folder_and_another_model_are_refused(
 
     with pytest.raises(WrongModel):
         method.load(tmp_path / "fit", tiny_llama(intermediate_size=72))
-    tensors = tmp_path / "fit" / ("circuit.safetensors" if name.startswith("cna") else TENSORS)
+    tensors = tmp_path / "fit" / ("circuit.safetensors" if name in SAVED_AS_CIRCUITS else TENSORS)
     tensors.write_bytes(tensors.read_bytes()[:-1])
     with pytest.raises(BadRun):
         method.load(tmp_path / "fit", planted.model)
@@ -160,20 +161,20 @@ def test_settings_that_are_no_text_are_refused(
 def test_random_neurons_are_matched_to_the_circuit_of_the_task(
     planted: Planted, task: Task, fits: dict[str, Fitted]
 ) -> None:
-    circuit = discover(planted.model, task)
+    circuit = task.find_circuit(planted.model)
     layout = planted.model.layout
 
     for name in ("random", "random:3"):
-        ids = fits[name].ids
+        ids = fits[name].circuit.ids
         assert layout.layers(ids).tolist() == layout.layers(circuit.ids).tolist()
         assert not set(ids.tolist()) & set(circuit.ids.tolist())
-    assert fits["random"].ids.tolist() != fits["random:3"].ids.tolist()
+    assert fits["random"].circuit.ids.tolist() != fits["random:3"].circuit.ids.tolist()
 
 
 def test_the_largest_neurons_are_the_largest(planted: Planted, task: Task, fits: dict[str, Fitted]) -> None:
     ids = [encode(planted.model.tokenizer, prompt) for prompt in task.contrast.discovery.positive]
     size = read_neurons(planted.model, ids).abs().mean(0)
-    chosen = fits["largest"].ids
+    chosen = fits["largest"].circuit.ids
 
     assert len(chosen) == 4
     assert set(chosen.tolist()) == set(size.topk(4).indices.tolist())
@@ -280,7 +281,7 @@ def test_a_system_prompt_needs_a_template_and_a_text(chatty: LanguageModel, task
     "name", ["caa:3", "direction:x", "random:x", "largest:2", "cna:nothing", "caa-paper:x"]
 )
 def test_a_wrong_argument_is_said(name: str) -> None:
-    with pytest.raises(Prerequisite):
+    with pytest.raises(BadOption):
         get_method(name)
 
 

@@ -5,8 +5,7 @@ import math
 import pytest
 
 from neuroswitch.statistics import (
-    discordant,
-    exp_of_mean,
+    exp_of,
     mcnemar,
     mean,
     mean_of,
@@ -28,8 +27,7 @@ def test_one_draw_per_item_gives_the_ordinary_statistics() -> None:
     nats = [0.5, 0.25, 3.0]
     assert mean_of("kl", items(nats), unit="nats", how="x") == mean("kl", nats, unit="nats", how="x")
     before, after = items([1] * 6 + [0] * 4), items([0] * 5 + [1] * 2 + [0] * 3)
-    assert discordant(before, after) == (5, 1)
-    assert paired_test(before, after) == mcnemar(5, 1)
+    assert paired_test(before, after) == (mcnemar(5, 1), 5, 1)
 
 
 def test_the_same_draws_again_do_not_narrow_an_interval_nor_sharpen_a_test() -> None:
@@ -53,7 +51,7 @@ def test_n_counts_values_and_how_says_how_many_draws_an_item_has() -> None:
 def test_an_item_counts_once_in_a_test_by_the_sign_of_its_mean_change() -> None:
     before = {"a": [1.0], "b": [1.0], "c": [0.0], "d": [1.0]}
     after = {"a": [0.0, 1.0, 0.0], "b": [1.0, 1.0], "c": [1.0, 0.0], "e": [0.0]}
-    assert discordant(before, after) == (1, 1)
+    assert paired_test(before, after) == (1.0, 1, 1)
 
 
 def test_a_paired_change_is_sharper_than_the_spread_between_items_and_turns_its_sign_round() -> None:
@@ -75,13 +73,13 @@ def test_without_items_there_is_no_number() -> None:
     assert rate_of("refusal", {}, how="x").value is None
     assert mean_of("kl", {}, unit="nats", how="x").value is None
     assert paired_change("score", {"a": [1.0]}, {}, unit="points").value is None
-    assert paired_test({"a": [1.0]}, {"b": [1.0]}) is None
+    assert paired_test({"a": [1.0]}, {"b": [1.0]}) == (None, 0, 0)
 
 
-def test_exp_of_mean_is_a_perplexity() -> None:
-    nats = items([1.0, 2.0, 3.0])
-    found, plain = (make("perplexity", nats, unit="x", how="x") for make in (exp_of_mean, mean_of))
+def test_exp_of_a_mean_is_a_perplexity() -> None:
+    nats = mean_of("perplexity", items([1.0, 2.0, 3.0]), unit="x", how="x")
+    found = exp_of(nats)
     assert (found.value, found.low, found.high) == pytest.approx(
-        tuple(map(math.exp, (plain.value, plain.low, plain.high)))
+        tuple(map(math.exp, (nats.value, nats.low, nats.high)))
     )
-    assert exp_of_mean("perplexity", {}, unit="x", how="x").value is None
+    assert exp_of(mean_of("perplexity", {}, unit="x", how="x")).value is None

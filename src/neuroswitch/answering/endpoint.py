@@ -1,32 +1,30 @@
-"""Ask a chat model behind any OpenAI-compatible endpoint, and try again while it is busy.
+"""Ask a model behind any OpenAI-compatible endpoint, and try again while it is busy.
 
 Knows the protocol and which failures pass. Does not know what is asked. The key is read from the
 environment when it is needed, so that no value, log or file ever holds it.
 """
 
-import http.client
-import json
 import os
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from neuroswitch.errors import Prerequisite
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+
+from neuroswitch.errors import BadOption, Prerequisite
 
 BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 """HTTP statuses after which the same request may succeed later."""
 
 LONGEST_PAUSE = 60.0
 
-Answer = TypeVar("Answer")
+Parsed = TypeVar("Parsed")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """Where a chat model is asked, and how patiently.
+    """Where a model is asked, and how patiently.
 
     Attributes:
         url: Base address, such as `https://api.openai.com/v1` or `http://localhost:8000/v1`.
@@ -57,7 +55,7 @@ class _Busy(Exception):
 
 
 def ask(endpoint: Endpoint, messages: Sequence[Mapping[str, str]]) -> str:
-    """Return the reply of the model at temperature 0; empty if it has no text.
+    """Return the reply of a chat model at temperature 0; empty if it has no text.
 
     Args:
         endpoint: Whom to ask.
@@ -70,7 +68,7 @@ def ask(endpoint: Endpoint, messages: Sequence[Mapping[str, str]]) -> str:
     return post(endpoint, "/chat/completions", body, _text_of)
 
 
-def post(endpoint: Endpoint, path: str, body: Mapping[str, Any], parse: Callable[[Any], Answer]) -> Answer:
+def post(endpoint: Endpoint, path: str, body: Mapping[str, object], parse: Callable[[Any], Parsed]) -> Parsed:
     """Post a request, again and again while the server is busy, and return what `parse` reads in the reply.
 
     Args:
@@ -82,70 +80,72 @@ def post(endpoint: Endpoint, path: str, body: Mapping[str, Any], parse: Callable
     Raises:
         Prerequisite: The endpoint rejects the request, or fails at every attempt.
     """
-    return _send(endpoint, path, json.dumps(body).encode(), parse)
+    return _patiently(endpoint, lambda: _send(endpoint, "POST", path, body, parse))
 
 
-def get(endpoint: Endpoint, path: str, parse: Callable[[Any], Answer]) -> Answer:
+def get(endpoint: Endpoint, path: str, parse: Callable[[Any], Parsed]) -> Parsed:
     """Get something, as patiently as `post`."""
-    return _send(endpoint, path, None, parse)
+    return _patiently(endpoint, lambda: _send(endpoint, "GET", path, None, parse))
 
 
-def _send(endpoint: Endpoint, path: str, body: bytes | None, parse: Callable[[Any], Answer]) -> Answer:
+def _patiently(endpoint: Endpoint, send: Callable[[], Parsed]) -> Parsed:
     if not endpoint.url.startswith(("http://", "https://")):
-        raise Prerequisite(
+        raise BadOption(
             "not the address of an endpoint", found=endpoint.url, expected="http://... or https://..."
         )
-    pause, found = endpoint.pause, ""
-    for attempt in range(endpoint.attempts):
-        try:
-            return _send_once(endpoint, path, body, parse)
-        except _Busy as busy:
-            found = str(busy)
-            if attempt + 1 < endpoint.attempts:
-                time.sleep(min(busy.wait if busy.wait is not None else pause, LONGEST_PAUSE))
-                pause *= 2
-    raise Prerequisite(
-        f"the endpoint at {endpoint.url} failed {endpoint.attempts} times in a row",
-        found=found,
-        do="check that the server runs, then run the same command again: replies so far are kept",
+
+    def pause(state: RetryCallState) -> float:
+        busy = state.outcome.exception() if state.outcome else None
+        asked = busy.wait if isinstance(busy, _Busy) else None
+        doubled: float = endpoint.pause * 2 ** (state.attempt_number - 1)
+        return min(doubled if asked is None else asked, LONGEST_PAUSE)
+
+    retrying = Retrying(
+        stop=stop_after_attempt(endpoint.attempts),
+        wait=pause,
+        retry=retry_if_exception_type(_Busy),
+        reraise=True,
     )
-
-
-def _send_once(endpoint: Endpoint, path: str, body: bytes | None, parse: Callable[[Any], Answer]) -> Answer:
-    headers = {"Content-Type": "application/json"}
-    if key := os.environ.get(endpoint.key_variable):
-        headers["Authorization"] = f"Bearer {key}"
-    address = endpoint.url.rstrip("/") + path
-    request = urllib.request.Request(address, body, headers)  # noqa: S310  checked above
     try:
-        with urllib.request.urlopen(request, timeout=endpoint.timeout) as response:  # noqa: S310
-            return _parsed(response.read(), parse)
-    except urllib.error.HTTPError as error:
-        with error:
-            detail = f"HTTP {error.code}: {error.read(300).decode(errors='replace')}"
-        if error.code in BUSY:
-            raise _Busy(detail, _seconds(error.headers.get("Retry-After"))) from error
+        return retrying(send)
+    except _Busy as busy:
         raise Prerequisite(
-            f"the endpoint at {endpoint.url} rejects the request",
-            found=detail,
-            do=f"check the address, the model's name and the key in {endpoint.key_variable}",
-        ) from error
-    except (OSError, http.client.HTTPException) as error:
-        raise _Busy(f"{type(error).__name__}: {error}") from error
+            f"the endpoint at {endpoint.url} failed {endpoint.attempts} times in a row",
+            found=str(busy),
+            do="check that the server runs, then run the same command again: replies so far are kept",
+        ) from busy
 
 
-def _parsed(body: bytes, parse: Callable[[Any], Answer]) -> Answer:
+def _send(
+    endpoint: Endpoint,
+    method: str,
+    path: str,
+    body: Mapping[str, object] | None,
+    parse: Callable[[Any], Parsed],
+) -> Parsed:
+    key = os.environ.get(endpoint.key_variable)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    address = endpoint.url.rstrip("/") + path
     try:
-        return parse(json.loads(body))
-    except (ValueError, LookupError, TypeError) as error:
-        raise _Busy(f"not the expected reply: {body[:80]!r}") from error
+        reply = httpx.request(method, address, json=body, headers=headers, timeout=endpoint.timeout)
+    except httpx.HTTPError as error:
+        raise _Busy(f"{type(error).__name__}: {error}") from error
+    if reply.is_success:
+        try:
+            return parse(reply.json())
+        except (ValueError, LookupError, TypeError) as error:
+            raise _Busy(f"not the expected reply: {reply.content[:80]!r}") from error
+    detail = f"HTTP {reply.status_code}: {reply.text[:300]}"
+    if reply.status_code in BUSY:
+        wait = reply.headers.get("Retry-After", "").strip()
+        raise _Busy(detail, float(wait) if wait.isdigit() else None)
+    raise Prerequisite(
+        f"the endpoint at {endpoint.url} rejects the request",
+        found=detail,
+        do=f"check the address, the model's name and the key in {endpoint.key_variable}",
+    )
 
 
 def _text_of(reply: Any) -> str:
     content = reply["choices"][0]["message"]["content"]
     return content if isinstance(content, str) else ""
-
-
-def _seconds(header: str | None) -> float | None:
-    """Read a Retry-After header; None for the form that names a date."""
-    return float(header) if header and header.strip().isdigit() else None

@@ -9,7 +9,6 @@ answer is finished early, because nothing that is counted can change any more.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -30,7 +29,9 @@ from neuroswitch.batching import (
     plain_generation,
 )
 from neuroswitch.chat import ChatFormat, encode
+from neuroswitch.errors import BadPrompts
 from neuroswitch.models import LanguageModel
+from neuroswitch.options import Decoding as Decoding
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
 
@@ -41,22 +42,9 @@ Stopped = Callable[[int, list[int]], bool]
 """Says of a sequence, by its place, and its new tokens whether it needs no more of them."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Decoding:
-    """How answers are decoded.
-
-    Attributes:
-        max_new_tokens: Length limit of an answer, in tokens.
-        batch_size: Prompts decoded together; halved on the fly where memory runs out.
-    """
-
-    max_new_tokens: int = 150
-    batch_size: int = 32
-
-
 def generate(
     model: LanguageModel,
-    prompts: Sequence[Prompt],
+    prompts: Sequence[Prompt | str],
     *,
     decoding: Decoding = Decoding(),
     chat: ChatFormat = ChatFormat(),
@@ -67,7 +55,7 @@ def generate(
 
     Args:
         model: The model, in the state it shall answer in.
-        prompts: What to answer; ids must be unique.
+        prompts: What to answer, as prompts or as plain texts.
         decoding: Length and batch size.
         chat: System prompt and thinking mode.
         journal: Where finished answers are written batch by batch, and from where answers of an
@@ -76,24 +64,30 @@ def generate(
 
     Returns:
         One completion per prompt, in the order of `prompts`.
+
+    Raises:
+        BadPrompts: Two prompts have one id, or a template rejects one.
     """
-    ids = [encode(model.tokenizer, prompt, chat) for prompt in prompts]
+    asked = [Prompt.of(prompt) if isinstance(prompt, str) else prompt for prompt in prompts]
+    if len({prompt.id for prompt in asked}) < len(asked):
+        raise BadPrompts("two prompts have one id", do="give every prompt its own id, or leave out repeats")
+    ids = [encode(model.tokenizer, prompt, chat) for prompt in asked]
     done = journal.completions() if journal else {}
 
     def stopped(i: int, tokens: list[int]) -> bool:
-        return journal is not None and journal.is_settled(_text(model, tokens), prompts[i].text)
+        return journal is not None and journal.is_settled(_text(model, tokens), asked[i].text)
 
     answers = _Answers(model, ids, decoding, stopped)
     for batch in _batches(model, ids, decoding):
-        missing = [i for i in batch if prompts[i].id not in done]
+        missing = [i for i in batch if asked[i].id not in done]
         if missing:
             tokens = dict(zip(batch, answers.of(batch), strict=True))
-            fresh = [_completion(model, prompts[i], tokens[i], decoding.max_new_tokens) for i in missing]
+            fresh = [_completion(model, asked[i], tokens[i], decoding.max_new_tokens) for i in missing]
             if journal:
                 journal.append(fresh)
             done.update({completion.prompt_id: completion for completion in fresh})
-        progress("generate", sum(prompt.id in done for prompt in prompts), len(prompts))
-    return tuple(done[prompt.id] for prompt in prompts)
+        progress("generate", sum(prompt.id in done for prompt in asked), len(asked))
+    return tuple(done[prompt.id] for prompt in asked)
 
 
 def generate_tokens(

@@ -3,20 +3,19 @@
 Knows processes and HTTP. Does not know circuits.
 """
 
-import json
 import os
 import signal
 import subprocess
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from neuroswitch.errors import Prerequisite
 
@@ -46,20 +45,14 @@ class Server:
         Raises:
             Prerequisite: The server died, refused, or did not answer in time.
         """
-        data = json.dumps(body).encode()
-        request = urllib.request.Request(  # noqa: S310 - our own server
-            self.url + path, data, {"Content-Type": "application/json"}
-        )
         try:
-            with urllib.request.urlopen(request, timeout=REQUEST_SECONDS) as answer:  # noqa: S310
-                return dict(json.load(answer))
-        except (OSError, ValueError) as error:
-            said = (
-                error.read().decode(errors="replace")
-                if isinstance(error, urllib.error.HTTPError)
-                else str(error)
-            )
-            raise self.failure(f"a request to {path} failed", said) from error
+            answer = httpx.post(self.url + path, json=body, timeout=REQUEST_SECONDS)
+            answer.raise_for_status()
+            return dict(answer.json())
+        except httpx.HTTPStatusError as error:
+            raise self.failure(f"a request to {path} failed", error.response.text) from error
+        except (httpx.HTTPError, ValueError) as error:
+            raise self.failure(f"a request to {path} failed", str(error)) from error
 
     def wait(self) -> None:
         """Return when the server stops by itself.
@@ -142,9 +135,8 @@ def wait_until_healthy(server: Server, url: str, seconds: float) -> None:
     while time.monotonic() < deadline:
         if server.process.poll() is not None:
             raise server.failure("vLLM did not start", f"exit status {server.process.returncode}")
-        try:
-            with urllib.request.urlopen(f"{url}/health", timeout=5):  # noqa: S310 - our own server
+        with suppress(httpx.HTTPError):
+            if httpx.get(f"{url}/health", timeout=5).is_success:
                 return
-        except OSError:
-            time.sleep(1)
+        time.sleep(1)
     raise server.failure("vLLM did not start", f"no answer from {url} within {seconds:g} seconds")

@@ -1,7 +1,6 @@
 """The card of a circuit: a README with the metadata that the Hub reads, what was measured, and the limits.
 
-Written from the circuit's own provenance and, where there is one, from the summary of a run; nothing
-is claimed that neither of them holds.
+Everything in it comes from the circuit's provenance and, where there is one, the summary of an experiment.
 """
 
 from collections.abc import Mapping
@@ -15,11 +14,11 @@ from neuroswitch.circuits.circuit import Circuit
 
 TAGS = ["neuroswitch", "interpretability", "neuron-steering"]
 CONDITIONS = {
-    "baseline": "unsteered",
-    "steered": "circuit scaled",
-    "random": "random circuits, pooled over seeds",
+    "untouched": "untouched",
+    "cna": "circuit scaled",
+    "circuit": "circuit scaled",
+    "random": "random circuits, all seeds together",
 }
-BENIGN = {"baseline": "benign prompts, unsteered", "steered": "benign prompts, circuit scaled"}
 
 LIMITS = """\
 * It belongs to one checkpoint. On another one, a fine-tune included, it changes arbitrary neurons; neuroswitch
@@ -33,18 +32,18 @@ LIMITS = """\
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What a card says besides what the circuit knows of itself.
+    """What a card states besides the circuit's provenance.
 
     Attributes:
         license: Licence of the circuit, as the Hub abbreviates it.
-        summary: The `summary.json` of the run that measured it, as an object.
+        summary: Content of the `summary.json` of the experiment that measured it.
     """
 
     license: str = "other"
     summary: Mapping[str, Any] | None = None
 
 
-def render(circuit: Circuit, name: str, facts: CardFacts, *, adapter: bool) -> str:
+def render_card(circuit: Circuit, name: str, facts: CardFacts, *, adapter: bool) -> str:
     """Write the card.
 
     Args:
@@ -71,9 +70,10 @@ def render(circuit: Circuit, name: str, facts: CardFacts, *, adapter: bool) -> s
 # {name}: {len(circuit)} neurons behind "{provenance.contrast}"
 
 {len(circuit)} MLP neurons, {circuit.fraction:.3%} of those of `{public or Path(base).name}`, whose activations \
-tell prompts that show the behaviour "{provenance.contrast}" from prompts that do not. Multiplied by 0 they are \
-ablated, above 1 amplified.
+tell prompts that show the behaviour "{provenance.contrast}" from prompts that do not. At strength a a neuron is \
+multiplied by 1 - a x dose: strength 1 ablates neurons of dose 1, strength -1 doubles them.
 
+* Doses: {_doses(circuit)}
 * Ranking: {provenance.ranking}; arguments: {provenance.arguments or "none"}
 * Prompts: {provenance.contrast}, sha256 `{provenance.prompts_sha256}`
 * Model: {_model(provenance.model)}
@@ -93,6 +93,11 @@ ablated, above 1 amplified.
 """
 
 
+def _doses(circuit: Circuit) -> str:
+    lowest, highest = (float(circuit.doses.min()), float(circuit.doses.max())) if len(circuit) else (1.0, 1.0)
+    return f"{lowest:g}" if lowest == highest else f"{lowest:g} to {highest:g}"
+
+
 def _model(model: Mapping[str, Any]) -> str:
     known = {
         key: model[key] for key in ("model_type", "revision", "dtype", "config_sha256") if model.get(key)
@@ -108,8 +113,8 @@ def _usage(name: str, *, adapter: bool) -> str:
     native = f"""```python
 import neuroswitch as ns
 
-model = ns.load("the base model")
-circuit = ns.load_circuit("{name}", model)
+model = ns.load_model("the base model")
+circuit = ns.Circuit.load("{name}", model)
 with ns.scaled(model, circuit, multiplier=0.0):
     ...
 ```
@@ -131,40 +136,46 @@ or, at any multiplier:
 
 
 def _measured(summary: Mapping[str, Any] | None) -> str:
+    """Write the rates of an experiment on this circuit as a table."""
     if summary is None:
         return "Nothing was measured for this card."
-    benign = summary.get("benign", {})
-    found = {
-        **{words: summary.get(name) for name, words in CONDITIONS.items()},
-        **{words: benign.get(name) for name, words in BENIGN.items()},
-    }
-    rows = [
-        f"| {words} | {_percent(rate, 'rate')} | {_percent(rate, 'low')} to {_percent(rate, 'high')} "
-        f"| {rate['n']} |"
-        for words, rate in found.items()
-        if rate is not None
-    ]
+    rows = []
+    for cell in summary["cells"]:
+        state = CONDITIONS.get(cell["method"].partition(":")[0], cell["method"])
+        if cell["strength"]:
+            state += f", strength {cell['strength']:g}"
+        for name, words in (("behaviour", ""), ("benign", ", benign prompts")):
+            if found := cell["measures"].get(name):
+                interval = f"{_percent(found['low'])} to {_percent(found['high'])}"
+                rows.append(f"| {state}{words} | {_percent(found['value'])} | {interval} | {found['n']} |")
     table = "\n".join(["| condition | shows the behaviour | 95 % interval | n |", "|---|---|---|---|", *rows])
     return f"{_how(summary)}\n\n{table}"
 
 
 def _how(summary: Mapping[str, Any]) -> str:
-    """Say how the rates of a run were obtained, as far as its summary does."""
-    provenance, prompts = summary.get("provenance", {}), summary.get("prompts", {})
-    decoding = summary.get("settings", {}).get("decoding", {})
-    # a file by its name only: where it lies on somebody's disk is nobody's business
-    asked = Path(str(prompts["test_prompts"])).name if "test_prompts" in prompts else None
+    """List how the rates were measured."""
+    settings, provenance = summary["settings"], summary["provenance"]
+    asked = settings["prompts"].get("test_prompts")
+    tested = [
+        cell["tests"]["behaviour"]["p"]
+        for cell in summary["cells"]
+        if cell["method"] == "cna" or cell["method"].startswith("circuit:")
+    ]
     parts = {
-        "multiplier": summary.get("circuit", {}).get("multiplier"),
-        "held-out prompts": asked,
-        "new tokens at most": decoding.get("max_new_tokens"),
-        "p (McNemar, steered against unsteered)": summary.get("tests", {}).get("steered", {}).get("p"),
+        # the name of the file only: the folders of the author's disk are private
+        "held-out prompts": Path(str(asked)).name if asked else "those of the contrast set",
+        "new tokens at most": settings["decoding"]["max_new_tokens"],
+        "p (McNemar, steered against untouched)": next((p for p in tested if p is not None), None),
         "date": str(provenance.get("date", ""))[:10] or None,
-        "judged by": provenance.get("detector", "unknown"),
+        "judged by": summary["detector"],
     }
-    said = {name: f"{value:.2g}" if isinstance(value, float) else value for name, value in parts.items()}
-    return "\n".join(f"* {name}: {value}" for name, value in said.items() if value is not None)
+    known = {
+        name: f"{value:.2g}" if isinstance(value, float) else value
+        for name, value in parts.items()
+        if value is not None
+    }
+    return "\n".join(f"* {name}: {value}" for name, value in known.items())
 
 
-def _percent(measured: Mapping[str, Any], key: str) -> str:
-    return "not judged" if measured[key] is None else f"{measured[key]:.1%}"
+def _percent(value: float | None) -> str:
+    return "not judged" if value is None else f"{value:.1%}"

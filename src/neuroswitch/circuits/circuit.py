@@ -1,31 +1,43 @@
-"""A circuit: the neurons behind a behaviour, with what was measured of each, as a value.
+"""A circuit: some neurons of a model, a dose for each, and the evidence for them, as a value without a model.
 
-Knows the neuron axis it lives on and where it comes from; never holds a model.
+At strength a, neuron j is multiplied by 1 - a * dose_j, so a neuron of dose 1 is ablated at strength 1.
 """
 
+import math
+import tempfile
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from neuroswitch.errors import WrongModel
+from neuroswitch.errors import BadOption, WrongModel
 from neuroswitch.provenance import Provenance
 from neuroswitch.sites import Neuron, NeuronLayout
 
+if TYPE_CHECKING:
+    from neuroswitch.circuits.card import CardFacts
+    from neuroswitch.models import LanguageModel
 
-@dataclass(frozen=True, eq=False)
+EVIDENCE = ("scores", "positive_mean", "negative_mean")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Circuit:
     """Neurons of one model.
 
     Attributes:
         layout: The flat neuron axis of the model.
         ids: Flat neuron ids, ascending, unique.
-        scores: What the ranking gave each neuron; positive promotes the behaviour.
-        positive_mean: Mean activation over the positive prompts, activation units.
-        negative_mean: Mean activation over the negative prompts, activation units.
+        doses: Share of each neuron that is removed at strength 1; any finite number.
         provenance: Model, prompts, ranking, versions, date.
+        scores: What the ranking gave each neuron; positive promotes the behaviour. None where neurons were
+            not ranked, as in a random circuit.
+        positive_mean: Mean activation over the positive prompts, activation units; None as for `scores`.
+        negative_mean: Mean activation over the negative prompts, activation units; None as for `scores`.
 
     Raises:
         ValueError: The ids are not ascending, not unique or outside the layout, or a value is
@@ -34,27 +46,99 @@ class Circuit:
 
     layout: NeuronLayout
     ids: Int64[Tensor, " neurons"]
-    scores: Float[Tensor, " neurons"]
-    positive_mean: Float[Tensor, " neurons"]
-    negative_mean: Float[Tensor, " neurons"]
+    doses: Float[Tensor, " neurons"]
     provenance: Provenance
+    scores: Float[Tensor, " neurons"] | None = None
+    positive_mean: Float[Tensor, " neurons"] | None = None
+    negative_mean: Float[Tensor, " neurons"] | None = None
 
     def __post_init__(self) -> None:
         if len(self.ids) and not 0 <= int(self.ids[0]) <= int(self.ids[-1]) < self.layout.size:
             raise ValueError(f"neuron ids outside the layout of {self.layout.size} neurons")
         if not bool((self.ids.diff() > 0).all()):
             raise ValueError("neuron ids must be ascending and unique")
-        for values in (self.scores, self.positive_mean, self.negative_mean):
+        for name, values in {"doses": self.doses, **self.evidence()}.items():
             if values.shape != self.ids.shape or not bool(values.isfinite().all()):
-                raise ValueError("every neuron needs a finite score and finite means")
+                raise ValueError(f"every neuron needs a finite value in {name}")
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @classmethod
+    def load(cls, folder: str | Path, model: "LanguageModel | None" = None) -> "Circuit":
+        """Read a circuit folder, and refuse it if it belongs to another model.
+
+        Args:
+            folder: What `save` wrote.
+            model: The model it shall be used on; without one nothing is compared.
+
+        Raises:
+            BadCircuit: The folder is no circuit, or a file is missing, truncated or changed.
+            WrongModel: The circuit was made for another model than `model`.
+        """
+        from neuroswitch.circuits import files
+
+        return files.load(folder, model)
+
+    def save(
+        self, folder: str | Path, *, model: "LanguageModel | None" = None, strength: float = 1.0
+    ) -> Path:
+        """Write a circuit folder, which is a PEFT adapter too.
+
+        Args:
+            folder: Where; created if missing. Files of the same names are replaced, others stay.
+            model: The model it was made for, untouched; with it a fingerprint of the weights is written, which
+                `verify` compares with other checkpoints.
+            strength: Strength of the adapter in the folder.
+
+        Raises:
+            BadOption: The strength is not finite.
+            WrongModel: The circuit was made for another model than `model`.
+            Prerequisite: The disk is full or the folder cannot be written; what was there stays.
+        """
+        from neuroswitch.circuits import files
+
+        return files.save(self, folder, model=model, strength=strength)
+
+    def push(self, target: str | Path, *, facts: "CardFacts | None" = None, private: bool = True) -> str:
+        """Publish the circuit with a card on the Hugging Face Hub or in a folder; see `circuits.push`."""
+        from neuroswitch.circuits import hub
+
+        with tempfile.TemporaryDirectory() as folder:
+            return hub.push(self.save(folder), target, facts=facts, private=private)
+
+    @classmethod
+    def pull(cls, source: str | Path, *, revision: str | None = None) -> "Circuit":
+        """Fetch a circuit from the Hugging Face Hub or a folder, and check it; see `circuits.pull`."""
+        from neuroswitch.circuits import hub
+
+        return cls.load(hub.pull(source, revision=revision))
 
     @property
     def fraction(self) -> float:
         """Share of all MLP neurons of the model, 0-1."""
         return len(self) / self.layout.size
+
+    def multipliers(self, strength: float) -> Float[Tensor, " neurons"]:
+        """Return what each neuron is multiplied by at a strength: 1 - strength * dose.
+
+        Raises:
+            BadOption: The strength is not finite.
+        """
+        if not math.isfinite(strength):
+            raise BadOption(f"a strength must be a finite number, not {strength}")
+        return (1.0 - strength * self.doses.double()).float()
+
+    def site_multipliers(self, strength: float) -> dict[str, tuple[Int64[Tensor, " n"], Float[Tensor, " n"]]]:
+        """Return site path -> places of the circuit's neurons in the site, and their multipliers."""
+        places = self.layout.by_site(self.ids)
+        multipliers = self.multipliers(strength).split([len(local) for local in places.values()])
+        return {path: (local, part) for (path, local), part in zip(places.items(), multipliers, strict=True)}
+
+    def evidence(self) -> dict[str, Tensor]:
+        """Return what was measured of the neurons, by name; nothing for neurons that were not ranked."""
+        found = {name: getattr(self, name) for name in EVIDENCE}
+        return {name: values for name, values in found.items() if values is not None}
 
     def neurons(self) -> list[Neuron]:
         """Return the neurons as (layer, path, expert, index), in the order of `ids`."""
@@ -65,7 +149,7 @@ class Circuit:
         return dict(sorted(Counter(neuron.layer for neuron in self.neurons()).items()))
 
     def sharing(self) -> int:
-        """Count the neurons whose weights are those of other layers too, as in Zamba.
+        """Count the neurons whose weights other layers use too, as in Zamba.
 
         They are scaled in their own layer only, and cannot be exported as weights.
         """
@@ -74,8 +158,9 @@ class Circuit:
         return sum(neuron.path in shared for neuron in self.neurons())
 
     def strongest(self, count: int) -> "Circuit":
-        """Return the circuit of the `count` neurons with the largest |score|."""
-        return self._where(self.scores.abs().topk(min(count, len(self))).indices.sort().values)
+        """Return the circuit of the `count` neurons with the largest |score|, or |dose| without scores."""
+        size = (self.doses if self.scores is None else self.scores).abs()
+        return self._where(size.topk(min(count, len(self))).indices.sort().values)
 
     def jaccard(self, other: "Circuit") -> float:
         """Return the Jaccard index of two circuits: shared neurons over neurons of either, 0-1."""
@@ -91,32 +176,29 @@ class Circuit:
         return self._where((~torch.isin(self.ids, self._compatible(other).ids)).nonzero()[:, 0])
 
     def __or__(self, other: "Circuit") -> "Circuit":
-        """Join two circuits; where both have a neuron, the values of `self` stand."""
+        """Join two circuits; where both have a neuron, the values of `self` stand.
+
+        Evidence that only one of them has is dropped.
+        """
         extra = other - self
         ids, order = torch.cat([self.ids, extra.ids]).sort()
-        return Circuit(
-            self.layout,
-            ids,
-            torch.cat([self.scores, extra.scores])[order],
-            torch.cat([self.positive_mean, extra.positive_mean])[order],
-            torch.cat([self.negative_mean, extra.negative_mean])[order],
-            self.provenance,
-        )
+        theirs = extra.evidence()
+        joined = {
+            name: torch.cat([values, theirs[name]])[order]
+            for name, values in self.evidence().items()
+            if name in theirs
+        }
+        doses = torch.cat([self.doses, extra.doses])[order]
+        return Circuit(layout=self.layout, ids=ids, doses=doses, provenance=self.provenance, **joined)
 
     def _where(self, rows: Tensor) -> "Circuit":
-        return Circuit(
-            self.layout,
-            self.ids[rows],
-            self.scores[rows],
-            self.positive_mean[rows],
-            self.negative_mean[rows],
-            self.provenance,
-        )
+        kept = {name: values[rows] for name, values in {"doses": self.doses, **self.evidence()}.items()}
+        return Circuit(layout=self.layout, ids=self.ids[rows], provenance=self.provenance, **kept)
 
     def _compatible(self, other: "Circuit") -> "Circuit":
         if self.layout != other.layout:
             raise WrongModel(
-                "the two circuits live on different neuron axes",
+                "the two circuits lie on different neuron axes",
                 found=f"{self.layout.size} neurons in {len(self.layout.sites)} sites and "
                 f"{other.layout.size} neurons in {len(other.layout.sites)} sites",
                 do="compare circuits of checkpoints of one shape only",

@@ -1,7 +1,4 @@
-"""Two fingerprints of a circuit, before and after: what became of each neuron, and what was done to its layers.
-
-Pure arithmetic on sketches; knows neither folders nor models.
-"""
+"""Two fingerprints of a circuit compared: how each neuron changed, and what was done to its layers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,14 +19,14 @@ Cause = Literal["none", "edited", "quantized", "merged adapter", "retrained"]
 TOLERANCE = {"float32": 1e-4, "float16": 1e-3, "bfloat16": 4e-3}
 TINY = 1e-30
 ROWS = 16
-"""Neurons of one layer below which a change has no rank to speak of."""
+"""Fewer neurons of one layer show no rank of a change."""
 ENERGY = 0.99
-"""Share of a change's energy that counts: the rest may be rounding of a merge."""
+"""Share of a change's energy that counts; the rest may be the rounding of a merge."""
 
 
 @dataclass(frozen=True)
 class NeuronCheck:
-    """What became of one neuron.
+    """How one neuron changed.
 
     Attributes:
         neuron: Which.
@@ -45,10 +42,10 @@ class NeuronCheck:
 
 
 class Finding(NamedTuple):
-    """What was done to the circuit's layers; the rank is that of a merged adapter, None for other causes."""
+    """What was done to the circuit's layers, and the rank of a merged adapter (None for other causes)."""
 
     cause: Cause
-    rank: int | None
+    lora_rank: int | None
 
 
 def compare(circuit: Circuit, before: Fingerprint, after: Fingerprint) -> tuple[NeuronCheck, ...]:
@@ -86,7 +83,7 @@ def _state(zeroed: bool, intact: bool, scaled: bool) -> State:
 
 
 def find_cause(circuit: Circuit, before: Fingerprint, after: Fingerprint) -> Finding:
-    """Name what was done, from all sketched neurons of the circuit's layers."""
+    """Find what was done, from all sketched neurons of the circuit's layers."""
     moved = (_change(_vectors(before), _vectors(after)) > _tolerance(before, after)).any(-1)
     control = ~torch.isin(before.ids, circuit.ids)
     elsewhere = moved & control
@@ -105,7 +102,7 @@ def find_cause(circuit: Circuit, before: Fingerprint, after: Fingerprint) -> Fin
 def _changes(
     circuit: Circuit, before: Fingerprint, after: Fingerprint, chosen: Bool[Tensor, " neurons"]
 ) -> Iterator[Float[Tensor, "rows directions"]]:
-    """Yield how each kind of weights changed in each site that has enough rows to show a rank."""
+    """Yield the change of each kind of weights in each site that has enough rows to show a rank."""
     difference = (_vectors(after) - _vectors(before))[chosen]  # (n, 3, D)
     counts = [len(local) for local in circuit.layout.by_site(before.ids[chosen]).values()]
     for block in torch.split(difference, counts):
@@ -129,7 +126,7 @@ def _change(
 
 
 def _vectors(fingerprint: Fingerprint) -> Float[Tensor, "neurons 3 directions"]:
-    """Put what a neuron writes and the two things it reads side by side."""
+    """Return what each neuron writes, and the two things it reads, in one tensor."""
     return torch.cat([fingerprint.written[:, None], fingerprint.read], dim=1).double()
 
 

@@ -1,112 +1,111 @@
-"""What `circuit.json` says, read as if it came from a stranger: checked before anything is built from it.
+"""`circuit.json`, read as a file of unknown origin: checked before anything is built from it.
 
-Knows the schema; does not know tensors of circuits or folders. JSON only, nothing is executed, and
-no size that the file claims is allocated before it is plausible.
+JSON only, nothing is executed, and no size that the file claims is allocated before it is plausible.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from neuroswitch.errors import BadCircuit
 from neuroswitch.provenance import Provenance
 from neuroswitch.sites import NeuronLayout, Site
 
-SCHEMA = 1
+SCHEMA = 2
+READABLE = (1, SCHEMA)
+"""The first schema had no doses: every neuron of such a circuit has dose 1."""
+
 LARGEST_FILE = 64 * 1024**2
 """Bytes; a layout of 1,000 layers with 100 sites each takes 16 MB."""
-LARGEST_SITE = 2**36
 LARGEST_MODEL = 2**40
 """Neurons; a thousand times those of the largest open model."""
 
 
-def parse(path: Path) -> dict[str, Any]:
-    """Read the description of a circuit, and check schema and types.
+def _plausible(site: Site) -> Site:
+    numbers = (site.layer, site.width, site.experts)
+    if min(numbers) < 0 or not 0 < site.neurons <= LARGEST_MODEL:
+        raise ValueError("numbers that no model has")
+    if site.kind == "dense" and site.experts != 1:
+        raise ValueError("experts of a dense layer")
+    return site
 
-    Returns:
-        The JSON object; `layout`, `provenance` and `files` are in it and well-formed.
+
+class Sites(BaseModel):
+    """The layout of a model, as `NeuronLayout.to_json` writes it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    sites: list[Annotated[Site, AfterValidator(_plausible)]]
+
+
+class Description(BaseModel):
+    """What `circuit.json` holds.
+
+    Attributes:
+        schema_version: Version of the format.
+        provenance: Of the circuit.
+        layout: Of the model.
+        files: Name of each other file -> sha256 of its content.
+        neurons: Number of neurons; this and what follows is for human readers.
+        fraction: Share of all neurons of the model, 0-1.
+        by_layer: Layer -> number of neurons.
+        adapter: What the folder is to PEFT.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    schema_version: Literal[1, 2] = Field(alias="schema")
+    provenance: Provenance
+    layout: Sites
+    files: dict[str, str]
+    neurons: int
+    fraction: float
+    by_layer: Mapping[int, int]
+    adapter: Mapping[str, object]
+
+    def neuron_layout(self) -> NeuronLayout:
+        """Return the layout.
+
+        Raises:
+            ValueError: A site is listed twice, or the model is larger than any that exists.
+        """
+        layout = NeuronLayout(tuple(self.layout.sites))
+        if len(set(layout.paths)) < len(layout.paths):
+            raise ValueError("two sites of the same path")
+        if layout.size > LARGEST_MODEL:
+            raise ValueError(f"a model of {layout.size} neurons")
+        return layout
+
+
+def read_description(path: Path) -> Description:
+    """Read `circuit.json`.
 
     Raises:
         BadCircuit: It is missing, damaged, of another schema, or implausible.
     """
+    again = "fetch or save the circuit again"
     try:
         if path.stat().st_size > LARGEST_FILE:
-            raise BadCircuit(
-                f"{path} is too large for a description", expected=f"at most {LARGEST_FILE} bytes"
-            )
-        description = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+            raise BadCircuit(f"{path} is too large", expected=f"at most {LARGEST_FILE} bytes")
+        return Description.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise BadCircuit(
             f"{path.parent} is not a circuit folder",
             found=f"no {path.name} in it",
             do="name the folder that `discover` or `run` wrote; an interrupted save leaves none",
         ) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadCircuit(
-            f"{path} is damaged", found=str(error), do="fetch or save the circuit again"
-        ) from error
-    schema = description.get("schema") if isinstance(description, dict) else None
-    if schema != SCHEMA:
-        raise BadCircuit(
-            f"{path} has an unknown schema",
-            found=repr(schema),
-            expected=str(SCHEMA),
-            do="use the version of neuroswitch that wrote it, or a newer one",
-        )
-    for key in ("layout", "provenance", "files"):
-        if not isinstance(description.get(key), dict):
-            raise _implausible(f"no object called {key!r}")
-    return dict(description)
-
-
-def layout(description: Mapping[str, Any]) -> NeuronLayout:
-    """Build the layout of a description.
-
-    Raises:
-        BadCircuit: A site is malformed, listed twice, or larger than any model's.
-    """
-    read = NeuronLayout.from_json(description["layout"])
-    for site in read.sites:
-        if not _plausible(site):
-            raise _implausible(f"the site {site}")
-    if len(set(read.paths)) < len(read.paths):
-        raise _implausible("two sites of the same path")
-    if read.size > LARGEST_MODEL:
-        raise _implausible(f"a model of {read.size} neurons")
-    return read
-
-
-def provenance(description: Mapping[str, Any]) -> Provenance:
-    """Build the provenance of a description.
-
-    Raises:
-        BadCircuit: A field is missing, unknown or of another type.
-    """
-    try:
-        read = Provenance(**description["provenance"])
-    except TypeError as error:
-        raise _implausible(str(error)) from error
-    if not isinstance(read.model, dict) or not isinstance(read.ranking, str):
-        raise _implausible("a provenance without model or ranking")
-    return read
-
-
-def _plausible(site: Site) -> bool:
-    numbers = (site.layer, site.width, site.experts)
-    return (
-        all(type(number) is int and number >= 0 for number in numbers)
-        and isinstance(site.path, str)
-        and isinstance(site.tied_to, str | None)
-        and site.kind in ("dense", "experts")
-        and 0 < site.neurons <= LARGEST_SITE
-        and (site.kind == "experts" or site.experts == 1)
-    )
-
-
-def _implausible(found: str) -> BadCircuit:
-    return BadCircuit("the description of the circuit is malformed", found=found, do="fetch or save it again")
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    except OSError as error:
+        raise BadCircuit(f"{path} cannot be read", found=str(error), do=again) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        if first["loc"] == ("schema",):
+            raise BadCircuit(
+                f"{path} has an unknown schema",
+                found=repr(first["input"]),
+                expected=" or ".join(map(str, READABLE)),
+                do="use the version of neuroswitch that wrote it, or a newer one",
+            ) from error
+        where = ".".join(map(str, first["loc"]))
+        raise BadCircuit(f"{path} is damaged", found=f"{where}: {first['msg']}", do=again) from error

@@ -1,7 +1,7 @@
-"""The fingerprint of a circuit in its checkpoint: sketches of its neurons' weights, and of others as controls.
+"""The fingerprint of a circuit in its checkpoint: sketches of the weights of its neurons, and of controls.
 
-Taken when a circuit is saved, compared by `verify`. Controls are neurons of the same layers that the
-circuit does not have: they tell an edit of the circuit from a change of the whole model.
+Taken when a circuit is saved, compared by `verify`. Controls are other neurons of the same layers; they tell
+an edit of the circuit from a change of the whole model.
 """
 
 import json
@@ -31,10 +31,10 @@ class Fingerprint:
     """Sketches of a circuit's neurons and of controls.
 
     Attributes:
-        ids: Flat ids, ascending; those that the circuit lacks are the controls.
+        ids: Flat ids, ascending; those that are not in the circuit are the controls.
         written: What each neuron writes, as `Sketches.written`.
         read: What each neuron reads, as `Sketches.read`.
-        texture: The coarsest of the layers: how fine the weights are, and whether they are quantised.
+        texture: Type of the coarsest layer, and whether any is quantised.
     """
 
     ids: Int64[Tensor, " neurons"]
@@ -50,7 +50,7 @@ class Fingerprint:
 
 
 def take(circuit: Circuit, model: LanguageModel) -> Fingerprint:
-    """Take the fingerprint of a circuit in a model that nothing steers at the moment."""
+    """Take the fingerprint of a circuit in its model, untouched."""
     return take_of(model, torch.cat([circuit.ids, _controls(circuit)]).sort().values)
 
 
@@ -101,7 +101,7 @@ def parse(content: bytes, *, neurons: int) -> Fingerprint:
 
 
 def _controls(circuit: Circuit) -> Int64[Tensor, " controls"]:
-    """Draw neurons that the circuit lacks from the sites where it has most."""
+    """Draw neurons that are not in the circuit from the sites where it has most."""
     layout = circuit.layout
     by_site = layout.by_site(circuit.ids)
     fullest = sorted(by_site, key=lambda path: -len(by_site[path]))[:CONTROL_SITES]

@@ -1,20 +1,18 @@
 """Share circuit folders: push to and pull from the Hugging Face Hub, or a folder where there is no network.
 
-Only the files that `save` writes and the card travel. What is pulled is checked before it is
-returned. Knows repositories and folders; does not know what a circuit does.
+Only the files that `Circuit.save` writes and the card are copied. What is pulled is checked before it is used.
 """
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
-from neuroswitch.circuits.adapter import CONFIG
-from neuroswitch.circuits.card import CardFacts, render
+from neuroswitch.circuits.card import CardFacts, render_card
+from neuroswitch.circuits.exports.ia3 import CONFIG
 from neuroswitch.circuits.files import OWNED, load
 from neuroswitch.circuits.folders import updated_folder
 from neuroswitch.errors import BadRun, NeuroswitchError, Prerequisite
@@ -22,7 +20,7 @@ from neuroswitch.storage import write_atomic
 
 CARD = "README.md"
 SUMMARY = "summary.json"
-TRAVELLING = (*OWNED, CARD)
+COPIED = (*OWNED, CARD)
 
 
 def push(
@@ -31,7 +29,7 @@ def push(
     """Publish a circuit folder with a card.
 
     Args:
-        folder: What `save` wrote. Its card is written again.
+        folder: What `Circuit.save` wrote. Its card is written again.
         target: Hub repository ("name/circuit"), or a folder, as a path: "./circuit", "/disk/circuit".
         facts: Licence and measurements that the card shall state.
         private: Create a new repository as private; an existing one keeps its visibility.
@@ -46,7 +44,7 @@ def push(
     folder = Path(folder)
     circuit = load(folder)
     name = str(target) if not is_folder(target) else Path(target).name
-    card = render(circuit, name, facts or CardFacts(), adapter=(folder / CONFIG).exists())
+    card = render_card(circuit, name, facts or CardFacts(), adapter=(folder / CONFIG).exists())
     write_atomic(folder / CARD, card)
     if is_folder(target):
         return str(_copy(folder, Path(target)))
@@ -56,7 +54,7 @@ def push(
         api.upload_folder(
             repo_id=str(target),
             folder_path=folder,
-            allow_patterns=list(TRAVELLING),
+            allow_patterns=list(COPIED),
             commit_message="Add circuit",
         )
     except (OSError, HfHubHTTPError, HFValidationError) as error:
@@ -85,13 +83,13 @@ def pull(source: str | Path, destination: str | Path | None = None, *, revision:
 
 
 def is_folder(name: str | Path) -> bool:
-    """Say whether a name means a folder here rather than a repository: a path, or one that exists."""
+    """Return whether a name is that of a folder and not of a Hub repository: a path, or a folder that exists."""
     return isinstance(name, Path) or name.startswith((".", "/", "~")) or Path(name).is_dir()
 
 
 def _download(repository: str, revision: str | None) -> Path:
     try:
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=list(TRAVELLING)))
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=list(COPIED)))
     except (OSError, ValueError, HfHubHTTPError) as error:
         raise _unreachable(repository, error, "pull from a folder, as a path: ./circuit") from error
 
@@ -99,8 +97,8 @@ def _download(repository: str, revision: str | None) -> Path:
 def _copy(folder: Path, destination: Path) -> Path:
     destination = destination.expanduser()
     if destination.resolve() != folder.resolve():
-        with updated_folder(destination, TRAVELLING) as staging:
-            for name in TRAVELLING:
+        with updated_folder(destination, COPIED) as staging:
+            for name in COPIED:
                 if (folder / name).exists():
                     shutil.copyfile(folder / name, staging / name)
     return destination
@@ -119,46 +117,40 @@ def find_facts(folder: str | Path, summary: str | Path | None = None, *, license
 
     Args:
         folder: The circuit.
-        summary: `summary.json` of a run or evaluation of it. None takes the one beside the folder, which
-            is where `run` puts it, if it is of this circuit.
+        summary: `summary.json` of an experiment with it. None takes that of the experiment in whose folder the
+            circuit is, if there is one.
         license: As in `CardFacts`.
 
     Raises:
         BadCircuit: The folder is no circuit.
-        BadRun: The summary that was named is of another circuit, or of no run.
-        Prerequisite: It cannot be read.
+        BadRun: The summary is of another circuit.
+        Prerequisite: The summary cannot be read.
     """
     made = json.loads(json.dumps(load(folder).provenance.to_json()))
-    beside = Path(folder).resolve().parent / SUMMARY
-    path = Path(summary) if summary is not None else beside
-    if summary is None and not beside.is_file():
-        return CardFacts(license=license)
-    found = read_summary(path).summary or {}
-    if found.get("kind") == "run" and found["provenance"].get("circuit") == made:
-        return CardFacts(license=license, summary=found)
+    near = [parent / SUMMARY for parent in list(Path(folder).resolve().parents)[:3]]
+    candidates = [path for path in near if path.is_file()][:1] if summary is None else [Path(summary)]
+    for path in candidates:
+        found = _read_summary(path)
+        methods = [
+            method for model in found.get("models", {}).values() for method in model["methods"].values()
+        ]
+        if any(one["circuit"] and one["circuit"]["provenance"] == made for one in methods):
+            return CardFacts(license=license, summary=found)
     if summary is None:
         return CardFacts(license=license)
     raise BadRun(
-        f"{path} does not say what this circuit does",
-        found=f"a summary of kind {found.get('kind')!r}, of the circuit made {_made(found)}",
-        expected=f"the run or evaluation of the circuit made {made['date']}",
+        f"{summary} is of no experiment with this circuit",
+        expected=f"an experiment with the circuit made {made['date'] or 'at an unknown time'}",
         do="name the summary.json that `run` or `evaluate` wrote for this circuit",
     )
 
 
-def _made(summary: Mapping[str, Any]) -> str:
-    return str(summary.get("provenance", {}).get("circuit", {}).get("date", "at an unknown time"))
-
-
-def read_summary(path: str | Path) -> CardFacts:
-    """Take what was measured from a run's `summary.json`.
-
-    Raises:
-        Prerequisite: The file is missing or not JSON.
-    """
+def _read_summary(path: Path) -> dict[str, Any]:
     try:
-        return CardFacts(summary=dict(json.loads(Path(path).read_text())))
+        return dict(json.loads(path.read_text()))
     except (OSError, ValueError, TypeError) as error:
         raise Prerequisite(
-            f"{path} cannot be read as a summary", found=str(error), do="name the summary.json of a run"
+            f"{path} cannot be read as a summary",
+            found=str(error),
+            do="name the summary.json of an experiment",
         ) from error

@@ -1,7 +1,7 @@
-"""A circuit of one checkpoint, taken to another of the same shape: asked for by name, and written down.
+"""A circuit of one checkpoint, used in another of the same shape.
 
-Everything else in the library refuses a circuit on a model that it was not made for, because that is
-nearly always a mistake. Here it is the question: do the same neurons do the same in another checkpoint?
+Everywhere else a circuit is refused on a model that it was not made for, because that is nearly always a
+mistake. Here it is the question: do the same neurons have the same effect in another checkpoint?
 """
 
 from dataclasses import asdict, replace
@@ -16,12 +16,11 @@ ORIGIN = ("name", "revision", "config_sha256", "weights_sha256")
 def transferred(circuit: Circuit, model: LanguageModel) -> Circuit:
     """Return the same neurons as a circuit of another model.
 
-    Scores and means stay those that were measured in the model it was found in; the provenance names that
-    model under `transferred_from`.
+    Doses and evidence stay those of the first model, which the provenance names under `transferred_from`.
 
     Args:
         circuit: A circuit of any checkpoint with the same neuron axis.
-        model: Where it shall be used.
+        model: The model on which it is used.
 
     Raises:
         WrongModel: The two models have other neurons.

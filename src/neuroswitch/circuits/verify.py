@@ -1,16 +1,13 @@
-"""Is this circuit intact in this checkpoint? What became of each neuron, and what was done to the model.
+"""Is this circuit intact in this checkpoint? How each neuron changed, and what was done to the model.
 
-Compares the fingerprint taken when the circuit was saved with the same sketches of the model at
-hand; controls tell an edit of the circuit from a change of everything. With the circuit's own
-prompts it also measures whether the neurons still answer to the behaviour. Knows weights and
-activations; does not know generation.
+The fingerprint that was taken when the circuit was saved is compared with one of the checkpoint. With the
+circuit's own prompts it is also measured whether the neurons still respond to the behaviour.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -22,7 +19,7 @@ from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.comparison import Cause, NeuronCheck, compare, find_cause
 from neuroswitch.circuits.files import load, load_fingerprint
 from neuroswitch.circuits.fingerprint import take_of
-from neuroswitch.errors import BadPrompts, Prerequisite, WrongModel
+from neuroswitch.errors import BadOption, BadPrompts, Prerequisite, WrongModel
 from neuroswitch.models import LanguageModel
 from neuroswitch.prompts import ContrastSet, Prompt, builtin_names
 
@@ -30,8 +27,8 @@ BATCH = 16
 
 
 @dataclass(frozen=True)
-class Response:
-    """How the neurons answer to the circuit's own prompts now, compared with when it was discovered.
+class PromptResponse:
+    """How the neurons respond to the circuit's own prompts, compared with when it was found.
 
     Attributes:
         slope: Difference between the two piles, as a multiple of what it was; 1 unchanged.
@@ -51,17 +48,17 @@ class Verification:
 
     Attributes:
         neurons: One check for each neuron of the circuit.
-        cause: What was done to the model, as far as these layers show.
-        rank: Rank of a merged adapter, roughly; None for other causes.
-        same_weights: Whether a digest of all weights is the same; None where it is not known.
-        response: Statistics measured again; None if no prompts were given.
+        cause: What was done to the model, as far as the circuit's layers show.
+        lora_rank: Approximate rank of a merged adapter; None for other causes.
+        same_weights: Whether the digest of all weights is the same; None where it is not known.
+        response: How the neurons respond to the prompts; None if no prompts were given.
     """
 
     neurons: tuple[NeuronCheck, ...]
     cause: Cause
-    rank: int | None
+    lora_rank: int | None
     same_weights: bool | None
-    response: Response | None
+    response: PromptResponse | None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -70,11 +67,11 @@ class Verification:
 
     @property
     def intact(self) -> bool:
-        """Say whether every neuron is as it was."""
+        """Whether every neuron is as it was."""
         return all(check.state == "intact" for check in self.neurons)
 
     def lines(self) -> list[str]:
-        """Say it in words, the answer first."""
+        """Return the result in words, the answer first."""
         total = len(self.neurons)
         found = [f"{count} of {total} neurons {state}" for state, count in self.counts.items()]
         factors = [
@@ -86,12 +83,12 @@ class Verification:
             "none": "these layers are as they were",
             "edited": "the circuit was edited: other neurons of its layers are as they were",
             "quantized": "the model was quantized: all weights moved by less than a quantisation step",
-            "merged adapter": f"an adapter of rank about {self.rank} was merged into these layers",
+            "merged adapter": f"an adapter of rank about {self.lora_rank} was merged into these layers",
             "retrained": "the model was trained further: these layers changed in every direction",
         }
         found.append(words[self.cause])
         if self.same_weights is False and self.cause == "none":
-            found.append("other weights of the model differ from those it was discovered in")
+            found.append("other weights of the model differ from those of the circuit's model")
         if self.response is not None:
             found.append(
                 f"on its own {self.response.prompts} prompts the difference between the piles "
@@ -99,7 +96,7 @@ class Verification:
             )
         return [("The circuit is intact." if self.intact else "The circuit is NOT intact."), *found]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the fields as plain JSON values."""
         checks = [
             {**check.neuron._asdict(), "state": check.state, "factor": check.factor, "change": check.change}
@@ -109,7 +106,7 @@ class Verification:
             "intact": self.intact,
             "counts": self.counts,
             "cause": self.cause,
-            "rank": self.rank,
+            "lora_rank": self.lora_rank,
             "same_weights": self.same_weights,
             "response": None if self.response is None else vars(self.response),
             "neurons": checks,
@@ -126,13 +123,14 @@ def verify(
     """Check a circuit folder against a checkpoint of the same shape.
 
     Args:
-        folder: What `save(..., model=...)` wrote.
+        folder: What `Circuit.save(..., model=...)` wrote.
         model: The checkpoint; may be quantised, edited, trained further.
         contrast: The circuit's own prompts; its discovery split is read again.
         chat: As in discovery.
 
     Raises:
         BadCircuit: The folder is damaged.
+        BadOption: A contrast set was given, and the circuit holds no means.
         BadPrompts: The circuit was found with other prompts.
         WrongModel: The checkpoint has other neurons.
         Prerequisite: The circuit was saved without a fingerprint.
@@ -141,7 +139,7 @@ def verify(
     if before is None:
         raise Prerequisite(
             f"{folder} holds no fingerprint of the weights",
-            do="save the circuit again with its own model: save(circuit, folder, model=model)",
+            do="save the circuit again with its own model: circuit.save(folder, model=model)",
         )
     if circuit.layout != model.layout:
         raise WrongModel(
@@ -162,32 +160,44 @@ def verify(
     return Verification(
         neurons=compare(circuit, before, after),
         cause=finding.cause,
-        rank=finding.rank,
+        lora_rank=finding.lora_rank,
         same_weights=digests[0] == digests[1] if all(digests) else None,
         response=None if contrast is None else remeasure(circuit, model, contrast, chat),
     )
 
 
 def own_prompts(folder: str | Path) -> ContrastSet | None:
-    """Return the prompts that a circuit was found with, if they are a built-in set that has not changed since.
+    """Return the prompts that a circuit was found with, if they are a built-in set that is still the same.
 
     Raises:
         BadCircuit: The folder is damaged.
     """
-    made = load(folder).provenance
-    if made.contrast not in builtin_names():
+    circuit = load(folder)
+    made = circuit.provenance
+    if circuit.positive_mean is None or made.contrast not in builtin_names():
         return None
     contrast = ContrastSet.builtin(made.contrast)
     return contrast if contrast.sha256 == made.prompts_sha256 else None
 
 
-def remeasure(circuit: Circuit, model: LanguageModel, contrast: ContrastSet, chat: ChatFormat) -> Response:
-    """Read the circuit's neurons on the discovery split again."""
+def remeasure(
+    circuit: Circuit, model: LanguageModel, contrast: ContrastSet, chat: ChatFormat
+) -> PromptResponse:
+    """Read the circuit's neurons on the discovery split again.
+
+    Raises:
+        BadOption: The circuit holds no means to compare with.
+    """
+    if circuit.positive_mean is None or circuit.negative_mean is None:
+        raise BadOption(
+            "this circuit holds no mean activations, so there is nothing to compare its prompts with",
+            do="compare weights only: verify(folder, model) without a contrast set",
+        )
     positive, negative = contrast.discovery
     now = _mean(circuit, model, positive, chat) - _mean(circuit, model, negative, chat)
     then = (circuit.positive_mean - circuit.negative_mean).double()
     pair = torch.stack([then, now])
-    return Response(
+    return PromptResponse(
         slope=float((then * now).sum() / then.square().sum()),
         correlation=float(pair.corrcoef()[0, 1]) if len(circuit) > 2 else None,
         prompts=len(positive) + len(negative),

@@ -1,1 +1,4 @@
-"""The command line: parse, call, print. No logic that the Python API lacks."""
+"""The command line: parse, call, print. No logic that the Python API lacks.
+
+Commands import what loads a model inside their functions, so that help and mistyped options need no torch.
+"""

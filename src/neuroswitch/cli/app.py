@@ -1,63 +1,108 @@
 """The `neuroswitch` command: its subcommands, and how errors end."""
 
 import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from inspect import getdoc
 
-import typer
+from cyclopts import App, CycloptsError, Group
 
-from neuroswitch.cli import (
-    chat,
-    compare,
-    compare_models,
-    discover,
-    doctor,
-    evaluate,
-    export,
-    inspect,
-    report,
-    run,
-    serve,
-    share,
-    verify,
+from neuroswitch.cli.chat import chat_command
+from neuroswitch.cli.console import show_error
+from neuroswitch.cli.discover import discover_command
+from neuroswitch.cli.doctor import doctor_command
+from neuroswitch.cli.experiments import (
+    compare_command,
+    compare_models_command,
+    demo_command,
+    evaluate_command,
+    report_command,
+    run_command,
 )
-from neuroswitch.cli.console import errors
+from neuroswitch.cli.inspect import inspect_command
+from neuroswitch.cli.serve import serve_command
+from neuroswitch.cli.sharing import export_command, pull_command, push_command
+from neuroswitch.cli.verify import verify_command
 from neuroswitch.errors import NeuroswitchError
 
-app = typer.Typer(
-    help="Find the few MLP neurons behind a behaviour of a language model, and switch them.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.command()(run.run)
-app.command()(run.demo)
-app.command()(discover.discover)
-app.command()(evaluate.evaluate)
-app.command()(compare.compare)
-app.command("compare-models")(compare_models.compare_models)
-app.command()(chat.chat)
-app.command("inspect")(inspect.inspect_circuit)
-app.command()(report.report)
-app.command()(doctor.doctor)
-app.command()(export.export)
-app.command()(verify.verify)
-app.command()(share.push)
-app.command()(share.pull)
-app.command()(serve.serve)
+COMMANDS = {
+    "Start here": (demo_command, doctor_command),
+    "Experiments": (
+        run_command,
+        discover_command,
+        evaluate_command,
+        compare_command,
+        compare_models_command,
+        report_command,
+    ),
+    "Circuits": (
+        inspect_command,
+        chat_command,
+        verify_command,
+        export_command,
+        serve_command,
+        push_command,
+        pull_command,
+    ),
+}
+"""All commands, under the headings and in the order in which the help lists them."""
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
+WRONG_USAGE, INTERRUPTED = 2, 130
+"""Exit statuses of a wrong command line and after Ctrl-C, as shells have them."""
 
 
-def main() -> None:
-    """Run the command line; errors a user can mend are printed without a traceback."""
+def make_app() -> App:
+    """Return the command line with all its commands."""
+    app = App(
+        name="neuroswitch",
+        help="Find the few MLP neurons behind a behaviour of a language model, and switch them.",
+        help_epilogue="Example: neuroswitch demo",
+        help_format="plaintext",
+        group_commands=Group("Help", sort_key=len(COMMANDS)),
+        suppress_keyboard_interrupt=False,
+        help_flags=["--help", "-h"],
+        version=version("neuroswitch"),
+        version_flags=["--version"],
+    )
+    for place, (heading, commands) in enumerate(COMMANDS.items()):
+        group = Group(heading, sort_key=place)
+        for number, command in enumerate(commands):
+            app.command(
+                command,
+                name=name_of(command),
+                group=group,
+                sort_key=number,
+                help_epilogue=f"Example: {example_of(command)}",
+            )
+    app.register_install_completion_command(
+        add_to_startup=False, help="Install completion of commands and options for your shell."
+    )
+    return app
+
+
+def name_of(command: Callable[..., object]) -> str:
+    """Return what a command is called on the command line."""
+    return command.__name__.removesuffix("_command").replace("_", "-")
+
+
+def example_of(command: Callable[..., object]) -> str:
+    """Return the command line under `Example:` in the docstring of a command."""
+    return (getdoc(command) or "").partition("Example:\n")[2].partition("\n\n")[0].strip()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, by default that of the process; our own errors are printed without a traceback."""
     try:
-        app()
+        make_app()(sys.argv[1:] if arguments is None else arguments, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        called = " ".join(["neuroswitch", *(error.command_chain or ())])
+        show_error("Wrong command line", f"{error}\n  do:       {called} --help lists what it takes")
+        sys.exit(WRONG_USAGE)
     except NeuroswitchError as error:
-        errors.print(f"[bold red]{type(error).__name__}:[/] ", end="")
-        errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        show_error(type(error).__name__, str(error))
         sys.exit(1)
     except KeyboardInterrupt:
-        errors.print("\nStopped. What was finished is on disk: the same command goes on from there.")
+        show_error("Stopped", "what was finished is on disk, and the same command continues from there.")
         sys.exit(INTERRUPTED)
 
 

@@ -1,82 +1,72 @@
 """`neuroswitch chat`: the untouched and the steered model side by side."""
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
 from rich.columns import Columns
 from rich.panel import Panel
+from rich.text import Text
 
-from neuroswitch.cli import options as o
-from neuroswitch.cli.console import console
+from neuroswitch.cli.console import console, show
+from neuroswitch.cli.options import CircuitFolder, Model, ModelOptions, Multiplier
+from neuroswitch.options import Count
 
-HELP = "Commands: /multiplier X changes the multiplier, /reset forgets the talk, /quit ends."
+HELP = "Commands: /multiplier X changes the multiplier, /reset forgets the conversation, /quit ends."
 
 
-def chat(  # noqa: PLR0913  one parameter per option of the command line
-    circuit: Annotated[Path, typer.Argument(help="Folder of a circuit.")],
+def chat_command(
+    circuit: CircuitFolder,
+    /,
     *,
-    model: o.Model,
-    multiplier: o.Multiplier = 0.0,
-    max_new_tokens: o.MaxNewTokens = 200,
-    system: o.System = None,
-    thinking: o.Thinking = None,
-    sites: o.Sites = None,
-    trust_remote_code: o.TrustRemoteCode = False,
+    model: Model,
+    multiplier: Multiplier = 0.0,
+    max_new_tokens: Count = 200,
+    options: ModelOptions = ModelOptions(),
 ) -> None:
-    """Talk to a model with a circuit scaled and not, side by side."""
-    from neuroswitch.answering import Decoding, Dialogue, ask_both
-    from neuroswitch.chat import ChatFormat
-    from neuroswitch.circuits import load as load_circuit
-    from neuroswitch.methods import Scaling
-    from neuroswitch.models import LoadOptions
-    from neuroswitch.models import load as load_model
+    """Talk to a model with a circuit scaled and not, side by side.
 
-    loaded = load_model(model, options=LoadOptions(sites=sites, trust_remote_code=trust_remote_code))
-    found = load_circuit(circuit, loaded)
-    dialogue = Dialogue()
-    console.print(f"{len(found)} neurons x {multiplier:g}. {HELP}", markup=False)
+    Example:
+        neuroswitch chat runs/demo/methods/cna --model demo
+
+    Args:
+        max_new_tokens: Length limit of an answer, in tokens.
+    """
+    from neuroswitch.answering import Decoding, Dialogue, ask_both
+    from neuroswitch.circuits import Circuit
+    from neuroswitch.methods import Scaling
+    from neuroswitch.models import load
+
+    loaded = load(model, options=options.loading)
+    found = Circuit.load(circuit, loaded)
+    dialogue, decoding = Dialogue(), Decoding(max_new_tokens=max_new_tokens)
+    show(f"{len(found)} neurons x {multiplier:g}. {HELP}")
     while True:
         try:
-            said = console.input("[bold]you>[/] ").strip()
+            line = console.input("[bold]you>[/] ").strip()
         except EOFError:
             return
-        word, _, value = said.partition(" ")
+        word, _, value = line.partition(" ")
         if word == "/quit":
             return
         if word == "/reset":
             dialogue = Dialogue()
         elif word == "/multiplier":
             multiplier = _number(value, multiplier)
-            console.print(f"multiplier {multiplier:g}")
+            show(f"multiplier {multiplier:g}")
         elif word.startswith("/"):
-            console.print(HELP, markup=False)
-        elif said:
-            dialogue = ask_both(
-                loaded,
-                Scaling(found, multiplier),
-                dialogue,
-                said,
-                decoding=Decoding(max_new_tokens=max_new_tokens),
-                chat=ChatFormat(system=system, thinking=thinking),
-            )
-            _show(dialogue.untouched[-1].content, dialogue.steered[-1].content, multiplier)
+            show(HELP)
+        elif line:
+            steering = Scaling(found, 1.0 - multiplier)
+            dialogue = ask_both(loaded, steering, dialogue, line, decoding=decoding, chat=options.chat)
+            answers = {
+                "untouched": dialogue.untouched[-1].content,
+                f"circuit x {multiplier:g}": dialogue.steered[-1].content,
+            }
+            width = max(24, console.width // 2 - 1)
+            panels = [Panel(Text(text), title=title, width=width) for title, text in answers.items()]
+            console.print(Columns(panels))
 
 
 def _number(text: str, unchanged: float) -> float:
     try:
         return float(text)
     except ValueError:
-        console.print(f"not a number: {text!r}", markup=False)
+        show(f"not a number: {text!r}")
         return unchanged
-
-
-def _show(untouched: str, steered: str, multiplier: float) -> None:
-    from rich.text import Text
-
-    width = max(24, console.width // 2 - 1)
-    panels = [
-        Panel(Text(untouched), title="untouched", width=width),
-        Panel(Text(steered), title=f"circuit x {multiplier:g}", width=width),
-    ]
-    console.print(Columns(panels))

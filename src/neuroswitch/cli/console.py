@@ -1,17 +1,20 @@
-"""What the commands draw on the terminal: bars with the time left, tables, errors."""
+"""What the commands print on the terminal: progress bars, one table for all experiments, errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
 from neuroswitch.processes import is_first
 from neuroswitch.progress import Progress, silent
-from neuroswitch.report import between, measured, p_value, percent, taken
+
+if TYPE_CHECKING:
+    from neuroswitch.report import Summary
 
 console = Console(quiet=not is_first())
 errors = Console(stderr=True)
@@ -19,7 +22,7 @@ errors = Console(stderr=True)
 
 @contextmanager
 def bars() -> Iterator[Progress]:
-    """Show one bar per stage while the block is open; yield what library functions report to.
+    """Show one bar for each stage while the block is open; yield the function that stages report to.
 
     Of several processes the first one draws.
     """
@@ -33,7 +36,7 @@ def bars() -> Iterator[Progress]:
         TimeRemainingColumn(compact=True),
     )
     with Bars(*columns, console=errors) as drawn:
-        tasks: dict[str, Any] = {}
+        tasks: dict[str, TaskID] = {}
 
         def report(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
@@ -43,51 +46,60 @@ def bars() -> Iterator[Progress]:
         yield report
 
 
-def rates_table(summary: dict[str, Any]) -> Table:
-    """Lay out the rates of a run, one condition a row."""
-    table = Table(title=f"{summary['behaviour']} in {summary['model']['name']}")
-    for heading in ("condition", "shown", "rate", "95 % interval", "quality"):
-        table.add_column(heading, justify="left" if heading == "condition" else "right")
-    circuit = summary["circuit"]
-    rows = {
-        "baseline": summary["baseline"],
-        f"circuit x {circuit['multiplier']:g}, {circuit['neurons']} neurons": summary["steered"],
-        "random neurons, same layers": summary["random"],
-        "benign prompts, baseline": summary["benign"]["baseline"],
-        "benign prompts, circuit": summary["benign"]["steered"],
-    }
-    for name, rate in rows.items():
-        table.add_row(name, *_cells(rate))
-    return table
+def show_error(title: str, text: str) -> None:
+    """Print an error without a traceback."""
+    errors.print(f"[bold red]{title}:[/] ", end="")
+    errors.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def comparison_table(summary: dict[str, Any]) -> Table:
-    """Lay out a comparison, one method at one strength a row; a measure that was not taken has no column."""
-    table = Table(title=f"{summary['behaviour']} in {summary['model']['name']}")
-    rows = [{"name": "untouched", "strength": 0.0, **summary["baseline"]}, *summary["methods"]]
-    measures = taken(rows)
+def show(text: str) -> None:
+    """Print a text as it is: no markup, no colours, no line breaks of our own."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_place(title: str, path: Path) -> None:
+    """Print where something was written."""
+    show(f"{title}: {path.resolve()}")
+
+
+def show_summary(summary: "Summary") -> None:
+    """Print a table for each model, what the circuits of two models share, and the warnings."""
+    for role in summary.models:
+        console.print(summary_table(summary, role))
+    for one in summary.overlap:
+        show(
+            f"{one.name}: {one.shared} shared of {one.sizes[0]}, chance {one.anywhere.expected:.2g}, "
+            f"in the same layers {one.by_layer.expected:.2g} (p = {one.by_layer.p:.2g})"
+        )
+    for warning in summary.warnings:
+        console.print("[yellow]Note:[/] ", end="")
+        show(warning)
+
+
+def summary_table(summary: "Summary", role: str) -> Table:
+    """Lay out one model, a method at a strength in each row; a measure that was not taken has no column."""
+    from neuroswitch.report.view import write
+    from neuroswitch.report.words import between, p_value, percent
+
+    table = Table(title=f"{summary.behaviour} in {summary.models[role].name}")
     table.add_column("method", no_wrap=True)
-    titles = [measure.title for measure in measures.values()]
-    for heading in ("strength", "shown", "95 % interval", "benign", *titles, "p (Holm)"):
-        table.add_column(heading, justify="right", overflow="fold")  # a number is never cut short
-    for row in rows:
-        harmful = row["harmful"]
-        cells = [percent(harmful["value"]), between(harmful["low"], harmful["high"])]
-        cells.append(percent(row["benign"]["value"]))
-        cells += [
-            measure.write(found["value"] if (found := measured(row, key)) else None)
-            for key, measure in measures.items()
-        ]
-        table.add_row(row["name"], f"{row['strength']:g}", *cells, p_value(row.get("p_adjusted")))
+    others = [
+        info
+        for name, info in summary.measures.items()
+        if name != "behaviour" and not name.startswith("routing")
+    ]
+    for heading in ("strength", "shown", "95 % interval", "n", *(one.title for one in others), "p (Holm)"):
+        table.add_column(heading, justify="right", overflow="fold")  # a number is never cut off
+    for cell in (summary.untouched(role), *summary.changed(role)):
+        values = {name: found.value for name, found in cell.measures.items()}
+        rate, test = cell.measures["behaviour"], cell.tests.get("behaviour")
+        table.add_row(
+            cell.method,
+            f"{cell.strength:g}",
+            percent(rate.value),
+            between(rate.low, rate.high),
+            str(rate.n),
+            *(write(info, values.get(info.name)) for info in others),
+            p_value(test.p_adjusted if test else None),
+        )
     return table
-
-
-def _cells(rate: dict[str, Any]) -> tuple[str, str, str, str]:
-    if rate["rate"] is None:
-        return ("-", "-", "-", "-")
-    return (
-        f"{rate['refusals']} of {rate['n']}",
-        f"{rate['rate']:.1%}",
-        f"{rate['low']:.1%} to {rate['high']:.1%}",
-        "-" if rate["quality"] is None else f"{rate['quality']:.3f}",
-    )

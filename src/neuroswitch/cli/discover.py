@@ -1,66 +1,110 @@
 """`neuroswitch discover`: find a circuit and save it."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from neuroswitch.cli import options as o
-from neuroswitch.cli.console import bars, console
+from neuroswitch.cli.console import bars, console, show_place
 from neuroswitch.cli.inspect import layers_table
-from neuroswitch.processes import written_once
+from neuroswitch.cli.options import Model, ModelOptions, Multiplier, Output
+from neuroswitch.options import BehaviourChoice, CircuitChoice, Flag, PromptChoice
+from neuroswitch.progress import Progress
+
+if TYPE_CHECKING:
+    from neuroswitch.circuits import Circuit
 
 
-def discover(  # noqa: PLR0913  one parameter per option of the command line
+@dataclass(frozen=True, kw_only=True)
+class DiscoverOptions(ModelOptions):
+    """How a circuit is found."""
+
+    prompts: BehaviourChoice = BehaviourChoice()
+    circuit: CircuitChoice = CircuitChoice()
+    stream: Flag = False
+    """Read the checkpoint layer by layer, if it is larger than memory. Name a --ranking."""
+
+
+def discover_command(
     *,
-    model: o.Model,
-    output: o.Output = Path("circuit"),
-    behaviour: o.Behaviour = "refusal",
-    detector: o.DetectorName = None,
-    size: o.Size = "0.001",
-    ranking: o.RankingName = "readout",
-    multiplier: o.Multiplier = 0.0,
-    system: o.System = None,
-    thinking: o.Thinking = None,
-    revision: o.Revision = None,
-    dtype: o.Dtype = "auto",
-    device: o.Device = "auto",
-    sites: o.Sites = None,
-    quantize: o.Quantize = None,
-    trust_remote_code: o.TrustRemoteCode = False,
-    stream: o.Stream = False,
+    model: Model,
+    output: Output = Path("circuit"),
+    multiplier: Multiplier = 0.0,
+    options: DiscoverOptions = DiscoverOptions(),
 ) -> None:
-    """Find the neurons behind a behaviour and save them as a circuit folder."""
-    from neuroswitch.chat import ChatFormat
-    from neuroswitch.experiment.behaviour import find_behaviour
-    from neuroswitch.experiment.run import find_circuit
-    from neuroswitch.experiment.settings import RunSettings, claim_folder
-    from neuroswitch.experiment.streamed import find_circuit_streamed
-    from neuroswitch.models import LoadOptions
-    from neuroswitch.models import load as load_model
+    """Find the neurons behind a behaviour and save them as a circuit folder.
 
-    settings = RunSettings(
-        model=model,
-        loading=LoadOptions(
-            revision=revision,
-            dtype=dtype,
-            device=device,
-            sites=sites,
-            quantize=quantize,
-            trust_remote_code=trust_remote_code,
-        ),
-        behaviour=behaviour,
-        detector=detector,
-        size=o.parse_size(size),
-        ranking=ranking,
-        multiplier=multiplier,
-        chat=ChatFormat(system=system, thinking=thinking),
+    The folder is a PEFT adapter too, which multiplies the neurons by --multiplier.
+
+    Example:
+        neuroswitch discover --model demo --output circuit
+    """
+    from neuroswitch.circuits import DESCRIPTION, Circuit
+    from neuroswitch.experiment import ExperimentSettings, claim_folder
+    from neuroswitch.processes import written_once
+
+    settings = ExperimentSettings(
+        models=(model,),
+        loading=options.loading,
+        prompts=PromptChoice(**vars(options.prompts)),
+        circuit=options.circuit,
+        methods=("cna",),
+        strengths=((1.0 - multiplier) or 1.0,),
+        chat=options.chat,
     )
-    found = find_behaviour(behaviour, detector)
     with written_once(output) as folder:
-        claim_folder(folder, settings.to_json())
+        claim_folder(folder, settings)
     with bars() as progress:
-        if stream:
-            circuit = find_circuit_streamed(found, settings, output, progress=progress)
+        if (output / DESCRIPTION).exists():
+            found = Circuit.load(output)
         else:
-            loaded = load_model(model, options=settings.loading, progress=progress)
-            circuit = find_circuit(loaded, found, settings, output, progress=progress)
-    console.print(layers_table(circuit))
-    console.print(f"Circuit: {output.resolve()}", soft_wrap=True)
+            find = _found_streamed if options.stream else _found
+            found = find(model, output, 1.0 - multiplier, options, progress)
+    console.print(layers_table(found))
+    show_place("Circuit", output)
+
+
+def _found(
+    model: str, output: Path, strength: float, options: DiscoverOptions, progress: Progress
+) -> "Circuit":
+    from neuroswitch.discovery import find_circuit
+    from neuroswitch.experiment import find_behaviour
+    from neuroswitch.models import load
+    from neuroswitch.processes import written_once
+
+    behaviour = find_behaviour(options.prompts.behaviour, options.prompts.detector)
+    loaded = load(model, options=options.loading, progress=progress)
+    found = find_circuit(
+        loaded,
+        behaviour.contrast,
+        behaviour.detector,
+        ranking=options.circuit.ranking,
+        size=options.circuit.size,
+        chat=options.chat,
+        progress=progress,
+    )
+    with written_once(output) as folder:
+        found.save(folder, model=loaded, strength=strength)
+    return found
+
+
+def _found_streamed(
+    model: str, output: Path, strength: float, options: DiscoverOptions, progress: Progress
+) -> "Circuit":
+    from neuroswitch.checkpoints import open_streamed, reading_weights
+    from neuroswitch.discovery import find_scores_streamed, select
+    from neuroswitch.experiment import find_behaviour
+
+    behaviour = find_behaviour(options.prompts.behaviour, options.prompts.detector)
+    source = open_streamed(model, options=options.loading, progress=progress)
+    scores, streamed = find_scores_streamed(
+        source,
+        behaviour.contrast,
+        output / "stream",
+        ranking=options.circuit.ranking,
+        chat=options.chat,
+        progress=progress,
+    )
+    found = select(scores, options.circuit.size)
+    with reading_weights(source):  # of the layers that the circuit is in, for its fingerprint
+        found.save(output, model=streamed, strength=strength)
+    return found

@@ -1,38 +1,37 @@
 """`neuroswitch inspect`: what is in a saved circuit."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
 from rich.table import Table
 
-from neuroswitch.cli.console import console
+from neuroswitch.cli.console import console, show
+from neuroswitch.cli.options import CircuitFolder
+from neuroswitch.options import Count
 
 if TYPE_CHECKING:
     from neuroswitch.circuits import Circuit
 
 
-def inspect_circuit(
-    circuit: Annotated[Path, typer.Argument(help="Folder of a circuit.")],
-    *,
-    model: Annotated[
-        str | None,
-        typer.Option(help="The circuit's model, to list the tokens that each neuron promotes."),
-    ] = None,
-    top: Annotated[int, typer.Option(help="How many neurons to list.", min=1)] = 20,
-) -> None:
-    """List the layers and the strongest neurons of a circuit."""
-    from neuroswitch.circuits import load as load_circuit
+def inspect_command(circuit: CircuitFolder, /, *, model: str | None = None, top: Count = 20) -> None:
+    """List the layers and the strongest neurons of a circuit.
 
-    found = load_circuit(circuit)
+    Example:
+        neuroswitch inspect runs/demo/methods/cna --model demo
+
+    Args:
+        model: The circuit's model, to list the tokens that each neuron promotes.
+        top: How many neurons to list.
+    """
+    from neuroswitch.circuits import Circuit
+
+    found = Circuit.load(circuit)
     made = found.provenance
-    console.print(
+    show(
         f"{len(found)} neurons ({found.fraction:.3%}) of {made.model['name']}, "
-        f"ranking {made.ranking}, contrast set {made.contrast}, {made.date}",
-        markup=False,
+        f"ranking {made.ranking}, contrast set {made.contrast}, {made.date}"
     )
     if shared := found.sharing():
-        console.print(f"{shared} of them lie in layers that share their weights with other layers.")
+        show(f"{shared} of them lie in layers that share their weights with other layers.")
     console.print(layers_table(found))
     console.print(neurons_table(found.strongest(top), model))
 
@@ -53,16 +52,18 @@ def layers_table(circuit: "Circuit") -> Table:
 def neurons_table(circuit: "Circuit", model: str | None) -> Table:
     """Lay out the neurons of a circuit, strongest first."""
     table = Table(title="strongest neurons")
-    for heading in ("layer", "neuron", "score", "mean, positive", "mean, negative"):
+    columns = {"dose": circuit.doses, **circuit.evidence()}
+    for heading in ("layer", "neuron", *(name.replace("_mean", " mean") for name in columns)):
         table.add_column(heading, justify="right")
     tokens = _tokens(circuit, model)
     if tokens:
         table.add_column("promotes", overflow="fold")
-    for i in circuit.scores.abs().argsort(descending=True).tolist():
-        neuron = circuit.neurons()[i]
+    neurons = circuit.neurons()
+    order = (circuit.doses if circuit.scores is None else circuit.scores).abs().argsort(descending=True)
+    for i in order.tolist():
+        neuron = neurons[i]
         name = str(neuron.index) if neuron.expert is None else f"{neuron.index} of expert {neuron.expert}"
-        values = (circuit.scores[i], circuit.positive_mean[i], circuit.negative_mean[i])
-        cells = [f"{float(value):.4g}" for value in values]
+        cells = [f"{float(values[i]):.4g}" for values in columns.values()]
         promoted = [" ".join(map(repr, tokens[i]))] if tokens else []
         table.add_row(str(neuron.layer), name, *cells, *promoted)
     return table
@@ -70,10 +71,10 @@ def neurons_table(circuit: "Circuit", model: str | None) -> Table:
 
 def _tokens(circuit: "Circuit", model: str | None) -> list[list[str]] | None:
     from neuroswitch.circuits import check_model, promoted_tokens
-    from neuroswitch.models import load as load_model
+    from neuroswitch.models import load
 
     if model is None:
         return None
-    loaded = load_model(model)
+    loaded = load(model)
     check_model(circuit, loaded)
     return promoted_tokens(loaded, circuit, count=6)

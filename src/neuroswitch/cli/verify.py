@@ -1,65 +1,55 @@
 """`neuroswitch verify`: is a circuit intact in a checkpoint?"""
 
 import json
-from pathlib import Path
+import sys
 from typing import Annotated
 
-import typer
+from cyclopts import Parameter
 
-from neuroswitch.cli import options as o
-from neuroswitch.cli.console import bars, console, errors
+from neuroswitch.cli.console import bars, errors, show
+from neuroswitch.cli.options import CircuitFolder, Model, ModelOptions
+from neuroswitch.options import Flag
 
 NOT_INTACT = 3
 """Exit status that tells a circuit that was changed from an error."""
 
 
-def verify(  # noqa: PLR0913  one parameter per option of the command line
-    circuit: Annotated[Path, typer.Argument(help="Folder of a circuit.")],
+def verify_command(
+    circuit: CircuitFolder,
+    /,
     *,
-    model: o.Model,
-    behaviour: Annotated[
-        str | None,
-        typer.Option(
-            help="The circuit's own prompts, if they are no built-in set: the file it was found with."
-        ),
-    ] = None,
-    weights_only: Annotated[bool, typer.Option(help="Compare weights; read no prompts.")] = False,
-    json_: Annotated[
-        bool, typer.Option("--json", help="Print everything as JSON, neuron by neuron.")
-    ] = False,
-    system: o.System = None,
-    thinking: o.Thinking = None,
-    revision: o.Revision = None,
-    dtype: o.Dtype = "auto",
-    device: o.Device = "auto",
-    trust_remote_code: o.TrustRemoteCode = False,
-) -> None:
-    """Say what became of a circuit's neurons in a checkpoint. Exit status: 0 intact, 3 not, 1 error."""
-    from neuroswitch.chat import ChatFormat
-    from neuroswitch.circuits import own_prompts
-    from neuroswitch.circuits import verify as verify_circuit
-    from neuroswitch.models import LoadOptions
-    from neuroswitch.models import load as load_model
-    from neuroswitch.prompts import ContrastSet
+    model: Model,
+    behaviour: str | None = None,
+    weights_only: Flag = False,
+    as_json: Annotated[Flag, Parameter(name="--json")] = False,
+    options: ModelOptions = ModelOptions(),
+) -> int:
+    """Say what happened to a circuit's neurons in a checkpoint.
 
-    if weights_only:
-        contrast = None
-    elif behaviour is None:
-        contrast = own_prompts(circuit)
-    elif Path(behaviour).is_file():
-        contrast = ContrastSet.read(behaviour)
-    else:
-        contrast = ContrastSet.builtin(behaviour)
-    loading = LoadOptions(revision=revision, dtype=dtype, device=device, trust_remote_code=trust_remote_code)
+    Exit status: 0 intact, 3 not intact, 1 error.
+
+    Example:
+        neuroswitch verify runs/demo/methods/cna --model ./fine-tuned
+
+    Args:
+        behaviour: The circuit's own prompts, if they are no built-in set: the file it was found with.
+        weights_only: Compare weights; read no prompts.
+        as_json: Print everything as JSON, neuron by neuron.
+    """
+    from neuroswitch.circuits import own_prompts, verify
+    from neuroswitch.experiment import find_behaviour
+    from neuroswitch.models import load
+
+    contrast = None
+    if not weights_only:
+        contrast = find_behaviour(behaviour).contrast if behaviour else own_prompts(circuit)
     with bars() as progress:
-        loaded = load_model(model, options=loading, progress=progress)
-    chat = ChatFormat(system=system, thinking=thinking)
-    found = verify_circuit(circuit, loaded, contrast=contrast, chat=chat)
-    if json_:
-        typer.echo(json.dumps(found.to_json(), indent=2))
+        loaded = load(model, options=options.loading, progress=progress)
+    found = verify(circuit, loaded, contrast=contrast, chat=options.chat)
+    if as_json:
+        sys.stdout.write(json.dumps(found.to_json(), indent=2) + "\n")
     else:
-        console.print("\n".join(found.lines()), markup=False, highlight=False, soft_wrap=True)
+        show("\n".join(found.lines()))
     if contrast is None and not weights_only:
         errors.print("Its own prompts were not read again: name the file they are in with --behaviour.")
-    if not found.intact:
-        raise typer.Exit(NOT_INTACT)
+    return 0 if found.intact else NOT_INTACT

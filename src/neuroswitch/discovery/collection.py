@@ -18,10 +18,13 @@ from torch import Tensor
 from neuroswitch.activations import LastToken, next_token_probabilities, read_last_token
 from neuroswitch.batching import compute_prefix, fitting_batch, in_halves
 from neuroswitch.chat import ChatFormat, encode, read_token
-from neuroswitch.discovery.responses import Gathering, Shows, gather_contributions
-from neuroswitch.discovery.shared import own_batches, whole
+from neuroswitch.detectors import Detector
+from neuroswitch.discovery.rankings import DEFAULT, RANKINGS
+from neuroswitch.discovery.responses import Gathering, Shows, always, gather_contributions, shows_of
+from neuroswitch.discovery.shared import merged_statistics, own_batches
 from neuroswitch.discovery.statistics import ClassStatistics, Contribution, Moments, NeuronStatistics
 from neuroswitch.discovery.universal import universal_neurons
+from neuroswitch.errors import BadOption
 from neuroswitch.models import LanguageModel, team_of
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import ContrastSet, Prompt, diverse_prompts
@@ -29,29 +32,38 @@ from neuroswitch.prompts import ContrastSet, Prompt, diverse_prompts
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """How prompts are read.
+    """How prompts are read, and what is collected.
 
     Attributes:
         chat: System prompt and thinking mode.
         batch_size: Prompts per forward pass; the numbers do not depend on it. None takes what fits into
             the memory that is free; either is halved where memory runs out.
         needs: What to collect beyond neurons: `next_token`, `contribution` (a ranking's `needs`).
-        shows: Says which responses show the behaviour; None counts every response to a positive prompt.
-        gathering: How responses are gathered where contributions are needed.
+        shows: Which responses to positive prompts show the behaviour, for contributions.
+        gathering: How responses are gathered, for contributions.
     """
 
     chat: ChatFormat = ChatFormat()
     batch_size: int | None = None
     needs: frozenset[str] = frozenset({"next_token", "contribution"})
-    shows: Shows | None = None
+    shows: Shows = always
     gathering: Gathering = Gathering()
+
+    @classmethod
+    def of(
+        cls, ranking: str, detector: Detector | Shows | None = None, *, chat: ChatFormat = ChatFormat()
+    ) -> "Reading":
+        """Return how prompts are read for a ranking; arguments and errors as for `collect`."""
+        return cls(chat=chat, needs=RANKINGS.get(ranking).needs, shows=shows_of(detector))
 
 
 def collect(
     model: LanguageModel,
     contrast: ContrastSet,
-    reading: Reading = Reading(),
+    reading: Reading | None = None,
     *,
+    ranking: str | None = None,
+    detector: Detector | Shows | None = None,
     progress: Progress = silent,
 ) -> NeuronStatistics:
     """Collect the statistics of every neuron over the discovery split.
@@ -59,15 +71,30 @@ def collect(
     Args:
         model: The model, untouched.
         contrast: Only its discovery split is read.
-        reading: How, and what beyond neurons.
-        progress: Told after each batch.
+        reading: Other settings than those that `ranking` and `detector` give.
+        ranking: Collect what this ranking needs; the default is "readout".
+        detector: Which of the model's own responses show the behaviour, for rankings that need responses: a
+            detector, or a function of response and prompt. None counts every response to a positive prompt.
+        progress: Called after each batch.
 
     Returns:
         Statistics of both classes, universal neurons marked.
 
     Raises:
-        WeakBehaviour: Contributions are needed and no response shows the behaviour.
+        BadOption: There is no such ranking, or it or a detector is given beside a reading.
+        WeakBehaviour: The ranking needs responses, and none shows the behaviour.
+
+    Example:
+        >>> collect(model, contrast, ranking="delta")
     """
+    if reading is None:
+        reading = Reading.of(ranking or DEFAULT, detector)
+    elif ranking is not None or detector is not None:
+        raise BadOption(
+            "a reading says already what is collected",
+            expected="either a reading, or a ranking and a detector",
+            do="give Reading.of(ranking, detector) as the reading",
+        )
     positive, negative = contrast.discovery
     return NeuronStatistics(
         layout=model.layout,
@@ -90,14 +117,14 @@ def class_statistics(
     progress: Progress = silent,
     stage: str = "read prompts",
 ) -> ClassStatistics:
-    """Collect the statistics of one pile of prompts; all processes of a team get those of all prompts.
+    """Collect the statistics of one pile of prompts; every process of a team gets those of all prompts.
 
     Raises:
         BadPrompts: The pile is empty.
     """
     batches = read_batches(model, prompts, reading, progress=progress, stage=stage)
     own = reduce(_merge, (_of_batch(model, batch, reading) for batch in batches), None)
-    return whole(own, team_of(model))
+    return merged_statistics(own, team_of(model))
 
 
 def read_batches(
@@ -147,18 +174,13 @@ def _contribution(
 ) -> Contribution | None:
     if "contribution" not in reading.needs:
         return None
-    shows = reading.shows or _always
     return gather_contributions(
-        model, contrast.discovery, shows, reading.gathering, chat=reading.chat, progress=progress
+        model, contrast.discovery, reading.shows, reading.gathering, chat=reading.chat, progress=progress
     )
 
 
-def _always(response: str, prompt: str | None) -> bool:
-    return True
-
-
 def _tokens_read(model: LanguageModel, contrast: ContrastSet, reading: Reading) -> dict[str, int]:
-    """Count the tokens at which the prompts were read: a template's last token, unless something is wrong."""
+    """Count the tokens at which the prompts were read; all should be the last token of the template."""
     prompts = (*contrast.discovery.positive, *contrast.discovery.negative)
     ids = (encode(model.tokenizer, prompt, reading.chat) for prompt in prompts)
     return dict(Counter(read_token(model.tokenizer, row).text for row in ids))

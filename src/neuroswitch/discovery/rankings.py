@@ -1,8 +1,8 @@
 """Statistics in, one score per neuron out: a registry of small functions.
 
-A positive score says that the neuron promotes the behaviour, a negative one that it suppresses
-it; rankings that throw the sign away say so. `needs` names what a ranking asks of the statistics
-beyond means and variances, so that nothing is collected in vain.
+A positive score means that the neuron promotes the behaviour, a negative one that it suppresses it;
+rankings that drop the sign say so. `needs` names what a ranking needs beyond means and variances, so that
+nothing else is collected.
 """
 
 from collections.abc import Callable
@@ -14,13 +14,14 @@ from torch import Tensor
 
 from neuroswitch.activations import columns, norm_gain
 from neuroswitch.discovery.statistics import NeuronStatistics
-from neuroswitch.errors import Prerequisite, WrongModel
+from neuroswitch.errors import BadOption, WrongModel
 from neuroswitch.models import LanguageModel
+from neuroswitch.options import CircuitChoice
 from neuroswitch.registry import Registry
 
 Score = Callable[[NeuronStatistics, LanguageModel], Tensor]
 
-DEFAULT = "readout"
+DEFAULT = CircuitChoice.ranking
 
 ROWS = 2**14
 """Rows of the unembedding that are in memory in float32 at once."""
@@ -31,7 +32,7 @@ class Ranking:
     """One way to score neurons.
 
     Attributes:
-        name: How it is asked for.
+        name: Its name in options.
         score: Returns one score per neuron, shape (neurons,), float32.
         needs: What statistics must hold: `next_token`, `contribution`, or neither.
     """
@@ -75,11 +76,11 @@ def rank(statistics: NeuronStatistics, name: str, model: LanguageModel) -> Score
     Args:
         statistics: What `collect` returned.
         name: One of `RANKINGS.names()`.
-        model: The model the statistics were read off; rankings read its output weights.
+        model: The model of the statistics; rankings read its output weights.
 
     Raises:
-        Prerequisite: No such ranking, or the statistics lack what it needs.
-        WrongModel: The statistics come from another model.
+        BadOption: There is no such ranking, or the statistics lack what it needs.
+        WrongModel: The statistics belong to another model.
     """
     chosen = RANKINGS.get(name)
     held = {
@@ -87,22 +88,23 @@ def rank(statistics: NeuronStatistics, name: str, model: LanguageModel) -> Score
         "contribution": statistics.contribution is not None,
     }
     if missing := [need for need in chosen.needs if not held[need]]:
-        raise Prerequisite(
+        raise BadOption(
             f"the ranking {name!r} needs {missing[0]} statistics, which were not collected",
-            do="collect again with `collect(model, contrast, needs=RANKINGS.get(name).needs, shows=...)`",
+            found="statistics of " + (", ".join(need for need in held if held[need]) or "activations only"),
+            do=f"collect again: collect(model, contrast, ranking={name!r})",
         )
     if statistics.layout != model.layout:
-        raise WrongModel("the statistics were read off a model of another shape", found=model.identity.name)
+        raise WrongModel("the statistics belong to a model of another shape", found=model.identity.name)
     return Scores(chosen.score(statistics, model).float(), name, statistics)
 
 
 @ranking("readout", "contribution")
 def readout(statistics: NeuronStatistics, model: LanguageModel) -> Float[Tensor, " neurons"]:
-    """Score what a neuron writes toward the behaviour's own responses, nats per token.
+    """Score by what a neuron contributes to the model's own responses, nats per token.
 
-    The mean direct contribution to the log-probability of responses that show the behaviour,
-    minus that to the answers to negative prompts. Every response token counts, and responses are
-    gathered in rounds, so the score covers the behaviour and not one way to open it.
+    The mean direct contribution to the log-probability of responses that show the behaviour, minus that to
+    the answers to negative prompts. Every token of a response counts, and responses are gathered in rounds,
+    so the score covers more than one way to begin.
 
     Source: `discovery.contribution` and `discovery.responses`; docs/method.md compares it.
     """
@@ -113,7 +115,7 @@ def readout(statistics: NeuronStatistics, model: LanguageModel) -> Float[Tensor,
 
 @ranking("delta")
 def delta(statistics: NeuronStatistics, model: LanguageModel) -> Float[Tensor, " neurons"]:
-    """Score by |difference of class means|, activation units: the paper's ranking, sign thrown away.
+    """Score by |difference of class means|, activation units: the paper's ranking, without a sign.
 
     Source: arXiv:2605.12290, step 4.
     """
@@ -150,8 +152,8 @@ def write_norm(statistics: NeuronStatistics, model: LanguageModel) -> Float[Tens
 def next_token(statistics: NeuronStatistics, model: LanguageModel) -> Float[Tensor, " neurons"]:
     """Score by delta times what the neuron writes toward the first token of the answer.
 
-    u is the difference of the classes' mean next-token probabilities, carried back through the
-    unembedding and the final norm's gain. It covers one opening only: see docs/method.md.
+    The direction is the difference of the classes' mean next-token probabilities, taken back through the
+    unembedding and the final norm's gain. It covers the first token only: see docs/method.md.
     """
     positive, negative = statistics.positive.next_token, statistics.negative.next_token
     if positive is None or negative is None:

@@ -1,10 +1,9 @@
-"""The model's own ways of showing a behaviour, gathered until it has no other.
+"""The model's own responses that show a behaviour, gathered in rounds.
 
-A model that may not open with "I'm sorry" opens with "As an AI language model": a ranking made
-of one wording teaches it another. So responses are gathered in rounds. Each round ablates the
-best circuit so far, lets the model answer the discovery prompts again, and adds the answers that
-still show the behaviour to those already found. What the neurons contribute is always measured
-on the untouched model.
+A model whose neurons for "I'm sorry" are ablated may answer "As an AI language model" instead, so a ranking
+that knows one wording is not enough. Each round ablates the best circuit so far, lets the model answer the
+discovery prompts again, and adds the answers that still show the behaviour. What the neurons contribute to
+all of them is measured on the untouched model.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,8 +15,9 @@ import torch
 from neuroswitch.activations import scaled_neurons
 from neuroswitch.answering import Decoding, generate_tokens
 from neuroswitch.chat import ChatFormat, encode
+from neuroswitch.detectors import Detector
 from neuroswitch.discovery.contribution import Response, contributions
-from neuroswitch.discovery.shared import every_answer, own_batches
+from neuroswitch.discovery.shared import all_answers, own_batches
 from neuroswitch.discovery.statistics import Contribution, Moments
 from neuroswitch.errors import WeakBehaviour
 from neuroswitch.models import LanguageModel, team_of
@@ -25,7 +25,7 @@ from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Piles, Prompt
 
 Shows = Callable[[str, str | None], bool]
-"""Says of a response and its prompt whether the response shows the behaviour."""
+"""From a response and its prompt to whether the response shows the behaviour."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,15 +67,15 @@ def gather_contributions(
     Raises:
         WeakBehaviour: No response to a positive prompt shows the behaviour.
     """
-    ask = _Asking(model, how, chat, progress)
-    answers = ask.responses(piles.negative, None, _any)
+    answering = _Answering(model, how, chat, progress)
+    answers = answering.responses(piles.negative, None, always)
     negative = contributions(
         model, answers, batch_size=how.batch_size, progress=progress, stage="attribute negative answers"
     )
     positive: Moments | None = None
     for round_ in range(how.rounds):
         provisional = None if positive is None else _best(model, positive, negative, how.provisional)
-        found = ask.responses(piles.positive, provisional, shows)
+        found = answering.responses(piles.positive, provisional, shows)
         if not found:
             break
         stage = f"attribute responses, round {round_ + 1}"
@@ -85,14 +85,14 @@ def gather_contributions(
         raise WeakBehaviour(
             "the model never shows the behaviour on the positive discovery prompts",
             found=f"0 of {len(piles.positive)} responses of {how.tokens} tokens",
-            do="choose prompts that elicit it, another detector, or the ranking 'delta', which needs none",
+            do="use prompts that bring it about, another detector, or the ranking 'delta', which needs no responses",
         )
     return Contribution(positive, negative)
 
 
 @dataclass(frozen=True)
-class _Asking:
-    """Lets a model answer piles of prompts; processes of a team answer a share each, and all get all."""
+class _Answering:
+    """Lets a model answer prompts; each process of a team answers a share, and all of them get all answers."""
 
     model: LanguageModel
     how: Gathering
@@ -115,7 +115,7 @@ class _Asking:
             for i, answer in zip(places, answers, strict=True)
             if self._shown(answer, prompts[i], shows)
         }
-        return [Response(ids[i], answer) for i, answer in sorted(every_answer(own, team).items())]
+        return [Response(ids[i], answer) for i, answer in sorted(all_answers(own, team).items())]
 
     def _answers(
         self, ids: Sequence[Sequence[int]], size: int, ablated: torch.Tensor | None
@@ -136,8 +136,16 @@ class _Asking:
         return shows(str(text), prompt.text)
 
 
-def _any(response: str, prompt: str | None) -> bool:
+def always(response: str, prompt: str | None) -> bool:
+    """Count every response as one that shows the behaviour."""
     return True
+
+
+def shows_of(detector: Detector | Shows | None) -> Shows:
+    """Return the function of a detector; None counts every response."""
+    if detector is None:
+        return always
+    return detector.judges if isinstance(detector, Detector) else detector
 
 
 def _best(model: LanguageModel, positive: Moments, negative: Moments, fraction: float) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Scores in, circuit out: the best of the ranking within a budget, universal neurons left out."""
+"""Scores in, circuit out: the neurons with the best scores, without universal neurons."""
 
 from dataclasses import asdict
 from typing import Literal
@@ -7,7 +7,7 @@ import torch
 
 from neuroswitch.circuits import Circuit
 from neuroswitch.discovery.rankings import Scores
-from neuroswitch.errors import BadPrompts
+from neuroswitch.errors import BadOption
 from neuroswitch.provenance import Provenance, command_line, now, versions
 
 Side = Literal["promoters", "suppressors"]
@@ -17,31 +17,31 @@ def select(scores: Scores, size: float = 0.001, *, side: Side = "promoters") -> 
     """Keep the neurons that score highest.
 
     Args:
-        scores: What a ranking gave each neuron.
+        scores: What `rank` returned.
         size: Below 1 a fraction of all neurons of the model (0.001 is the paper's 0.1 %), else a count.
-        side: Which sign to keep where the ranking has one: neurons that promote the behaviour, or
-            neurons that suppress it. They are never scaled together.
+        side: Neurons that promote the behaviour (score above 0), or neurons that suppress it (below 0).
 
     Returns:
-        The circuit; universal neurons are never in it.
+        The circuit, with dose 1 for every neuron; it contains no universal neuron.
 
     Raises:
-        BadPrompts: The budget is empty, or larger than the number of neurons that qualify.
+        BadOption: The size gives no neuron, or more than have a score of the right sign.
     """
     statistics = scores.statistics
     count = budget(size, statistics.layout.size)
     value = scores.value if side == "promoters" else -scores.value
     qualified = (value > 0) & ~statistics.universal
     if count > int(qualified.sum()):
-        raise BadPrompts(
+        raise BadOption(
             f"there are not enough {side} for a circuit of {count} neurons",
             found=f"{int(qualified.sum())} that qualify, of {statistics.layout.size}",
-            do="ask for a smaller size, or check that the two piles of prompts differ",
+            do="choose a smaller size, or check that the two piles of prompts differ",
         )
     ids = value.masked_fill(~qualified, -torch.inf).topk(count).indices.sort().values
     return Circuit(
         layout=statistics.layout,
         ids=ids,
+        doses=torch.ones(count),
         scores=scores.value[ids],
         positive_mean=statistics.positive.neurons.mean[ids].float(),
         negative_mean=statistics.negative.neurons.mean[ids].float(),
@@ -66,11 +66,11 @@ def budget(size: float, neurons: int) -> int:
         neurons: How many the model has.
 
     Raises:
-        BadPrompts: The size is not positive, or gives no neuron, or more than there are.
+        BadOption: The size is not positive, or gives no neuron, or more than there are.
     """
     count = int(size * neurons) if size < 1 else int(size)
     if size <= 0 or not 1 <= count <= neurons:
-        raise BadPrompts(
+        raise BadOption(
             "the size of a circuit must give at least one neuron and at most all",
             found=f"{size}, which is {count} of {neurons} neurons",
             expected="a fraction such as 0.001 or a count such as 116",

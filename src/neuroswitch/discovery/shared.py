@@ -1,8 +1,8 @@
-"""Statistics of all processes put together: every process gets the same, to the last bit.
+"""Statistics of all processes together: every process gets the same, to the last bit.
 
-Whole batches are dealt out, so a process reads a batch as it would alone, and the merged moments
-differ from those of one process by the rounding of float64. Where there are fewer batches than
-processes, batches get smaller and agree to the rounding of the model's type.
+Each process reads whole batches, as it would alone, so the merged moments differ from those of one process by
+the rounding of float64. Where there are fewer batches than processes, batches get smaller, and the
+difference is the rounding of the model's type.
 """
 
 from functools import reduce
@@ -21,7 +21,7 @@ def own_batches(count: int, size: int, team: Team) -> list[range]:
     Args:
         count: How many items there are; the same in every process.
         size: What this process has memory for; the smallest of all processes counts.
-        team: The processes; none of them is left without a batch if there are items enough.
+        team: The processes; each of them gets a batch if there are enough items.
     """
     smallest = int(torch.cat(team.gather(torch.tensor([size]))).min())
     size = max(1, min(smallest, -(-count // team.count)))
@@ -39,7 +39,7 @@ def merged(own: Moments | None, team: Team) -> Moments | None:
     return reduce(Moments.merge, parts) if parts else None
 
 
-def whole(own: ClassStatistics | None, team: Team) -> ClassStatistics:
+def merged_statistics(own: ClassStatistics | None, team: Team) -> ClassStatistics:
     """Merge the statistics of all processes.
 
     Raises:
@@ -53,8 +53,8 @@ def whole(own: ClassStatistics | None, team: Team) -> ClassStatistics:
     return ClassStatistics(neurons, normed, next_token)
 
 
-def every_answer(own: dict[int, list[int]], team: Team) -> dict[int, list[int]]:
-    """Give every process the token sequences that each of them has made, by place."""
+def all_answers(own: dict[int, list[int]], team: Team) -> dict[int, list[int]]:
+    """Return the token sequences of all processes: number of the prompt -> tokens."""
     flat = [number for place, tokens in own.items() for number in (place, len(tokens), *tokens)]
     numbers = torch.cat(team.gather(torch.tensor(flat, dtype=torch.int64))).tolist()
     found: dict[int, list[int]] = {}

@@ -7,12 +7,12 @@ Source of the update: Chan, Golub & LeVeque (1983), eq. 1.5.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from neuroswitch.errors import BadPrompts, WrongModel
+from neuroswitch.errors import BadPrompts
 from neuroswitch.models import ModelIdentity
 from neuroswitch.sites import NeuronLayout
 
@@ -63,7 +63,7 @@ class Moments:
 
 @dataclass(frozen=True, eq=False)
 class ClassStatistics:
-    """What one class of prompts did at the token that was read.
+    """Statistics of one class of prompts at the token that was read.
 
     Attributes:
         neurons: Every neuron, width = `layout.size`, activation units.
@@ -102,14 +102,10 @@ class Contribution:
         """Return the difference of the means, float32."""
         return (self.positive.mean - self.negative.mean).float()
 
-    def merge(self, other: "Contribution") -> "Contribution":
-        """Return the contributions to both collections together."""
-        return Contribution(self.positive.merge(other.positive), self.negative.merge(other.negative))
-
 
 @dataclass(frozen=True, eq=False)
 class NeuronStatistics:
-    """What a contrast set did to the neurons of a model; all a ranking needs but the weights.
+    """Statistics of a model's neurons on a contrast set: all that a ranking needs besides the weights.
 
     Attributes:
         layout: The flat neuron axis.
@@ -117,7 +113,7 @@ class NeuronStatistics:
         negative: The prompts that do not.
         contribution: What neurons contribute to responses; None if it was not asked for.
         universal: Neurons active whatever the prompt, shape (neurons,).
-        model: Who the model is.
+        model: Identity of the model.
         contrast: Name of the contrast set.
         prompts_sha256: Its content hash.
         read: The tokens that were read, as text, with how often each occurred.
@@ -137,27 +133,3 @@ class NeuronStatistics:
     def delta(self) -> Float[Tensor, " neurons"]:
         """Return the mean over positives minus the mean over negatives, float32 (paper, step 3)."""
         return (self.positive.neurons.mean - self.negative.neurons.mean).float()
-
-    def merge(self, other: "NeuronStatistics") -> "NeuronStatistics":
-        """Join two shares of one contrast set, as processes that split the prompts produce them.
-
-        Raises:
-            WrongModel: They were read off different models.
-        """
-        if (self.model, self.layout) != (other.model, other.layout):
-            raise WrongModel(
-                "statistics of different models cannot be merged",
-                found=f"{self.model.name} and {other.model.name}",
-                do="collect all shares with the same checkpoint, dtype and options",
-            )
-        theirs = other.contribution
-        read = {
-            text: self.read.get(text, 0) + other.read.get(text, 0) for text in {**self.read, **other.read}
-        }
-        return replace(
-            self,
-            positive=self.positive.merge(other.positive),
-            negative=self.negative.merge(other.negative),
-            contribution=self.contribution.merge(theirs) if self.contribution and theirs else None,
-            read=read,
-        )

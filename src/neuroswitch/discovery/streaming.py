@@ -33,7 +33,7 @@ from neuroswitch.discovery.stream_folder import (
     statistics_file,
 )
 from neuroswitch.discovery.tally import Tally, add, as_tensors, universal_of
-from neuroswitch.errors import BadPrompts, BadRun, Prerequisite
+from neuroswitch.errors import BadOption, BadPrompts, BadRun
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import ContrastSet, diverse_prompts
@@ -68,7 +68,8 @@ def collect_streamed(
         progress: Told after each layer.
 
     Raises:
-        Prerequisite: Contributions are asked for, which need generated responses; or the checkpoint is damaged.
+        BadOption: Contributions are asked for, which need generated responses.
+        Prerequisite: The checkpoint is damaged.
         BadRun: The folder holds another stream.
         UnsupportedModel: The layers of the model share more than the hidden states.
     """
@@ -83,7 +84,7 @@ def rank_streamed(statistics: NeuronStatistics, name: str, source: StreamedModel
     """Score every neuron as `rank` does; output projections are read from the checkpoint, one at a time.
 
     Raises:
-        Prerequisite: The ranking needs generated responses, or something that was not collected.
+        BadOption: The ranking needs generated responses, or something that was not collected.
     """
     require_streamable(name)
     needs = RANKINGS.get(name).needs
@@ -104,7 +105,7 @@ def require_streamable(name: str) -> None:
     """Refuse a ranking that needs generated responses.
 
     Raises:
-        Prerequisite: It does, or there is no such ranking.
+        BadOption: It does, or there is no such ranking.
     """
     if "contribution" in RANKINGS.get(name).needs:
         raise _needs_responses(f"the ranking {name!r}")
@@ -289,8 +290,8 @@ class _Discovery:
             )
 
 
-def _needs_responses(what: str) -> Prerequisite:
-    return Prerequisite(
+def _needs_responses(what: str) -> BadOption:
+    return BadOption(
         f"{what} cannot be had layer by layer: the model would have to answer the prompts first",
         expected=f"a ranking that needs no answers: {', '.join(streamable())}",
         do="name one of them, for example --ranking next_token",

@@ -1,4 +1,4 @@
-"""Universal neurons: strongly active whatever the prompt, so no part of any behaviour.
+"""Universal neurons: strongly active on every kind of prompt, so part of no behaviour.
 
 Source: Herring, Naviasky & Malhotra (arXiv:2605.12290), step 5: a neuron is universal if it
 is among the top 0.1 % by activation for at least 80 % of a set of diverse prompts. We take
@@ -31,7 +31,7 @@ def universal_neurons(
         batches: Neurons of diverse prompts at the last token, activation units, batch by batch.
         fraction: Size of each prompt's top set, as a fraction of all neurons.
         share: Share of the prompts whose top set must hold the neuron.
-        team: Processes whose prompts count together; each brings its own batches.
+        team: Processes whose prompts count together; each passes its own batches.
 
     Returns:
         One flag per neuron, shape (neurons,).
@@ -49,6 +49,6 @@ def universal_neurons(
     own = torch.zeros(0, dtype=torch.int64) if hits is None else torch.cat([torch.tensor([prompts]), hits])
     counts = [part for part in team.gather(own) if len(part)]
     if not counts:
-        raise BadPrompts("universal neurons need diverse prompts", found="none", do="name a file with some")
+        raise BadPrompts("universal neurons need diverse prompts", found="none")
     total = torch.stack(counts).sum(0)
     return total[1:] >= share * total[0]

@@ -1,91 +1,152 @@
-"""What a run is asked to do: all that shapes its numbers, and nothing else."""
+"""What an experiment is asked to do: all that shapes its numbers, and nothing else.
+
+`run`, `evaluate`, `compare` and `compare-models` are settings of one experiment.
+"""
 
 import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
 
-from neuroswitch.answering import Decoding
-from neuroswitch.chat import ChatFormat
-from neuroswitch.discovery import DEFAULT
-from neuroswitch.errors import BadRun
-from neuroswitch.models import LoadOptions
-from neuroswitch.storage import write_json
+from neuroswitch.errors import BadOption
+from neuroswitch.options import (
+    LOCAL,
+    ChatFormat,
+    CircuitChoice,
+    ControlChoice,
+    Decoding,
+    ExamChoice,
+    LoadOptions,
+    MatchChoice,
+    PromptChoice,
+    SafePromptChoice,
+)
 
-SETTINGS = "settings.json"
+RANDOM = "random"
+"""The method that stands for several random circuits, `random:0` and on, with one row for all of them."""
+
+TRANSFER = "transfer"
+"""The neurons of the other model's circuit, where two models are compared."""
+
+Json = dict[str, object]
+"""A JSON object."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunSettings:
-    """Settings of `neuroswitch run`.
+class ExperimentSettings:
+    """Settings of one experiment: models x conditions (a method at a strength) x piles of prompts.
 
     Attributes:
-        model: Hub id, folder, GGUF file or `demo`.
-        loading: Revision, dtype, device and so on.
-        behaviour: Built-in contrast set, or a file.
-        detector: Who says whether an answer shows the behaviour; None takes the behaviour's own.
-        test_prompts: A file with other positive test prompts than those of the contrast set.
-        limit: Use only so many test prompts of each pile; None uses all.
-        ranking: How neurons are scored.
-        size: Below 1 a fraction of all neurons, else a count.
-        multiplier: What the circuit's neurons are multiplied by; 0 ablates.
-        controls: How many random circuits are tried beside it.
-        seed: Seed of the first of them; the others count up.
+        models: Hub ids, folders, GGUF files or `demo`: one model, or two of one shape (base, instruct).
+        revisions: Commit, tag or branch of each; None for one that needs none.
+        template_from: Whose chat template the first of two models is asked with: its own, or the second's.
+        top: With two models, the size of a second pair of circuits that is compared, as a count.
+        loading: How every model is loaded; its revision is not read.
+        prompts: Behaviour, prompts and detector.
+        circuit: Ranking and size, for methods that choose neurons.
+        methods: Names for `get_method`; `random` stands for several seeds, `transfer` for the other
+            model's circuit.
+        strengths: Of every method; 0 is the untouched model, which is always measured.
+        controls: Random circuits and seed.
         decoding: Length of the answers and batch size.
-        until_settled: Break answers off once their verdict can no longer change; there is no quality then.
+        until_settled: Stop an answer as soon as its verdict can no longer change; no quality then.
         chat: System prompt and thinking mode.
+        measures: Measures that run the model, besides those that answers give: kl, perplexity, routing.
+        exam: MMLU.
+        safe_prompts: XSTest.
+        match: At which damage the report compares methods.
+        engine: "transformers" or "server": answers of the two are never in one folder.
+
+    Raises:
+        BadOption: There is no model, or more than two; or no strength but 0.
     """
 
-    model: str = "demo"
+    models: tuple[str, ...] = ("demo",)
+    revisions: tuple[str | None, ...] = (None, None)
+    template_from: Literal["own", "instruct"] = "own"
+    top: int = 200
     loading: LoadOptions = LoadOptions()
-    behaviour: str = "refusal"
-    detector: str | None = None
-    test_prompts: str | None = None
-    limit: int | None = None
-    ranking: str = DEFAULT
-    size: float = 0.001
-    multiplier: float = 0.0
-    controls: int = 1
-    seed: int = 0
+    prompts: PromptChoice = PromptChoice()
+    circuit: CircuitChoice = CircuitChoice()
+    methods: tuple[str, ...] = ("cna", RANDOM)
+    strengths: tuple[float, ...] = (1.0,)
+    controls: ControlChoice = ControlChoice()
     decoding: Decoding = Decoding()
     until_settled: bool = False
     chat: ChatFormat = ChatFormat()
+    measures: tuple[str, ...] = ("routing",)
+    exam: ExamChoice = ExamChoice()
+    safe_prompts: SafePromptChoice = SafePromptChoice()
+    match: MatchChoice = MatchChoice()
+    engine: str = LOCAL
 
-    def to_json(self) -> dict[str, Any]:
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.models) <= 2:
+            raise BadOption("an experiment has one model or two", found=f"{len(self.models)}")
+        if not any(self.strengths):
+            raise BadOption(
+                "an experiment needs a strength other than 0",
+                found=", ".join(f"{one:g}" for one in self.strengths) or "none",
+                do="name one, such as --strengths 0,0.5,1",
+            )
+
+    def loading_of(self, place: int) -> LoadOptions:
+        """Return how one of the models is loaded."""
+        revisions = (*self.revisions, None, None)
+        return replace(self.loading, revision=revisions[place] or self.loading.revision)
+
+    def members(self, name: str) -> tuple[str, ...]:
+        """Return the methods that one row of the report stands for: itself, or one for each seed.
+
+        Example:
+            >>> ExperimentSettings(controls=ControlChoice(controls=2)).members("random")
+            ('random:0', 'random:1')
+        """
+        if name != RANDOM:
+            return (name,)
+        first = self.controls.seed
+        return tuple(f"{RANDOM}:{seed}" for seed in range(first, first + self.controls.controls))
+
+    def to_json(self) -> Json:
         """Return the settings as plain JSON values."""
-        return asdict(self)
+        plain: Json = json.loads(json.dumps(asdict(self)))
+        return plain
 
 
-def claim_folder(folder: Path, settings: dict[str, Any]) -> None:
-    """Take a folder for a run, or go on with one that was started with the same settings.
-
-    A folder in which nothing has been computed yet, because the model was refused for example, may
-    be taken with other settings.
+def run_settings(
+    model: str, multiplier: float = 0.0, *, base: ExperimentSettings = ExperimentSettings()
+) -> ExperimentSettings:
+    """Return the settings of `neuroswitch run`: CNA and its random controls on one model.
 
     Args:
-        folder: Created if missing.
-        settings: As JSON values; kept in the folder.
-
-    Raises:
-        BadRun: The folder holds a run with other settings.
+        model: Hub id, folder, GGUF file or `demo`.
+        multiplier: What the circuit's neurons are multiplied by; 0 ablates.
+        base: Everything else.
     """
-    path = folder / SETTINGS
-    if path.exists() and any(other.name != SETTINGS for other in folder.iterdir()):
-        _compare(path, settings)
-    else:
-        write_json(path, settings)
+    return replace(base, models=(model,), methods=("cna", RANDOM), strengths=(1.0 - multiplier,))
 
 
-def _compare(path: Path, settings: dict[str, Any]) -> None:
-    try:
-        before = json.loads(path.read_text())
-    except ValueError as error:
-        raise BadRun(f"{path} is damaged", found=str(error), do="name another output folder") from error
-    now = json.loads(json.dumps(settings))
-    if differing := sorted(key for key in {**before, **now} if before.get(key) != now.get(key)):
-        raise BadRun(
-            f"{path.parent} holds a run with other settings",
-            found=", ".join(f"{key} = {before.get(key)!r}" for key in differing),
-            expected=", ".join(f"{key} = {now.get(key)!r}" for key in differing),
-            do="name another output folder, or repeat the settings of this one to go on with it",
-        )
+def evaluate_settings(
+    circuit: str, model: str, multiplier: float = 0.0, *, base: ExperimentSettings = ExperimentSettings()
+) -> ExperimentSettings:
+    """Return the settings of `neuroswitch evaluate`: a saved circuit and its random controls."""
+    methods = (f"circuit:{circuit}", RANDOM)
+    return replace(base, models=(model,), methods=methods, strengths=(1.0 - multiplier,))
+
+
+def compare_settings(
+    model: str,
+    methods: tuple[str, ...] = ("cna", "caa", "direction", RANDOM),
+    strengths: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0),
+    *,
+    base: ExperimentSettings = ExperimentSettings(),
+) -> ExperimentSettings:
+    """Return the settings of `neuroswitch compare`: many methods at many strengths, with their damage."""
+    return replace(base, models=(model,), methods=methods, strengths=strengths, measures=("kl", "perplexity"))
+
+
+def models_settings(
+    models: tuple[str, str], multiplier: float = 0.0, *, base: ExperimentSettings = ExperimentSettings()
+) -> ExperimentSettings:
+    """Return the settings of `neuroswitch compare-models`: each model's circuit in both models."""
+    methods = ("cna", TRANSFER, RANDOM)
+    return replace(base, models=models, methods=methods, strengths=(1.0 - multiplier,), measures=())

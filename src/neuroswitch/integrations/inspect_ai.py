@@ -9,7 +9,7 @@ model_path=refusal-circuit -M tokenizer_path=BASE` does the same for a circuit w
 from contextlib import ExitStack
 from typing import Any
 
-from neuroswitch.circuits import load as load_circuit
+from neuroswitch.circuits import Circuit
 from neuroswitch.errors import Prerequisite
 from neuroswitch.methods import scaled
 from neuroswitch.models import wrap
@@ -52,6 +52,6 @@ def neuroswitch() -> type[ModelAPI]:
             self._steering = ExitStack()  # open for as long as Inspect has the model
             if circuit is not None:
                 model = wrap(self.model, self.tokenizer, name=arguments.get("model_path") or model_name)
-                self._steering.enter_context(scaled(model, load_circuit(circuit), float(multiplier)))
+                self._steering.enter_context(scaled(model, Circuit.load(circuit), float(multiplier)))
 
     return SteeredAPI

@@ -11,7 +11,7 @@ embeddings (Qwen has them), which changes every log-probability.
 from contextlib import ExitStack
 from typing import Any
 
-from neuroswitch.circuits import load as load_circuit
+from neuroswitch.circuits import Circuit
 from neuroswitch.errors import Prerequisite
 from neuroswitch.methods import scaled
 from neuroswitch.models import LoadOptions, load
@@ -54,7 +54,7 @@ class SteeredLM(HFLM):
         super().__init__(pretrained=model.module, tokenizer=model.tokenizer, **arguments)
         self._steering = ExitStack()  # open for as long as the harness has the model
         if circuit is not None:
-            self._steering.enter_context(scaled(model, load_circuit(circuit), float(multiplier)))
+            self._steering.enter_context(scaled(model, Circuit.load(circuit), float(multiplier)))
 
 
 def main() -> None:

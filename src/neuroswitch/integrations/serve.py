@@ -10,51 +10,32 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-from neuroswitch.answering import Server, require_vllm, running, wait_until_healthy
-from neuroswitch.circuits import CONFIG, DESCRIPTION, Circuit, export, load
-from neuroswitch.errors import BadCircuit
-from neuroswitch.methods import random_circuit
+from neuroswitch.activations import Intervention
+from neuroswitch.answering import (
+    BASE,
+    Endpoint,
+    Engine,
+    LocalEngine,
+    RemoteEngine,
+    Server,
+    require_models,
+    require_vllm,
+    running,
+    wait_until_healthy,
+)
+from neuroswitch.circuits import CONFIG, DESCRIPTION, Circuit, export, random_circuit
+from neuroswitch.errors import BadCircuit, BadOption, Prerequisite
+from neuroswitch.methods import Scaling
 from neuroswitch.models import LanguageModel, LoadOptions
 from neuroswitch.models import load as load_model
+from neuroswitch.options import LOCAL, VLLM, EngineChoice, ServeOptions, VllmOptions
 from neuroswitch.progress import Progress, silent
 
-BASE = "base"
+CONCURRENCY = 16
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM takes as `--max-lora-rank`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServeOptions:
-    """How circuits are served.
-
-    Attributes:
-        multipliers: One model name is made for each circuit and each of these.
-        controls: How many random circuits are served beside each, for evaluations: `talk.random0@2`.
-        host: Address to listen on; the default is reached from this machine only.
-        port: Port to listen on.
-        tensor_parallel: Devices, or on a CPU processes, that share the model.
-        start_seconds: How long the engine may take to load and compile.
-        arguments: Further arguments of vLLM's server, as on its command line.
-    """
-
-    multipliers: tuple[float, ...] = (0.0, 2.0)
-    controls: int = 0
-    host: str = "127.0.0.1"
-    port: int = 8000
-    tensor_parallel: int = 1
-    start_seconds: float = 1800.0
-    arguments: tuple[str, ...] = ()
-
-
-class Steering(NamedTuple):
-    """What one model name stands for."""
-
-    circuit: Circuit
-    multiplier: float
 
 
 @contextmanager
@@ -83,7 +64,7 @@ def serving(
         UnsupportedModel: A circuit cannot be a LoRA adapter.
     """
     require_vllm()
-    circuits = {name: load(folder) for name, folder in find_circuits(folders).items()}
+    circuits = {name: Circuit.load(folder) for name, folder in find_circuits(folders).items()}
     with serving_steerings(base, named_steerings(circuits, options), options, progress=progress) as server:
         yield server
 
@@ -91,8 +72,8 @@ def serving(
 @contextmanager
 def serving_steerings(
     base: LanguageModel | str | Path,
-    steerings: Mapping[str, Steering],
-    options: ServeOptions = ServeOptions(),
+    steerings: Mapping[str, Scaling],
+    options: VllmOptions = VllmOptions(),
     *,
     progress: Progress = silent,
 ) -> Iterator[Server]:
@@ -138,7 +119,7 @@ def find_circuits(folders: Sequence[str | Path]) -> dict[str, Path]:
     return found
 
 
-def named_steerings(circuits: Mapping[str, Circuit], options: ServeOptions) -> dict[str, Steering]:
+def named_steerings(circuits: Mapping[str, Circuit], options: ServeOptions) -> dict[str, Scaling]:
     """Name each circuit, and its random controls, at each multiplier."""
     beside = {
         f"{name}.random{seed}": random_circuit(circuit, seed=seed)
@@ -146,23 +127,23 @@ def named_steerings(circuits: Mapping[str, Circuit], options: ServeOptions) -> d
         for seed in range(options.controls)
     }
     return {
-        f"{name}@{multiplier:g}": Steering(circuit, multiplier)
+        f"{name}@{multiplier:g}": Scaling(circuit, 1.0 - multiplier)
         for name, circuit in {**circuits, **beside}.items()
         for multiplier in options.multipliers
     }
 
 
 def export_adapters(
-    steerings: Mapping[str, Steering], model: LanguageModel, workspace: Path
+    steerings: Mapping[str, Scaling], model: LanguageModel, workspace: Path
 ) -> dict[str, Path]:
     """Write every steering as a LoRA: model name -> adapter folder."""
     return {
-        name: export(circuit, model, "lora", workspace / name, multiplier=multiplier)
-        for name, (circuit, multiplier) in steerings.items()
+        name: export(one.circuit, model, "lora", workspace / name, strength=one.strength)
+        for name, one in steerings.items()
     }
 
 
-def command(model: LanguageModel, adapters: dict[str, Path], options: ServeOptions) -> list[str]:
+def command(model: LanguageModel, adapters: dict[str, Path], options: VllmOptions) -> list[str]:
     """Return the command line of vLLM's server."""
     ranks = [json.loads((folder / CONFIG).read_text())["r"] for folder in adapters.values()]
     rank = max(ranks, default=RANKS[0])
@@ -216,3 +197,58 @@ for model in {list(server.names)}:
 # curl {server.url}/chat/completions -H 'Content-Type: application/json' \\
 #   -d '{{"model": "{steered}", "messages": [{{"role": "user", "content": "Who are you?"}}]}}'
 '''
+
+
+LOCALLY = EngineChoice()
+
+
+@contextmanager
+def open_engine(
+    choice: EngineChoice,
+    model: LanguageModel,
+    interventions: Mapping[str, Intervention],
+    *,
+    progress: Progress = silent,
+) -> Iterator[Engine]:
+    """Have an engine while the block is open.
+
+    Args:
+        choice: Which one.
+        model: What answers; for the other engines than transformers it may be on the meta device.
+        interventions: All that will be asked for besides the untouched model, by the name that the
+            server has, or gets, for each.
+        progress: Told how far vLLM is.
+
+    Raises:
+        BadOption: There is no such engine.
+        Prerequisite: It is not installed, does not start, does not answer, lacks one of the models, or
+            cannot apply one of the interventions.
+    """
+    if choice.local:
+        yield LocalEngine(model)
+        return
+    scalings = {name: _scaling(one) for name, one in interventions.items()}
+    templated = bool(model.tokenizer.chat_template)
+    if choice.name == VLLM:
+        with serving_steerings(model, scalings, choice.options, progress=progress) as server:
+            endpoint = Endpoint(url=server.url, model=BASE, timeout=600, attempts=4, concurrency=CONCURRENCY)
+            yield RemoteEngine(endpoint, interventions, templated, server)
+    elif choice.name.startswith(("http://", "https://")):
+        endpoint = Endpoint(url=choice.name, model=BASE, timeout=600, concurrency=CONCURRENCY)
+        require_models(endpoint, [BASE, *scalings])
+        yield RemoteEngine(endpoint, interventions, templated)
+    else:
+        raise BadOption(
+            f"there is no engine {choice.name!r}",
+            expected=f"{LOCAL}, {VLLM}, or the URL of an OpenAI-compatible server, http://...",
+        )
+
+
+def _scaling(intervention: Intervention) -> Scaling:
+    if not isinstance(intervention, Scaling):
+        raise Prerequisite(
+            f"{intervention.name} cannot be asked of a server",
+            expected="the untouched model, or scaled neurons",
+            do=f"use the engine {LOCAL!r} for this one",
+        )
+    return intervention

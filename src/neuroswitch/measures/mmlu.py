@@ -1,6 +1,9 @@
-"""MMLU from local files, as tasks for lm-eval that ask exactly as its stock tasks do.
+"""MMLU: the share of multiple-choice questions that the model answers right.
 
-Knows the fields of a question and the stock wording. Does not know how tasks are run: see `capability`.
+Questions come from the Hub through lm-eval's own tasks, or from local files as tasks that ask exactly as
+those do.
+
+Source: Hendrycks et al. (2021), Measuring Massive Multitask Language Understanding, arXiv:2009.03300.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from neuroswitch.errors import BadPrompts
+from neuroswitch.measures.base import Bench, Condition, ModelMeasure, register
+from neuroswitch.measures.exam import Marks, examine
 from neuroswitch.prompts import Row, read_rows
+from neuroswitch.records import MeasureInfo
+
+INFO = MeasureInfo(
+    name="mmlu",
+    title="MMLU",
+    cost="MMLU accuracy lost",
+    unit="fraction",
+    better="higher",
+    aggregate="rate",
+    how="share of multiple-choice questions answered right, through lm-eval",
+    pile="questions",
+    budget=0.01,
+)
 
 LETTERS = ("A", "B", "C", "D")
 
@@ -89,3 +107,38 @@ def _question(row: Row) -> Question:
             expected="texts subject and question, four choices, and answer from 0 to 3",
         )
     return {"question": question, "choices": [str(choice) for choice in choices], "answer": answer}
+
+
+def take(bench: Bench) -> None:
+    """Ask every condition the same questions; an exam that was interrupted continues with its next task."""
+    at = bench.exam.strengths
+    examined = [
+        one
+        for one in bench.conditions
+        if not one.on_prompt
+        and not one.further
+        and (not one.changes_model or at is None or one.strength in at)
+    ]
+    for done, condition in enumerate(examined):
+        _examine(bench, condition, done, len(examined))
+
+
+def _examine(bench: Bench, condition: Condition, done: int, count: int) -> None:
+    rows = bench.log.of(condition, INFO.name)
+    if rows and len(rows) == next(iter(rows.values())).of:
+        return
+
+    def keep(marks: Marks, questions: int) -> None:
+        bench.log.append(
+            condition, INFO.name, {name: float(right) for name, right in marks.items()}, of=questions
+        )
+
+    def report(_: str, now: int, total: int) -> None:
+        bench.progress("MMLU", done * total + now, count * total)
+
+    with condition.applied(bench.model):
+        known = {item: row.value == 1 for item, row in rows.items()}
+        examine(bench.model, bench.exam, known=known, keep=keep, progress=report)
+
+
+register(ModelMeasure(INFO, take))

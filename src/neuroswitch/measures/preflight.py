@@ -43,11 +43,11 @@ class RateAtLength:
     rate: Measurement
 
 
-def check_baseline(baseline: Measurement, *, behaviour: str, minimum: float = TOO_RARE) -> tuple[str, ...]:
+def check_baseline(rate: Measurement, *, behaviour: str, minimum: float = TOO_RARE) -> tuple[str, ...]:
     """Return warnings about the rate of the untouched model, in whole sentences.
 
     Args:
-        baseline: Rate of the behaviour on the prompts that should show it.
+        rate: Rate of the untouched model on the prompts that should show the behaviour.
         behaviour: Its name, for messages.
         minimum: Least rate that is worth studying, as a fraction.
 
@@ -55,27 +55,29 @@ def check_baseline(baseline: Measurement, *, behaviour: str, minimum: float = TO
         WeakBehaviour: No answer could be judged, none shows the behaviour, or the whole interval lies
             below `minimum`.
     """
-    value, low, high = baseline.value, baseline.low, baseline.high
+    value, low, high = rate.value, rate.low, rate.high
     if value is None or low is None or high is None:
         raise WeakBehaviour(
-            f"the behaviour '{behaviour}' could not be measured at baseline",
+            f"the behaviour '{behaviour}' could not be measured in the untouched model",
             found="no answer with a verdict",
             expected="answers that the detector can judge",
             do="check the prompts, or name another detector",
         )
-    seen = f"{round(value * baseline.n)} of {baseline.n} answers ({low:.0%} to {high:.0%})"
+    seen = f"{round(value * rate.n)} of {rate.n} answers ({low:.0%} to {high:.0%})"
     if high < minimum or not value:
         raise WeakBehaviour(
-            f"the behaviour '{behaviour}' hardly occurs at baseline",
+            f"the behaviour '{behaviour}' hardly occurs in the untouched model",
             found=seen,
             expected=f"at least {minimum:.0%} of the answers",
             do="use prompts that call for it, a model that was trained to show it, or a detector that"
             " recognizes it",
         )
     if value < minimum:
-        return (f"The behaviour is rare at baseline: {seen}; use more prompts to be sure it occurs.",)
+        return (
+            f"The behaviour is rare in the untouched model: {seen}; use more prompts to be sure it occurs.",
+        )
     if value > SATURATED:
-        return (f"Nearly every answer shows the behaviour at baseline: {seen}; it cannot rise.",)
+        return (f"Nearly every answer of the untouched model shows the behaviour: {seen}; it cannot rise.",)
     return ()
 
 
@@ -94,10 +96,8 @@ def rate_by_length(
     found = []
     for words in lengths:
         texts = [cut(one.text, words) for one in completions]
-        labels = [
-            detector.annotate(text, one.prompt)["label"] for text, one in zip(texts, completions, strict=True)
-        ]
-        judged = [shown for label in labels if (shown := detector.shown(label)) is not None]
+        verdicts = [_shown(detector, text, one.prompt) for text, one in zip(texts, completions, strict=True)]
+        judged = [shown for shown in verdicts if shown is not None]
         how = f"{detector.how}, first {words} words of each answer"
         whole = sum(text == one.text for text, one in zip(texts, completions, strict=True))
         found.append(RateAtLength(words, whole, proportion(detector.name, sum(judged), len(judged), how=how)))
@@ -140,7 +140,12 @@ def compare_with_judge(
     chosen = random.Random(seed).sample(list(completions), min(sample, len(completions)))
     judgements = judge(chosen, endpoint, cache=cache)
     return agreement(
-        [detector.shown(detector.annotate(one.text, one.prompt)["label"]) for one in chosen],
+        [_shown(detector, one.text, one.prompt) for one in chosen],
         [None if one is None else one.refused for one in judgements],
         seed=seed,
     )
+
+
+def _shown(detector: Detector, text: str, prompt: str) -> bool | None:
+    verdict = detector.classify(text, prompt)
+    return None if verdict is None else verdict.label in detector.shows

@@ -4,56 +4,48 @@ Scaling neurons changes what later layers read, and with it where their router s
 at the last prompt token, in every layer with a router, untouched and under the intervention.
 """
 
-from collections import Counter
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from neuroswitch.activations import Intervention
-from neuroswitch.chat import ChatFormat
-from neuroswitch.circuits import Circuit
+from neuroswitch.chat import encode
 from neuroswitch.discovery import Reading, read_batches
-from neuroswitch.models import LanguageModel
-from neuroswitch.progress import Progress, silent
+from neuroswitch.measures.base import Bench, Condition, ModelMeasure, register
+from neuroswitch.methods import Scaling
 from neuroswitch.prompts import Prompt
+from neuroswitch.records import POSITIVE, MeasureInfo
 from neuroswitch.sites import Site
-from neuroswitch.statistics import Measurement, mean
-
-HOW = "last prompt token, all layers with a router, mean of each prompt"
 
 
-@dataclass(frozen=True)
-class RoutingChange:
-    """How far an intervention moves the router.
+def _info(name: str, title: str, better: Literal["higher", "lower"], how: str) -> MeasureInfo:
+    where = "at the last token of each positive prompt, mean over the layers with a router"
+    return MeasureInfo(
+        name=name,
+        title=title,
+        cost=title,
+        unit="fraction",
+        better=better,
+        aggregate="mean",
+        how=f"{how}, {where}",
+    )
 
-    Attributes:
-        prompts: How many were read.
-        layers: How many sites have a router that chooses.
-        sets_changed: Share of (prompt, layer) in which the set of chosen experts changed.
-        top1_changed: Share in which the expert with the largest weight changed.
-        overlap: Mean share of the untouched model's experts that are chosen still.
-        by_layer: Layer -> prompts whose set of experts changed there.
-        expert_neurons: Neurons of the circuit that belong to experts.
-        unrouted: Those of them whose expert the untouched model chose for none of the prompts.
-    """
 
-    prompts: int
-    layers: int
-    sets_changed: Measurement
-    top1_changed: Measurement
-    overlap: Measurement
-    by_layer: dict[int, int]
-    expert_neurons: int
-    unrouted: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {**asdict(self), "by_layer": {str(layer): count for layer, count in self.by_layer.items()}}
+CHANGED = _info("routing", "Experts changed", "lower", "whether the set of chosen experts changed")
+FIRST = _info("routing_first", "First expert changed", "lower", "whether the weightiest expert changed")
+KEPT = _info("routing_kept", "Experts kept", "higher", "share of the untouched model's experts still chosen")
+UNUSED = MeasureInfo(
+    name="routing_unused",
+    title="Unused neurons of experts",
+    cost="unused neurons of experts",
+    unit="neurons",
+    better="lower",
+    aggregate="mean",
+    how="neurons of the circuit in experts that the untouched model chose for none of the positive prompts",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,68 +56,62 @@ class _Choices:
     first: Int64[Tensor, " rows"]
 
 
-def routing_change(
-    model: LanguageModel,
-    prompts: Sequence[Prompt],
-    circuit: Circuit,
-    intervention: Intervention,
-    *,
-    chat: ChatFormat = ChatFormat(),
-    progress: Progress = silent,
-) -> RoutingChange | None:
-    """Compare the router's choices with and without an intervention.
+def take(bench: Bench) -> None:
+    """Compare the router's choices with and without each change; nothing for a model without a router.
 
-    Args:
-        model: The model, weights in memory.
-        prompts: Held-out prompts, at least one.
-        circuit: The circuit that the intervention scales.
-        intervention: What changes the model.
-        chat: System prompt and thinking mode.
-        progress: Told after each batch.
-
-    Returns:
-        None for a model without a router that chooses, or without weights in memory.
+    Without weights in memory nothing is read either.
     """
-    if all(site.kind == "dense" for site in model.layout.sites) or model.module.device.type == "meta":
-        return None
-    before = _choices(model, prompts, chat, nullcontext(), progress)
-    after = _choices(model, prompts, chat, intervention.applied(model), progress)
-    sites = {site.path: site for site in model.layout.sites if site.path in before}
-    if not sites:
-        return None
-    kept = torch.stack([_overlap(before[path], after[path]) for path in sites])  # (sites, prompts)
-    moved = kept < 1
-    first = torch.stack([before[path].first != after[path].first for path in sites])
-    by_layer: Counter[int] = Counter()
-    for site, row in zip(sites.values(), moved, strict=True):
-        by_layer[site.layer] += int(row.sum())
-    used = {path: set(choices.experts.flatten().tolist()) for path, choices in before.items()}
-    return RoutingChange(
-        prompts=len(prompts),
-        layers=len(sites),
-        sets_changed=_share("experts changed", moved.double()),
-        top1_changed=_share("weightiest expert changed", first.double()),
-        overlap=_share("experts kept", kept),
-        by_layer=dict(sorted(by_layer.items())),
-        expert_neurons=sum(neuron.expert is not None for neuron in circuit.neurons()),
-        unrouted=sum(
-            neuron.path in used and neuron.expert not in used[neuron.path] for neuron in circuit.neurons()
-        ),
+    model = bench.model
+    # in the order in which batches are read: by length
+    prompts = sorted(
+        bench.prompts[POSITIVE], key=lambda prompt: len(encode(model.tokenizer, prompt, bench.chat))
     )
+    items = [prompt.id for prompt in prompts]
+    missing = [
+        one for one in bench.changed() if not one.further and bench.log.lacks(one, CHANGED.name, items)
+    ]
+    if not missing or not any(map(_chooses, model.layout.sites)) or model.module.device.type == "meta":
+        return
+    before = _choices(bench, prompts, Condition())
+    sites = [site for site in model.layout.sites if site.path in before]
+    for condition in missing if sites else ():
+        after = _choices(bench, prompts, condition)
+        kept = torch.stack([_overlap(before[site.path], after[site.path]) for site in sites])  # (sites, n)
+        first = torch.stack([before[site.path].first != after[site.path].first for site in sites])
+        moved = kept < 1
+        layers = {
+            item: tuple(sorted({site.layer for site, row in zip(sites, moved, strict=True) if row[i]}))
+            for i, item in enumerate(items)
+        }
+        for info, values in ((KEPT, kept), (FIRST, first.double())):
+            bench.log.append(condition, info.name, dict(zip(items, values.mean(0).tolist(), strict=True)))
+        unused = _unused(condition, before)
+        if unused is not None:
+            bench.log.append(condition, UNUSED.name, {"circuit": float(unused)})
+        changed = dict(zip(items, moved.double().mean(0).tolist(), strict=True))
+        bench.log.append(condition, CHANGED.name, changed, layers=layers)
 
 
-def _choices(
-    model: LanguageModel,
-    prompts: Sequence[Prompt],
-    chat: ChatFormat,
-    state: AbstractContextManager[None],
-    progress: Progress,
-) -> dict[str, _Choices]:
+def _unused(condition: Condition, before: Mapping[str, "_Choices"]) -> int | None:
+    """Count the circuit's neurons in experts that were never chosen; None if no neurons are scaled."""
+    if not isinstance(condition.intervention, Scaling):
+        return None
+    used = {path: set(choices.experts.flatten().tolist()) for path, choices in before.items()}
+    neurons = condition.intervention.circuit.neurons()
+    return sum(neuron.path in used and neuron.expert not in used[neuron.path] for neuron in neurons)
+
+
+def _choices(bench: Bench, prompts: Sequence[Prompt], condition: Condition) -> dict[str, _Choices]:
     """Read what the routers choose; sites that send every token to all of their experts are left out."""
     rows: dict[str, list[_Choices]] = {}
-    with state:
+    model = bench.model
+    with condition.applied(model):
         for batch in read_batches(
-            model, prompts, Reading(chat=chat), progress=progress, stage="read the router's choices"
+            model,
+            prompts,
+            Reading(chat=bench.chat),
+            progress=bench.progress,
+            stage="read the router's choices",
         ):
             for site in filter(_chooses, model.layout.sites):
                 routing = batch.routing[site.path]
@@ -158,6 +144,7 @@ def _overlap(before: _Choices, after: _Choices) -> Tensor:
     return same.sum(1).double() / chosen.sum(1)
 
 
-def _share(name: str, values: Tensor) -> Measurement:
-    """Average (sites, prompts) over sites, and measure the mean over prompts."""
-    return mean(name, values.mean(0).tolist(), unit="fraction", how=HOW)
+register(ModelMeasure(CHANGED, take))
+register(ModelMeasure(FIRST, None))
+register(ModelMeasure(KEPT, None))
+register(ModelMeasure(UNUSED, None))

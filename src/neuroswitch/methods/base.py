@@ -6,16 +6,18 @@ Values here hold no model. A new method is one file that registers a `Method`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
 from neuroswitch.activations import Intervention
 from neuroswitch.answering import Decoding
 from neuroswitch.chat import ChatFormat
-from neuroswitch.discovery import DEFAULT, Shows
+from neuroswitch.circuits import Circuit
+from neuroswitch.discovery import DEFAULT, Scores, Shows, find_scores, select
+from neuroswitch.errors import BadOption
 from neuroswitch.models import LanguageModel
-from neuroswitch.progress import Progress
+from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import ContrastSet
 from neuroswitch.registry import Registry
 
@@ -32,6 +34,9 @@ class Task:
         size: Budget of methods that choose neurons: below 1 a fraction of all, else a count.
         ranking: How methods that choose neurons rank them, unless they say otherwise.
         seed: Of everything random.
+        circuit: The circuit that random controls are matched to; None takes the one that is found.
+        known: Ranking -> scores that were found so far for this untouched model; tasks made from one
+            another by `replace` share it.
     """
 
     contrast: ContrastSet
@@ -41,6 +46,25 @@ class Task:
     size: float = 0.001
     ranking: str = DEFAULT
     seed: int = 0
+    circuit: Circuit | None = None
+    known: dict[str, Scores] = field(default_factory=dict, compare=False, repr=False)
+
+    def scores(self, model: LanguageModel, *, progress: Progress = silent) -> Scores:
+        """Score the neurons of a model by the task's ranking, once for all methods that share `known`."""
+        if self.ranking not in self.known:
+            self.known[self.ranking] = find_scores(
+                model, self.contrast, self.shows, ranking=self.ranking, chat=self.chat, progress=progress
+            )
+        return self.known[self.ranking]
+
+    def find_circuit(self, model: LanguageModel, *, progress: Progress = silent) -> Circuit:
+        """Find the circuit of the task. Its date and command stay empty: equal fits are equal files.
+
+        Raises:
+            WeakBehaviour: The ranking needs answers that show the behaviour, and there are none.
+        """
+        circuit = select(self.scores(model, progress=progress), self.size)
+        return replace(circuit, provenance=replace(circuit.provenance, date="", command=""))
 
 
 class Fitted(Protocol):
@@ -113,7 +137,17 @@ def get_method(name: str) -> Method:
     """Find a method by name, such as `caa`, `cna:delta` or `random:3`.
 
     Raises:
-        Prerequisite: There is no such method, or its argument is wrong.
+        BadOption: There is no such method, or its argument is wrong.
+        Prerequisite: What the method needs is not installed.
     """
-    kind, _, argument = name.partition(":")
-    return METHODS.get(kind)(argument)
+    return METHODS.make(name)
+
+
+def no_argument(name: str, argument: str, reason: str = "") -> None:
+    """Refuse an argument behind the colon of a method's name.
+
+    Raises:
+        BadOption: There is one.
+    """
+    if argument:
+        raise BadOption(f"the method {name!r} takes no argument{reason}", found=f"{name}:{argument}")

@@ -18,9 +18,8 @@ from typing import NamedTuple
 from torch import Tensor
 
 from neuroswitch.activations import layer_paths
-from neuroswitch.errors import Prerequisite
 from neuroswitch.methods.additions import Addition, FittedAddition, load_addition
-from neuroswitch.methods.base import METHODS, Method, Task
+from neuroswitch.methods.base import METHODS, Method, Task, no_argument
 from neuroswitch.methods.differences import mean_differences
 from neuroswitch.methods.files import identity
 from neuroswitch.methods.tuning import Trial, Validation, attempt, best, screen, validation_of
@@ -141,8 +140,5 @@ def _described(task: Task, validation: Validation, chosen: Setting, trial: Trial
 
 @METHODS.register("caa")
 def _caa(argument: str) -> Method:
-    if argument:
-        raise Prerequisite(
-            "the method 'caa' takes no argument: layer, sign and scale are tuned", found=f"caa:{argument}"
-        )
+    no_argument("caa", argument, ": layer, sign and scale are tuned")
     return ContrastiveAddition()

@@ -12,7 +12,7 @@ equal terms every method at strength 1 should reduce the behaviour, so we subtra
 from dataclasses import dataclass
 from pathlib import Path
 
-from neuroswitch.errors import Prerequisite
+from neuroswitch.errors import BadOption
 from neuroswitch.methods.additions import FittedAddition, load_addition
 from neuroswitch.methods.base import METHODS, Method, Task
 from neuroswitch.methods.differences import mean_differences
@@ -56,7 +56,7 @@ class PaperAddition:
 @METHODS.register("caa-paper")
 def _caa_paper(argument: str) -> Method:
     if argument not in ("", TOWARD):
-        raise Prerequisite(
+        raise BadOption(
             "the method 'caa-paper' has two forms",
             found=f"caa-paper:{argument}",
             expected=f"caa-paper, or caa-paper:{TOWARD} for the published sign",

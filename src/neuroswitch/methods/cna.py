@@ -1,140 +1,259 @@
 """Contrastive neuron attribution: scale the neurons of a circuit at every token position.
 
+`cna` finds the circuit of a ranking, `cna-tuned` chooses its size on validation prompts, `circuit:FOLDER` takes a
+saved one; `random` and `largest` scale neurons that were chosen without regard to the behaviour, as
+controls: what a circuit does is only worth something beside what these do with as many neurons.
+
 Source: Herring, Naviasky & Malhotra (arXiv:2605.12290), steps 1 to 6.
 """
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from weakref import WeakKeyDictionary
 
 import torch
 
-from neuroswitch.activations import scaled_neurons
-from neuroswitch.circuits import Circuit, check_model, new_folder, save
-from neuroswitch.circuits import load as load_circuit
-from neuroswitch.discovery import RANKINGS, Reading, Scores, collect, rank, select
-from neuroswitch.errors import BadCircuit, BadRun
-from neuroswitch.methods.base import METHODS, ChangesModel, Method, MethodFactory, Task
+from neuroswitch.activations import read_last_token, scaled_neurons
+from neuroswitch.batching import compute_prefix
+from neuroswitch.chat import encode
+from neuroswitch.circuits import Circuit, check_model, new_folder, random_circuit
+from neuroswitch.discovery import RANKINGS, budget
+from neuroswitch.errors import BadCircuit, BadOption, BadRun
+from neuroswitch.methods.base import METHODS, ChangesModel, Method, MethodFactory, Task, no_argument
+from neuroswitch.methods.tuning import attempt_all, best, validation_of
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
+from neuroswitch.provenance import Provenance
 
-TUNED = "size_chosen"
-"""Argument in a circuit's provenance that says how its size was chosen, where it was."""
+HOW = "how"
+"""Argument in a circuit's provenance that says in words how it was chosen."""
+
+SIZES = (0.5, 1, 2, 5)
+"""Times the task's size: what `cna-tuned` tries."""
+
+BATCH = 32
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """Multiply the neurons of a circuit.
+    """Scale the neurons of a circuit: neuron j is multiplied by 1 - strength * dose_j.
 
     Attributes:
-        circuit: Which neurons.
-        multiplier: 0 ablates, 1 is the identity, above 1 amplifies; steering strength is 1 - multiplier.
+        circuit: Which neurons, with their doses.
+        strength: 0 is the identity, 1 ablates neurons of dose 1, below 0 amplifies.
     """
 
     circuit: Circuit
-    multiplier: float
+    strength: float
+
+    @property
+    def multiplier(self) -> float:
+        """What a neuron of dose 1 is multiplied by."""
+        return 1.0 - self.strength
 
     @property
     def name(self) -> str:
-        """Method, size and multiplier."""
-        return f"cna {self.circuit.provenance.ranking}, {len(self.circuit)} neurons x {self.multiplier:g}"
+        """Ranking, size and strength."""
+        return f"{self.circuit.provenance.ranking}, {len(self.circuit)} neurons, strength {self.strength:g}"
 
     def applied(self, model: LanguageModel) -> AbstractContextManager[None]:
         """Open the block inside which the neurons are scaled.
 
         Raises:
             WrongModel: The circuit was made for another model.
+            BadOption: The strength is not finite.
         """
         check_model(self.circuit, model)
-        return scaled_neurons(model, self.circuit.ids, torch.full((len(self.circuit),), self.multiplier))
+        return scaled_neurons(model, self.circuit.ids, self.circuit.multipliers(self.strength))
 
 
-def scaled(model: LanguageModel, circuit: Circuit, multiplier: float) -> AbstractContextManager[None]:
+def scaled(
+    model: LanguageModel, circuit: Circuit, multiplier: float | None = None, *, strength: float | None = None
+) -> AbstractContextManager[None]:
     """Scale a circuit while the block is open.
+
+    Args:
+        model: The circuit's model.
+        circuit: Which neurons, with their doses.
+        multiplier: What neurons of dose 1 are multiplied by: 0 ablates, 1 changes nothing, 2 doubles.
+        strength: The same as 1 - multiplier; exactly one of the two is given.
+
+    Raises:
+        BadOption: Both or neither are given.
+        WrongModel: The circuit was made for another model.
 
     Example:
         >>> with scaled(model, circuit, multiplier=0.0):
         ...     answers = generate(model, prompts)
     """
-    return Scaling(circuit, multiplier).applied(model)
+    if (multiplier is None) == (strength is None):
+        raise BadOption("give either a multiplier or a strength", expected="multiplier=0.0, or strength=1.0")
+    return Scaling(circuit, strength if strength is not None else 1.0 - (multiplier or 0.0)).applied(model)
 
 
 @dataclass(frozen=True)
 class FittedCircuit(ChangesModel):
-    """A circuit as a fitted method; strength s multiplies its neurons by 1 - s."""
+    """A circuit as a fitted method."""
 
     circuit: Circuit
 
     @property
     def description(self) -> str:
         """Say what is scaled and how it was chosen."""
-        made = self.circuit.provenance
+        made, dose = self.circuit.provenance, "" if bool((self.circuit.doses == 1).all()) else " x dose"
+        chosen = made.arguments.get(
+            HOW,
+            f"chosen by the ranking {made.ranking!r} on the discovery prompts of {made.contrast!r}, with no"
+            " setting tuned",
+        )
+        share = 100 * self.circuit.fraction
         return (
-            f"multiplies {len(self.circuit)} neurons ({100 * self.circuit.fraction:.2g} % of all) by 1 - strength"
-            f" at every position; chosen by the ranking {made.ranking!r} on the discovery prompts of"
-            f" {made.contrast!r}, {made.arguments.get(TUNED, 'with no setting tuned')}"
+            f"multiplies {len(self.circuit)} neurons ({share:.2g} % of all) by 1 - strength{dose} at every"
+            f" position; {chosen}"
         )
 
     def at(self, strength: float) -> Scaling:
-        """Return the scaling by 1 - strength."""
-        return Scaling(self.circuit, 1 - strength)
+        """Return the scaling of a strength."""
+        return Scaling(self.circuit, strength)
 
     def save(self, folder: Path) -> None:
-        """Write a circuit folder, as `circuits.files` defines it."""
+        """Write a circuit folder."""
         with new_folder(folder) as staging:
-            save(self.circuit, staging)
+            self.circuit.save(staging)
 
 
-@dataclass(frozen=True)
-class ContrastiveNeurons:
-    """The method: find a circuit, scale it.
-
-    Attributes:
-        ranking: Instead of the task's.
-    """
-
-    ranking: str | None = None
-
-    def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedCircuit:
-        """Find the circuit. Its date and command stay empty: equal fits are equal files."""
-        return FittedCircuit(
-            discover(model, replace(task, ranking=self.ranking or task.ranking), progress=progress)
-        )
+class ChoosesNeurons:
+    """What methods have in common that scale a circuit: they are saved as circuit folders."""
 
     def load(self, folder: Path, model: LanguageModel) -> FittedCircuit:
         """Read a circuit folder."""
         try:
-            return FittedCircuit(load_circuit(folder, model))
+            return FittedCircuit(Circuit.load(folder, model))
         except BadCircuit as error:
             raise BadRun(
                 f"{folder} does not hold a whole circuit", found=str(error), do="remove it and fit again"
             ) from error
 
 
-_RANKED: WeakKeyDictionary[LanguageModel, dict[Task, Scores]] = WeakKeyDictionary()
+@dataclass(frozen=True)
+class ContrastiveNeurons(ChoosesNeurons):
+    """The method `cna`: find a circuit by a ranking; None takes the task's."""
+
+    ranking: str | None = None
+
+    def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedCircuit:
+        """Find the circuit."""
+        task = replace(task, ranking=self.ranking or task.ranking)
+        return FittedCircuit(task.find_circuit(model, progress=progress))
 
 
-def discover(model: LanguageModel, task: Task, *, progress: Progress = silent) -> Circuit:
-    """Find the circuit of a task; one model and task are searched once in a process, whatever the size.
+@dataclass(frozen=True)
+class TunedNeurons(ContrastiveNeurons):
+    """The method `cna-tuned`: as `cna`, with the size chosen on validation prompts.
 
-    Every random control is matched to this circuit, so it is asked for many times.
-
-    Raises:
-        WeakBehaviour: The ranking needs answers that show the behaviour, and there are none.
+    The paper fixes 0.1 % of all neurons. Methods that it is compared with choose their layers and scales; this
+    gives it the same choice, by the same rule.
     """
-    known = _RANKED.setdefault(model, {})
-    sizeless = replace(task, size=1.0)
-    if sizeless not in known:
-        needs = RANKINGS.get(task.ranking).needs
-        reading = Reading(chat=task.chat, needs=needs, shows=task.shows)
-        statistics = collect(model, task.contrast, reading, progress=progress)
-        known[sizeless] = rank(statistics, task.ranking, model)
-    circuit = select(known[sizeless], task.size)
-    return replace(circuit, provenance=replace(circuit.provenance, date="", command=""))
+
+    def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedCircuit:
+        """Rank once, ablate circuits of several sizes, and keep the best.
+
+        Raises:
+            BadOption: Too few neurons score high enough for the smallest of them.
+            WeakBehaviour: No answer to a validation prompt shows the behaviour.
+        """
+        task = replace(task, ranking=self.ranking or task.ranking)
+        circuits = self._circuits(model, task, progress)
+        validation = validation_of(model, task, progress=progress)
+        ablations = [Scaling(circuit, 1.0) for circuit in circuits]
+        trials = attempt_all(model, task, validation, ablations, progress)
+        chosen = best(trials, validation.baseline)
+        how = (
+            f"chosen by the ranking {task.ranking!r} on the discovery prompts of {task.contrast.name!r}; how many"
+            f" of {[len(one) for one in circuits]} was chosen on {len(validation.positive)} validation prompts:"
+            f" {trials[chosen]}, against {validation.baseline} untouched"
+        )
+        return FittedCircuit(_explained(circuits[chosen], how))
+
+    @staticmethod
+    def _circuits(model: LanguageModel, task: Task, progress: Progress) -> list[Circuit]:
+        """Return circuits of the sizes that the ranking has neurons for."""
+        usual = budget(task.size, model.layout.size)
+        circuits: list[Circuit] = []
+        for count in dict.fromkeys(max(1, round(factor * usual)) for factor in SIZES):
+            try:
+                circuits.append(replace(task, size=count).find_circuit(model, progress=progress))
+            except BadOption:
+                if not circuits:
+                    raise
+        return circuits
 
 
-def by_ranking(kind: type[ContrastiveNeurons]) -> MethodFactory:
+@dataclass(frozen=True)
+class SavedCircuit(ChoosesNeurons):
+    """The method `circuit:FOLDER`: a circuit that was found before."""
+
+    folder: Path
+
+    def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedCircuit:
+        """Read the circuit.
+
+        Raises:
+            BadCircuit: The folder is no circuit.
+            WrongModel: It was made for another model.
+        """
+        return FittedCircuit(Circuit.load(self.folder, model))
+
+
+@dataclass(frozen=True)
+class RandomNeurons(ChoosesNeurons):
+    """The method `random`: random neurons, matched to the task's circuit site by site; None takes its seed."""
+
+    seed: int | None = None
+
+    def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedCircuit:
+        """Draw the neurons, after finding the circuit to match if the task names none."""
+        matched = task.circuit or task.find_circuit(model, progress=progress)
+        seed = task.seed if self.seed is None else self.seed
+        how = (
+            f"random neurons, as many of each site as the circuit of the ranking {matched.provenance.ranking!r}"
+            f" has there, none of its own; seed {seed}, nothing tuned"
+        )
+        return FittedCircuit(_explained(random_circuit(matched, seed=seed), how))
+
+
+@dataclass(frozen=True)
+class LargestNeurons(ChoosesNeurons):
+    """The method `largest`: the neurons with the largest mean |activation| on the positive prompts."""
+
+    def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedCircuit:
+        """Read the positive discovery prompts at their last token and keep the largest neurons."""
+        positive = task.contrast.discovery.positive
+        prompts = sorted((encode(model.tokenizer, prompt, task.chat) for prompt in positive), key=len)
+        prefix = compute_prefix(model, prompts)
+        total = torch.zeros(model.layout.size, dtype=torch.float64)
+        for start in range(0, len(prompts), BATCH):
+            read = read_last_token(model, prompts[start : start + BATCH], prefix)
+            total += read.neurons.double().abs().sum(0)
+            progress("read positive prompts", min(start + BATCH, len(prompts)), len(prompts))
+        ids = total.topk(budget(task.size, model.layout.size)).indices.sort().values
+        how = (
+            "the largest by mean |activation| at the last token of the positive discovery prompts of"
+            f" {task.contrast.name!r}; nothing tuned"
+        )
+        provenance = Provenance(
+            vars(model.identity), task.contrast.sha256, task.contrast.name, "largest", {HOW: how}
+        )
+        doses = torch.ones(len(ids))
+        return FittedCircuit(Circuit(layout=model.layout, ids=ids, doses=doses, provenance=provenance))
+
+
+def _explained(circuit: Circuit, how: str) -> Circuit:
+    made = circuit.provenance
+    return replace(circuit, provenance=replace(made, arguments={**made.arguments, HOW: how}))
+
+
+def _by_ranking(kind: type[ContrastiveNeurons]) -> MethodFactory:
     """Return a factory that takes the text behind a method's colon for the name of a ranking."""
 
     def made(argument: str) -> Method:
@@ -145,4 +264,25 @@ def by_ranking(kind: type[ContrastiveNeurons]) -> MethodFactory:
     return made
 
 
-METHODS.register("cna")(by_ranking(ContrastiveNeurons))
+METHODS.register("cna")(_by_ranking(ContrastiveNeurons))
+METHODS.register("cna-tuned")(_by_ranking(TunedNeurons))
+
+
+@METHODS.register("circuit")
+def _circuit(argument: str) -> Method:
+    if not argument:
+        raise BadOption("the method 'circuit' needs a folder", expected="circuit:FOLDER")
+    return SavedCircuit(Path(argument))
+
+
+@METHODS.register("random")
+def _random(argument: str) -> Method:
+    if argument and not argument.isdecimal():
+        raise BadOption("the method 'random' takes a seed", found=f"random:{argument}", expected="random:3")
+    return RandomNeurons(int(argument) if argument else None)
+
+
+@METHODS.register("largest")
+def _largest(argument: str) -> Method:
+    no_argument("largest", argument)
+    return LargestNeurons()

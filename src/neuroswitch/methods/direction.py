@@ -23,9 +23,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neuroswitch.activations import layer_paths, projected_out
-from neuroswitch.errors import BadRun, Prerequisite
+from neuroswitch.errors import BadRun
 from neuroswitch.methods.additions import Addition, hidden_size
-from neuroswitch.methods.base import METHODS, ChangesModel, Method, Task
+from neuroswitch.methods.base import METHODS, ChangesModel, Method, Task, no_argument
 from neuroswitch.methods.caa import middle_layers
 from neuroswitch.methods.differences import closing_tokens, mean_differences, tokens_of
 from neuroswitch.methods.files import Identity, check_identity, identity, load_fit, save_fit
@@ -208,9 +208,5 @@ class _Search:
 
 @METHODS.register("direction")
 def _direction(argument: str) -> Method:
-    if argument:
-        raise Prerequisite(
-            "the method 'direction' takes no argument: layer and token are tuned",
-            found=f"direction:{argument}",
-        )
+    no_argument("direction", argument, ": layer and token are tuned")
     return DirectionalAblation()

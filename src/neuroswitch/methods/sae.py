@@ -17,7 +17,7 @@ from torch import Tensor
 from neuroswitch.activations import changed_outputs, read_outputs
 from neuroswitch.batching import compute_prefix
 from neuroswitch.chat import encode
-from neuroswitch.errors import BadRun, Prerequisite, WeakBehaviour
+from neuroswitch.errors import BadOption, BadRun, WeakBehaviour
 from neuroswitch.methods.base import METHODS, ChangesModel, Method, Task
 from neuroswitch.methods.files import Identity, check_identity, identity, load_fit, save_fit
 from neuroswitch.methods.sae_files import SparseCoder, read_sae, require_sae_lens
@@ -175,7 +175,7 @@ def _without(coder: SparseCoder, features: Tensor, strength: float, values: Tens
 @METHODS.register("sae")
 def _sae(argument: str) -> Method:
     if not argument:
-        raise Prerequisite(
+        raise BadOption(
             "the method 'sae' needs an SAE", expected="sae:FOLDER, or sae:RELEASE/ID of SAELens' directory"
         )
     require_sae_lens()

@@ -2,7 +2,6 @@
 
 from neuroswitch.statistics.agreement import Agreement as Agreement
 from neuroswitch.statistics.agreement import agreement as agreement
-from neuroswitch.statistics.measurement import UNJUDGED as UNJUDGED
 from neuroswitch.statistics.measurement import Interval as Interval
 from neuroswitch.statistics.measurement import Measurement as Measurement
 from neuroswitch.statistics.measurement import bootstrap as bootstrap
@@ -10,8 +9,7 @@ from neuroswitch.statistics.measurement import mean as mean
 from neuroswitch.statistics.measurement import proportion as proportion
 from neuroswitch.statistics.measurement import wilson as wilson
 from neuroswitch.statistics.paired import Values as Values
-from neuroswitch.statistics.paired import discordant as discordant
-from neuroswitch.statistics.paired import exp_of_mean as exp_of_mean
+from neuroswitch.statistics.paired import exp_of as exp_of
 from neuroswitch.statistics.paired import mean_of as mean_of
 from neuroswitch.statistics.paired import paired_change as paired_change
 from neuroswitch.statistics.paired import paired_test as paired_test
@@ -22,4 +20,3 @@ from neuroswitch.statistics.significance import expected_overlap as expected_ove
 from neuroswitch.statistics.significance import holm as holm
 from neuroswitch.statistics.significance import mcnemar as mcnemar
 from neuroswitch.statistics.significance import overlap as overlap
-from neuroswitch.statistics.types import Rate as Rate

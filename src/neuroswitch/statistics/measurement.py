@@ -11,9 +11,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-UNJUDGED = "unjudged"
-"""The label under which missing verdicts are counted; no detector uses it."""
-
 ROUNDING = 1e-12
 """Values closer than this, relative to their size, count as equal: they differ by rounding only."""
 

@@ -4,7 +4,6 @@ Draws of one item are not independent observations. Intervals therefore resample
 test counts each item once. With one draw per item these are the ordinary statistics.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import exp
 from statistics import fmean
@@ -12,7 +11,7 @@ from statistics import fmean
 from neuroswitch.statistics.measurement import Measurement, mean, proportion
 from neuroswitch.statistics.significance import mcnemar
 
-Values = Mapping[str, Sequence[float]]
+Values = dict[str, list[float]]
 """Item -> its values, one per draw. An item without a value is absent."""
 
 
@@ -48,9 +47,8 @@ def mean_of(name: str, values: Values, *, unit: str, how: str) -> Measurement:
     return replace(found, n=sum(map(len, values.values())))
 
 
-def exp_of_mean(name: str, values: Values, *, unit: str, how: str) -> Measurement:
-    """Return `exp` of `mean_of`, ends of the interval included: nats per token -> perplexity."""
-    found = mean_of(name, values, unit=unit, how=how)
+def exp_of(found: Measurement) -> Measurement:
+    """Return `exp` of a measurement and its interval: mean nats per token -> perplexity."""
     value, low, high = (None if end is None else exp(end) for end in (found.value, found.low, found.high))
     return replace(found, value=value, low=low, high=high)
 
@@ -71,18 +69,18 @@ def paired_change(
     return mean(name, _changes(before, after), unit=unit, how=f"{how}, paired by item", seed=seed)
 
 
-def discordant(before: Values, after: Values) -> tuple[int, int]:
-    """Count the items whose mean fell and those whose mean rose, among the items that both have."""
-    changes = _changes(before, after)
-    return sum(change < 0 for change in changes), sum(change > 0 for change in changes)
+def paired_test(before: Values, after: Values) -> tuple[float | None, int, int]:
+    """Test whether items changed in one direction more often than in the other.
 
+    An item counts once, by the sign of its mean change.
 
-def paired_test(before: Values, after: Values) -> float | None:
-    """Return the p-value of McNemar's exact test over items; None if no item is in both.
-
-    An item with several draws counts once, by the sign of its mean change.
+    Returns:
+        The p-value of McNemar's exact test, None if no item is in both; how many items went down; how
+        many went up.
     """
-    return mcnemar(*discordant(before, after)) if before.keys() & after.keys() else None
+    changes = _changes(before, after)
+    down, up = sum(change < 0 for change in changes), sum(change > 0 for change in changes)
+    return mcnemar(down, up) if changes else None, down, up
 
 
 def _draws(values: Values) -> int:

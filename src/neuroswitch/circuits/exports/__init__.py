@@ -1,1 +1,1 @@
-"""The forms of a circuit that other engines read; `neuroswitch.circuits.export` is the door."""
+"""The forms of a circuit that other engines read, one file each; `circuits.exporting` finds them by name."""

@@ -1,31 +1,28 @@
-"""What an export form is, and what every form asks of a circuit.
-
-Knows circuits; does not know files of any engine.
-"""
+"""What an export form is, and what forms require of a circuit and its base."""
 
 from pathlib import Path
 from typing import Protocol
 
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.errors import BadCircuit, UnsupportedModel
+from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models import LanguageModel
 from neuroswitch.registry import Registry
 
 
 class Exporter(Protocol):
-    """Write a circuit in one form."""
+    """Writes a circuit in one form."""
 
     def __call__(
-        self, circuit: Circuit, base: LanguageModel | Path, destination: Path, multiplier: float
+        self, circuit: Circuit, base: LanguageModel | Path, destination: Path, strength: float
     ) -> Path:
         """Write the circuit, whole or not at all, and return what was written.
 
         Args:
             circuit: Which neurons; never empty.
-            base: The model it was made for: in memory, without weights (on the meta device, so that
-                its checkpoint is read instead), or a `.gguf` file.
+            base: The model it was made for: in memory, on the meta device (its checkpoint is read), or a
+                `.gguf` file.
             destination: File or folder to write; must not exist, or be an empty folder.
-            multiplier: Finite; 0 ablates.
+            strength: Finite; 1 ablates neurons of dose 1.
         """
         ...
 
@@ -48,16 +45,6 @@ def require_dense(circuit: Circuit, form: str) -> None:
             expected="neurons that are the input of a module of their own",
             do="export the form 'weights', or 'gguf' for llama.cpp: both change the experts' own weights",
         )
-
-
-def require_neurons(circuit: Circuit) -> None:
-    """Refuse an empty circuit.
-
-    Raises:
-        BadCircuit: It is empty.
-    """
-    if not len(circuit):
-        raise BadCircuit("the circuit is empty", do="the base model is its export already")
 
 
 def require_model(base: LanguageModel | Path, form: str) -> LanguageModel:

@@ -1,8 +1,7 @@
-"""A circuit for llama.cpp: as a GGUF LoRA, or baked into a copy of a GGUF file.
+"""A circuit for llama.cpp: as a GGUF LoRA, or written into a copy of a GGUF file.
 
-Knows llama.cpp's names through the gguf package. The LoRA works on a base of any quantisation and
-takes a scale with each request; the copy costs nothing at run time. Conversion to GGUF permutes
-attention only, so a neuron keeps its index.
+The LoRA works on a base of any quantisation and takes a scale with each request; the copy costs nothing at
+run time. Conversion to GGUF reorders attention only, so a neuron keeps its index.
 """
 
 import shutil
@@ -21,7 +20,7 @@ from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models import LanguageModel
 from neuroswitch.storage import replace_atomic
 
-# transformers' model types that llama.cpp calls otherwise; the rest differ by "_text", "_" or not at all
+# transformers' model type -> llama.cpp's name, where they differ by more than "_text" or "_"
 ARCHITECTURES = {
     "cohere": "command-r",
     "glm4_moe": "glm4moe",
@@ -40,18 +39,21 @@ LAYERS = 1024
 
 
 @exporters.register("gguf-lora")
-def gguf_lora(circuit: Circuit, base: LanguageModel | Path, destination: Path, multiplier: float) -> Path:
+def export_gguf_lora(
+    circuit: Circuit, base: LanguageModel | Path, destination: Path, strength: float
+) -> Path:
     """Write a GGUF LoRA adapter, one file."""
     model = require_model(base, "gguf-lora")
     architecture = _architecture(model.identity.model_type)
-    found = factors(circuit, model, multiplier, "gguf-lora")
+    found = factors(circuit, model, strength, "gguf-lora")
+    lora_rank = len(next(iter(found.values())).down)
     named = {_gguf_name(architecture, path): change for path, change in found.items()}
 
     def write(path: Path) -> None:
         writer = gguf.GGUFWriter(path, architecture)
         writer.add_type(gguf.GGUFType.ADAPTER)
         writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
-        writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, float(len(next(iter(found.values())).down)))
+        writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, float(lora_rank))
         for name, (down, up) in named.items():
             writer.add_tensor(f"{name}.lora_a", down.numpy())
             writer.add_tensor(f"{name}.lora_b", up.contiguous().numpy())
@@ -65,7 +67,7 @@ def gguf_lora(circuit: Circuit, base: LanguageModel | Path, destination: Path, m
 
 
 @exporters.register("gguf")
-def baked(circuit: Circuit, base: LanguageModel | Path, destination: Path, multiplier: float) -> Path:
+def export_gguf(circuit: Circuit, base: LanguageModel | Path, destination: Path, strength: float) -> Path:
     """Write a copy of a `.gguf` file in which the circuit is scaled.
 
     Blocks of a quantised tensor that hold a touched value are quantised again; no other byte changes.
@@ -78,16 +80,17 @@ def baked(circuit: Circuit, base: LanguageModel | Path, destination: Path, multi
             do="name the file that llama.cpp loads, or export 'gguf-lora' from this model",
         )
 
-    def write(path: Path) -> None:
-        shutil.copyfile(base, path)
-        reader = _opened(path, base)
+    def write(copy: Path) -> None:
+        shutil.copyfile(base, copy)
+        reader = _opened(copy, base)
         tensors = {tensor.name: tensor for tensor in reader.tensors}
-        architecture = _said_architecture(reader, base)
-        for site, local in circuit.layout.by_site(circuit.ids).items():
-            name = _gguf_name(architecture, site)
+        architecture = _named_architecture(reader, base)
+        widths = {site.path: site.width for site in circuit.layout.sites}
+        for path, (local, multipliers) in circuit.site_multipliers(strength).items():
+            name = _gguf_name(architecture, path)
             if name not in tensors:
-                raise UnsupportedModel(f"{base} has no tensor {name}", expected=f"the projection of {site}")
-            _scale(tensors[name], _width(circuit, site), local, multiplier)
+                raise UnsupportedModel(f"{base} has no tensor {name}", expected=f"the projection of {path}")
+            _scale(tensors[name], widths[path], local, multipliers)
 
     require_new(destination)
     return replace_atomic(destination, write)
@@ -103,7 +106,7 @@ def _opened(path: Path, base: Path) -> gguf.GGUFReader:
         ) from error
 
 
-def _scale(tensor: gguf.ReaderTensor, width: int, local: Tensor, multiplier: float) -> None:
+def _scale(tensor: gguf.ReaderTensor, width: int, local: Tensor, multipliers: Tensor) -> None:
     """Scale what some neurons write; the innermost axis is the neuron, the outermost the expert, if any."""
     if int(tensor.shape[0]) != width:  # gguf lists axes from the innermost
         raise UnsupportedModel(
@@ -116,7 +119,8 @@ def _scale(tensor: gguf.ReaderTensor, width: int, local: Tensor, multiplier: flo
     data = tensor.data.view(np.uint8).reshape(
         -1, int(tensor.shape[1]), width // block, size
     )  # (E, H, blocks, bytes)
-    for expert, index in ((int(flat) // width, int(flat) % width) for flat in local):
+    for flat, multiplier in zip(local.tolist(), multipliers.tolist(), strict=True):
+        expert, index = divmod(flat, width)
         column = data[expert, :, index // block]  # (H, bytes)
         values = gguf.dequantize(column.copy(), tensor.tensor_type)  # (H, block)
         values[:, index % block] *= multiplier
@@ -131,7 +135,7 @@ def _quantized(values: NDArray[np.float32], tensor: gguf.ReaderTensor) -> NDArra
             f"values of {tensor.name} cannot be quantised again",
             found=f"type {tensor.tensor_type.name}, which the gguf package only reads",
             expected="F32, F16, BF16, Q8_0, Q5_1, Q5_0, Q4_1 or Q4_0",
-            do="export 'gguf-lora', which leaves the file alone, or bake the circuit in before quantising",
+            do="export 'gguf-lora', which does not change the file, or export before quantising",
         ) from error
     return quantized
 
@@ -149,7 +153,7 @@ def _architecture(model_type: str) -> str:
     return found
 
 
-def _said_architecture(reader: gguf.GGUFReader, path: Path) -> str:
+def _named_architecture(reader: gguf.GGUFReader, path: Path) -> str:
     field = reader.get_field(gguf.Keys.General.ARCHITECTURE)
     if field is None:
         raise Prerequisite(
@@ -163,7 +167,7 @@ def _gguf_name(architecture: str, path: str) -> str:
     number = next(arch for arch, name in gguf.MODEL_ARCH_NAMES.items() if name == architecture)
     name = gguf.get_tensor_name_map(number, LAYERS).get_name(path)
     if name is None:
-        # a container of experts: its path goes on with the name of the parameter
+        # a container of experts: the parameter's name follows its path
         name = gguf.get_tensor_name_map(number, LAYERS).get_name(f"{path}.down_proj")
     if name is None:
         raise UnsupportedModel(
@@ -171,7 +175,3 @@ def _gguf_name(architecture: str, path: str) -> str:
             do="export the form 'weights', convert it with llama.cpp, and load the result",
         )
     return f"{name}.weight"
-
-
-def _width(circuit: Circuit, path: str) -> int:
-    return next(site.width for site in circuit.layout.sites if site.path == path)

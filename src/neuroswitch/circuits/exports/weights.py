@@ -1,18 +1,21 @@
-"""A circuit baked into a copy of the checkpoint: the only form that costs nothing at run time.
+"""A circuit written into a copy of the checkpoint, fused experts included: no cost at run time.
 
-Shards are copied one by one and the touched values changed in the copy, so no more than one tensor
-is in memory and every other byte stays as it was, fused experts included.
+Shards are copied, and the scaled values changed in the copy: at most one tensor is in memory, and every other
+byte stays as it was.
 """
 
 import shutil
 from pathlib import Path
 
+from jaxtyping import Float
+from torch import Tensor
+
+from neuroswitch.checkpoints import Checkpoint, Place, checkpoint_of
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.circuits.exports.checkpoint import Checkpoint, checkpoint_of, scale_in_place
 from neuroswitch.circuits.exports.forms import exporters, require_model
-from neuroswitch.circuits.exports.written import touched_values
+from neuroswitch.circuits.exports.written import written_multipliers
 from neuroswitch.circuits.folders import new_folder
-from neuroswitch.errors import Prerequisite
+from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models import LanguageModel
 from neuroswitch.storage import write_json
 
@@ -22,27 +25,44 @@ NOTE = "neuroswitch.json"
 
 
 @exporters.register("weights")
-def weights(circuit: Circuit, base: LanguageModel | Path, destination: Path, multiplier: float) -> Path:
+def export_weights(circuit: Circuit, base: LanguageModel | Path, destination: Path, strength: float) -> Path:
     """Write a checkpoint folder in which the circuit is scaled."""
     model = require_model(base, "weights")
     checkpoint = checkpoint_of(model)
-    touched = touched_values(circuit, model)
-    places = {name: checkpoint.place(name) for name in touched}
+    # everything is found before anything is copied
+    places = {
+        name: _checked(checkpoint.place(name), values)
+        for name, values in written_multipliers(circuit, model, strength)
+    }
     _require_space(checkpoint, destination)
     with new_folder(destination) as staging:
         for file in (*checkpoint.files, *_companions(checkpoint.folder)):
             shutil.copyfile(file, staging / file.name)
-        for name, chosen in touched.items():
-            place = places[name]
-            scale_in_place(place, staging / place.file.name, chosen, multiplier)
+        for name, multipliers in written_multipliers(circuit, model, strength):
+            values, chosen = places[name].values(file=staging / places[name].file.name), multipliers != 1
+            # in float32, rounded once to the type of the tensor
+            values[chosen] = (values[chosen].float() * multipliers[chosen]).to(values.dtype)
+        pairs = zip(circuit.neurons(), circuit.multipliers(strength).tolist(), strict=True)
         note = {
-            "what": f"{len(circuit)} MLP neurons multiplied by {multiplier:g}",
-            "multiplier": multiplier,
-            "neurons": [neuron._asdict() for neuron in circuit.neurons()],
+            "what": f"{len(circuit)} MLP neurons scaled at strength {strength:g}",
+            "strength": strength,
+            "neurons": [{**neuron._asdict(), "multiplier": multiplier} for neuron, multiplier in pairs],
             "provenance": circuit.provenance.to_json(),
         }
         write_json(staging / NOTE, note)
     return destination
+
+
+def _checked(place: Place, values: Float[Tensor, "..."]) -> Place:
+    """Refuse a tensor that is packed or has another shape than the model's."""
+    if place.shape != tuple(values.shape):
+        raise UnsupportedModel(
+            f"a tensor in {place.file.name} has another shape than the model's",
+            found=str(place.shape),
+            expected=str(tuple(values.shape)),
+            do="export the form 'ia3' or 'lora', which do not change the checkpoint",
+        )
+    return place
 
 
 def _companions(folder: Path) -> list[Path]:

@@ -1,62 +1,68 @@
-"""What a circuit's neurons write, and where that stands in the checkpoint.
+"""What a circuit's neurons write, and where the checkpoint holds it.
 
-Works on a model with weights in memory, and on one without (on the meta device) whose
-checkpoint is read instead, one tensor at a time. transformers' own conversion says under which
-names the checkpoint holds a parameter: fused experts stand there one by one.
+For a model without weights in memory (on the meta device) the checkpoint is read, one tensor at a time.
+transformers' own conversion gives the names in the checkpoint, where fused experts may be separate tensors.
 """
 
+from collections.abc import Iterator
+
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from transformers.core_model_loading import revert_weight_conversion
 from transformers.pytorch_utils import Conv1D
 
 from neuroswitch.activations import columns
+from neuroswitch.checkpoints import checkpoint_of
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.circuits.exports.checkpoint import checkpoint_of
 from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models import LanguageModel
 from neuroswitch.sites import experts_of
 
 
 def written_by_site(circuit: Circuit, model: LanguageModel) -> dict[str, Float[Tensor, "k hidden"]]:
-    """Return the columns of the output projections: site path -> one row for each of its neurons.
+    """Return what the neurons write: site path -> one row for each of its neurons, float32, CPU.
 
-    Only dense sites; rows in the order of `circuit.ids`, float32, CPU.
+    Only dense sites; rows in the order of `circuit.ids`.
     """
     by_site = circuit.layout.by_site(circuit.ids)
     if model.module.device.type != "meta":
-        rows = iter(columns(model, circuit.ids))
-        return {path: torch.stack([next(rows) for _ in local]) for path, local in by_site.items()}
+        rows = columns(model, circuit.ids).split([len(local) for local in by_site.values()])
+        return dict(zip(by_site, rows, strict=True))
     checkpoint = checkpoint_of(model)
-    # a checkpoint holds weights that layers share once
+    # a checkpoint holds weights that several layers share only once
     holder = {site.path: site.tied_to or site.path for site in circuit.layout.sites}
     found = {}
     for path, local in by_site.items():
         module = model.module.get_submodule(path)
-        (name,) = _in_checkpoint(model, f"{holder[path]}.weight", torch.zeros(1, 1, dtype=torch.bool))
+        (name,) = _in_checkpoint(model, f"{holder[path]}.weight", torch.zeros(1, 1))
         weight = checkpoint.place(name).values()
         found[path] = (weight if isinstance(module, Conv1D) else weight.T)[local].float()
     return found
 
 
-def touched_values(circuit: Circuit, model: LanguageModel) -> dict[str, Bool[Tensor, "..."]]:
-    """Return the weights that scaling the circuit changes: name in the checkpoint -> mask of its shape.
+def written_multipliers(
+    circuit: Circuit, model: LanguageModel, strength: float
+) -> Iterator[tuple[str, Float[Tensor, "..."]]]:
+    """Yield the weights that scaling the circuit changes: name in the checkpoint, multiplier of every value.
+
+    Values that stay have the multiplier 1. One tensor is in memory at a time.
 
     Raises:
         UnsupportedModel: Layers share the weights, so that a change would reach more than one.
     """
-    masks = {}
-    for path, local in circuit.layout.by_site(circuit.ids).items():
+    for path, (local, multipliers) in circuit.site_multipliers(strength).items():
         _require_own_weights(model, path)
-        name, mask = _mask(model.module.get_submodule(path), local)
-        named = _in_checkpoint(model, f"{path}.{name}", mask)
-        masks.update({name: mask for name, mask in named.items() if bool(mask.any())})
-    return masks
+        name, values = _spread(model.module.get_submodule(path), local, multipliers)
+        for key, tensor in _in_checkpoint(model, f"{path}.{name}", values).items():
+            if bool((tensor != 1).any()):
+                yield key, tensor
 
 
-def _mask(module: nn.Module, local: Int64[Tensor, " n"]) -> tuple[str, Tensor]:
-    """Mark what some neurons of a site write with: name of the parameter in the module, mask."""
+def _spread(
+    module: nn.Module, local: Int64[Tensor, " n"], multipliers: Float[Tensor, " n"]
+) -> tuple[str, Float[Tensor, "..."]]:
+    """Return the name of a site's parameter in its module, and the multiplier of each of its values."""
     experts = experts_of(module)
     parameter: Tensor
     if experts is None:
@@ -68,10 +74,10 @@ def _mask(module: nn.Module, local: Int64[Tensor, " n"]) -> tuple[str, Tensor]:
         base = written if written._base is None else written._base
         name, parameter = next(item for item in module.named_parameters() if item[1] is base)
         place = (local // written.shape[1], local % written.shape[1])
-    mask = torch.zeros(parameter.shape, dtype=torch.bool)
-    # the same view of the mask as `written` is of the parameter, whatever the order of its axes
-    mask.as_strided(written.shape, written.stride(), written.storage_offset())[place] = True
-    return name, mask
+    values = torch.ones(parameter.shape)
+    # the same view of it as `written` is of the parameter, whatever the order of its axes
+    values.as_strided(written.shape, written.stride(), written.storage_offset())[place] = multipliers[:, None]
+    return name, values
 
 
 def _in_checkpoint(model: LanguageModel, name: str, tensor: Tensor) -> dict[str, Tensor]:
@@ -82,7 +88,7 @@ def _in_checkpoint(model: LanguageModel, name: str, tensor: Tensor) -> dict[str,
             f"the checkpoint of a {model.identity.model_type} holds {name} only together with others",
             found=str(error),
             expected="a parameter that can be converted by itself",
-            do="use the circuit's own folder, with neuroswitch or, without fused experts, with PEFT",
+            do="use the circuit folder itself, with neuroswitch or, without fused experts, with PEFT",
         ) from error
     return reverted
 
@@ -96,7 +102,7 @@ def _require_own_weights(model: LanguageModel, path: str) -> None:
     ]
     if len(sharing) > 1:
         raise UnsupportedModel(
-            "layers of this model share their weights, so baking the circuit in would steer all of them",
+            "layers of this model share their weights, so changing them would steer all of these layers",
             found=f"{' and '.join(sharing[:2])} are one parameter",
             do="export the form 'ia3', which multiplies activations of one layer",
         )

@@ -1,1 +1,0 @@
-"""`neuroswitch compare-models`: where a behaviour is in two checkpoints of one shape."""

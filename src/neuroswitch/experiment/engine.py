@@ -1,0 +1,306 @@
+"""The experiment: models x conditions (a method at a strength) x piles of prompts -> rows -> summary -> page.
+
+    settings -> models -> untouched answers -> methods (fitted once) -> answers -> measures -> summary
+
+`run`, `evaluate`, `compare` and `compare-models` are settings of it. Everything is on disk as soon as it is
+known, and a folder can be continued and added to: what it holds is never fitted, generated or measured
+again. The same request gives the same rows, however often it was interrupted.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from neuroswitch.answering import Asking, Completion, Engine, Journal, LocalEngine
+from neuroswitch.errors import BadOption, WeakBehaviour
+from neuroswitch.experiment.behaviour import Behaviour, find_behaviour
+from neuroswitch.experiment.fitting import Fitter, served_names
+from neuroswitch.experiment.folder import claim_facts, claim_folder
+from neuroswitch.experiment.judging import Judging, check_judge, judge_sample
+from neuroswitch.experiment.models import Models, Pair, check_pair, model_facts, roles_of
+from neuroswitch.experiment.piles import Pile, exam_questions, held_out
+from neuroswitch.experiment.rebuilding import finish_report
+from neuroswitch.experiment.settings import TRANSFER, ExperimentSettings
+from neuroswitch.integrations import LOCALLY, EngineChoice, open_engine
+from neuroswitch.measures import (
+    MEASURES,
+    Bench,
+    Condition,
+    ExamQuestions,
+    MeasureLog,
+    ModelMeasure,
+    answer_row,
+    check_baseline,
+    completion_of,
+    measure,
+)
+from neuroswitch.methods import get_method
+from neuroswitch.models import LanguageModel
+from neuroswitch.processes import require_one
+from neuroswitch.progress import Progress, silent
+from neuroswitch.records import ANSWERS, POSITIVE, AnswerRow, read_answers
+from neuroswitch.report import Summary
+from neuroswitch.storage import digest
+
+Answers = dict[str, list[AnswerRow]]
+"""Pile -> answers, in the order of its prompts."""
+
+WITHOUT_WEIGHTS = ("routing",)
+"""Measures that are left out, and not refused, where a server has the weights."""
+
+
+def run_experiment(
+    settings: ExperimentSettings,
+    output: Path,
+    *,
+    engine: EngineChoice = LOCALLY,
+    judging: Judging | None = None,
+    progress: Progress = silent,
+) -> Summary:
+    """Run an experiment, or continue the one in its folder.
+
+    Args:
+        settings: What to do; added to what the folder was asked for before.
+        output: Folder of the experiment.
+        engine: What answers where the model is untouched or neurons are scaled. Other interventions, fits
+            and measures that run the model need its weights in this process.
+        judging: A language model that checks the detector on a sample; None asks nobody.
+        progress: Told after each batch of each stage.
+
+    Returns:
+        The summary, as in `summary.json`. The folder also holds every answer, every measured value, the
+        fitted methods with their circuits, and `report.html`.
+
+    Raises:
+        BadOption: There is no such method, measure or engine.
+        BadPrompts: Prompts are malformed, or test prompts are among the discovery prompts.
+        BadRun: The folder holds an experiment with other settings, of another model or other prompts.
+        Prerequisite: Something that a method, a measure or the engine needs is missing; answers so far are kept.
+        WeakBehaviour: No model shows the behaviour often enough to be studied.
+        WrongModel: A saved circuit belongs to another model, or two models differ in shape.
+    """
+    require_one("an experiment")
+    behaviour = find_behaviour(settings.prompts.behaviour, settings.prompts.detector)
+    check_settings(settings, behaviour)
+    check_judge(judging, behaviour.detector)
+    piles = held_out(behaviour, settings)
+    pair = _checked_pair(settings, behaviour, piles, progress)
+    settings = claim_folder(output, replace(settings, engine=engine.kind))
+    check_settings(settings, behaviour)
+    piles, exam = held_out(behaviour, settings), exam_questions(settings)
+    facts = {
+        "behaviour": behaviour.name,
+        "sensitive": behaviour.sensitive,
+        "detector": behaviour.detector.name,
+        "contrast": behaviour.contrast.name,
+        "contrast_sha256": behaviour.contrast.sha256,
+        "discovery": [len(pile) for pile in behaviour.contrast.discovery],
+        "validation": [len(pile) for pile in behaviour.contrast.validation],
+        "same_tokens": pair.same_tokens,
+        "piles": {name: [len(pile.prompts), _prompts_digest(pile)] for name, pile in piles.items()},
+    }
+    claim_facts(output, {**facts, "models": {}})
+
+    def loaded(role: str, model: LanguageModel) -> None:
+        first = behaviour.contrast.discovery.positive[0]
+        claim_facts(output, {**facts, "models": {role: model_facts(model, settings, role, first)}})
+
+    elsewhere = not engine.local and not _needs_weights(settings)
+    models = Models(settings, pair.template, elsewhere, progress, loaded)
+    job = _Job(settings, output, behaviour, piles, models, engine)
+    rows = job.run(exam)
+    if judging is not None:
+        judge_sample(judging, rows, behaviour.detector, output, seed=settings.controls.seed)
+    return finish_report(output)
+
+
+def check_settings(settings: ExperimentSettings, behaviour: Behaviour) -> None:
+    """Look up every method and measure, so that a wrong name ends things before they begin.
+
+    Raises:
+        BadOption: There is no such method or measure, or an option cannot be had with the others.
+        Prerequisite: What a method needs is not installed.
+    """
+    for name in settings.methods:
+        if name != TRANSFER:
+            for member in settings.members(name):
+                get_method(member)
+        elif len(settings.models) < 2:
+            raise BadOption("the method 'transfer' needs two models", do="use `neuroswitch compare-models`")
+    for name in (*settings.measures, settings.match.damage):
+        MEASURES.get(name)
+    if settings.until_settled and behaviour.detector.settled is None:
+        raise BadOption(
+            f"the detector {behaviour.detector.name!r} cannot say when a verdict is settled",
+            do="leave --until-settled out",
+        )
+
+
+def _checked_pair(
+    settings: ExperimentSettings, behaviour: Behaviour, piles: Mapping[str, Pile], progress: Progress
+) -> Pair:
+    if len(settings.models) < 2:
+        return Pair(None, True)
+    seen = [*behaviour.contrast.discovery, *(pile.prompts for pile in piles.values())]
+    return check_pair(settings, [prompt for pile in seen for prompt in pile], progress=progress)
+
+
+def _prompts_digest(pile: Pile) -> str:
+    return digest([[prompt.id, prompt.messages] for prompt in pile.prompts])
+
+
+def _needs_weights(settings: ExperimentSettings) -> bool:
+    """Say whether anything is asked for that a server cannot do."""
+    scaled = all(name.partition(":")[0] in ("circuit", "random") for name in settings.methods)
+    taken = [name for name in settings.measures if name not in WITHOUT_WEIGHTS]
+    return not scaled or bool(taken) or settings.exam.mmlu is not None
+
+
+@dataclass(frozen=True)
+class _Job:
+    """An experiment whose folder is claimed."""
+
+    settings: ExperimentSettings
+    output: Path
+    behaviour: Behaviour
+    piles: Mapping[str, Pile]
+    models: Models
+    engine: EngineChoice
+
+    def run(self, exam: ExamQuestions | None) -> list[AnswerRow]:
+        """Do everything that is missing; return the answers to the positive prompts."""
+        roles = roles_of(self.settings)
+        fitter = Fitter(self.settings, self.output, self.behaviour, self.models)
+        if (
+            self.engine.local
+        ):  # a server is started once, with all that it shall serve, and then asked the same
+            fitter.occurs = self._occurrence(roles)
+        fitted = fitter.conditions(self.models.in_memory_first(roles))
+        found = []
+        for role in self.models.in_memory_first(roles):
+            conditions = [Condition(), *fitter.joined(role, fitted)]
+            with ExitStack() as open_until_answered:
+                engine = None
+                if not self.engine.local:
+                    model = self.models.get(role)
+                    names = served_names(conditions)
+                    progress = self.models.progress_of(role)
+                    engine = open_until_answered.enter_context(
+                        open_engine(self.engine, model, names, progress=progress)
+                    )
+                    self._require_behaviour({role: self._answers(role, [Condition()], engine)[0]})
+                answers = self._answers(role, conditions, engine)
+            self._measure(role, conditions, answers, exam)
+            found += [row for one in answers for row in one[POSITIVE]]
+        return found
+
+    def _occurrence(self, roles: Sequence[str]) -> dict[str, bool]:
+        """Answer the prompts untouched in every model, and stop where the behaviour hardly occurs."""
+        return self._require_behaviour({role: self._answers(role, [Condition()], None)[0] for role in roles})
+
+    def _require_behaviour(self, untouched: Mapping[str, Answers]) -> dict[str, bool]:
+        """Say which models show the behaviour.
+
+        Raises:
+            WeakBehaviour: None of them does.
+        """
+        occurs: dict[str, bool] = {}
+        refusal: WeakBehaviour | None = None
+        for role, answers in untouched.items():
+            said = [completion_of(row) for row in answers[POSITIVE]]
+            rate = measure(said, self.behaviour.detector, ["behaviour"])["behaviour"]
+            try:
+                check_baseline(rate, behaviour=self.behaviour.name)
+                occurs[role] = True
+            except WeakBehaviour as error:
+                occurs[role], refusal = False, error
+        if refusal is not None and not any(occurs.values()):
+            raise refusal
+        return occurs
+
+    def _answers(self, role: str, conditions: Sequence[Condition], engine: Engine | None) -> list[Answers]:
+        """Answer every pile in every condition, or take the answers from disk."""
+        known = _by_condition(self.output, role)
+        asked = [(one, name) for one in conditions for name in self.piles if _wanted(one, name)]
+        total, done = sum(len(self.piles[name].prompts) for _, name in asked), 0
+        stage = "untouched answers" if len(conditions) == 1 else "answers"
+        found: list[Answers] = [{} for _ in conditions]
+        for condition, name in asked:
+            rows = known.get((condition.name, name), {})
+            prompts = self.piles[name].prompts
+            if any(prompt.id not in rows for prompt in prompts):
+                report = _added(self.models.progress_of(role), stage, done, total)
+                self._answer(role, condition, name, engine, report)
+                rows = _by_condition(self.output, role)[condition.name, name]
+            found[conditions.index(condition)][name] = [rows[prompt.id] for prompt in prompts]
+            done += len(prompts)
+        return found
+
+    def _answer(
+        self, role: str, condition: Condition, pile: str, engine: Engine | None, progress: Progress
+    ) -> None:
+        """Put the missing answers of one condition to one pile on disk."""
+        settings, detector = self.settings, self.piles[pile].detector
+
+        def annotate(one: Completion) -> dict[str, object]:
+            row = asdict(answer_row(one, detector, condition, pile=pile, model=role))
+            return {key: value for key, value in row.items() if key not in asdict(one)}
+
+        settled = detector.settled if settings.until_settled else None
+        key = {"model": role, "condition": condition.name, "pile": pile}
+        asking = Asking(
+            Journal(self.output / ANSWERS, key, annotate, settled), settings.decoding, settings.chat, progress
+        )
+        served = engine if engine is not None and engine.has(condition.intervention) else None
+        answering = served or LocalEngine(self.models.get(role))
+        answering.answer(self.piles[pile].prompts, condition.intervention, asking)
+
+    def _measure(
+        self,
+        role: str,
+        conditions: Sequence[Condition],
+        answers: Sequence[Answers],
+        exam: ExamQuestions | None,
+    ) -> None:
+        """Take every measure that runs the model."""
+        wanted = [*self.settings.measures, *(["mmlu"] if exam is not None else [])]
+        chosen = [MEASURES.get(name) for name in wanted]
+        takes = [one.take for one in chosen if isinstance(one, ModelMeasure) and one.take is not None]
+        if not takes:
+            return
+        said = {
+            (condition.name, name): [completion_of(row) for row in rows]
+            for condition, piles in zip(conditions, answers, strict=True)
+            for name, rows in piles.items()
+        }
+        bench = Bench(
+            model=self.models.get(role),
+            conditions=conditions,
+            prompts={name: pile.prompts for name, pile in self.piles.items()},
+            answers=said,
+            log=MeasureLog(self.output, role),
+            chat=self.settings.chat,
+            exam=exam or ExamQuestions(),
+            progress=self.models.progress_of(role),
+        )
+        for take in takes:
+            take(bench)
+
+
+def _wanted(condition: Condition, pile: str) -> bool:
+    return pile == POSITIVE or not condition.further
+
+
+def _by_condition(folder: Path, role: str) -> dict[tuple[str, str], dict[str, AnswerRow]]:
+    """Read the answers of one model: (condition, pile) -> prompt id -> row."""
+    found: dict[tuple[str, str], dict[str, AnswerRow]] = {}
+    for row in read_answers(folder):
+        if row.model == role:
+            found.setdefault((row.condition, row.pile), {})[row.prompt_id] = row
+    return found
+
+
+def _added(progress: Progress, stage: str, before: int, total: int) -> Callable[[str, int, int], None]:
+    """Report the progress of a part as that of the whole."""
+    return lambda _, done, __: progress(stage, before + done, total)

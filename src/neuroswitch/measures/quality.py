@@ -1,0 +1,31 @@
+"""The paper's quality score: how little an answer repeats itself.
+
+It sees loops; it does not see nonsense. An answer that was stopped because its verdict was settled has no
+quality, since that is a measure of whole texts.
+
+Source: Herring, Naviasky, Malhotra (2026), arXiv:2605.12290; n = 4 as in the authors' code.
+"""
+
+from neuroswitch.detectors import Detector
+from neuroswitch.measures.base import AnswerMeasure, register
+from neuroswitch.records import AnswerRow, MeasureInfo
+from neuroswitch.verdicts import quality
+
+INFO = MeasureInfo(
+    name="quality",
+    title="Quality",
+    cost="quality lost",
+    unit="fraction",
+    better="higher",
+    aggregate="mean",
+    how="1 - share of repeated word 4-grams of each answer to a positive prompt",
+    budget=0.05,
+)
+
+
+def whole_quality(row: AnswerRow, detector: Detector) -> float | None:
+    """Return the quality of an answer; None for one that was stopped early."""
+    return None if row.finish == "settled" else quality(row.text)
+
+
+register(AnswerMeasure(INFO, whole_quality))

@@ -1,0 +1,161 @@
+"""The records of an experiment, as they lie on disk: an answer, a measured value, what a measure is.
+
+Everything that is reported is computed from these rows, so a report needs no model. Knows no torch.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from neuroswitch.errors import BadRun
+from neuroswitch.storage import read_jsonl
+
+ANSWERS, MEASURED = "results.jsonl", "measured.jsonl"
+
+UNTOUCHED = "untouched"
+"""The unchanged model, as a condition and as a method."""
+
+UNJUDGED = "unjudged"
+"""What a missing verdict is counted under; it is no label of any detector."""
+
+POSITIVE, NEGATIVE, SAFE = "positive", "negative", "xstest"
+"""The piles of prompts: those that should show the behaviour, those that should not, XSTest's safe ones."""
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerRow:
+    """One answer and its verdict: a line of `results.jsonl`.
+
+    Attributes:
+        model: Role of the model that answered: `model`, or `base` and `instruct`.
+        condition: Method and strength, such as `caa@0.5`, or `untouched`.
+        method: Name of the method.
+        strength: Its strength.
+        pile: Which prompts: `positive`, `negative` or `xstest`.
+        prompt_id: Which prompt.
+        prompt: Its last user message.
+        text: The answer.
+        tokens: How many tokens were generated.
+        finish: `stop` at an end-of-turn token, `length` at the limit, `settled` where the answer was
+            stopped because its verdict could no longer change.
+        label: What the detector says; None where it cannot judge.
+        span: Start and end of the characters that decided the label.
+        reason: Why, in words.
+    """
+
+    model: str
+    condition: str
+    method: str
+    strength: float
+    pile: str
+    prompt_id: str
+    prompt: str
+    text: str
+    tokens: int
+    finish: Literal["stop", "length", "settled"]
+    label: str | None
+    span: tuple[int, int] | None
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredRow:
+    """One value that was measured by running the model: a line of `measured.jsonl`.
+
+    Attributes:
+        model: Role of the model.
+        condition: As in `AnswerRow`.
+        measure: Name of the measure.
+        item: What was measured: an answer, by its prompt's id, or a question of an exam.
+        value: In the unit of the measure.
+        of: Number of items in the whole measurement, where it may be incomplete.
+        layers: Layers that the value is about, where a measure names them.
+    """
+
+    model: str
+    condition: str
+    measure: str
+    item: str
+    value: float
+    of: int | None = None
+    layers: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureInfo:
+    """What a measure is, and how its values become one number and are written.
+
+    Attributes:
+        name: How it is called in files and options.
+        title: As a heading.
+        cost: The same as something lost or added, with its unit.
+        unit: Of a value: `fraction` (0-1), `nats per token`, `perplexity`.
+        better: Which direction is better for the model.
+        aggregate: How items become one number: the share of them, their mean, or exp of their mean.
+        how: How a value comes about, in words.
+        pile: Whose prompts are the items.
+        budget: Difference to the untouched model at which methods are compared; None for a measure of the
+            behaviour itself.
+        from_zero: The untouched model scores 0 by definition.
+        log: Costs are drawn on a logarithmic axis.
+    """
+
+    name: str
+    title: str
+    cost: str
+    unit: str
+    better: Literal["higher", "lower"]
+    aggregate: Literal["rate", "mean", "exp_mean"]
+    how: str
+    pile: str = POSITIVE
+    budget: float | None = None
+    from_zero: bool = False
+    log: bool = False
+
+    def cost_of(self, value: float, untouched: float) -> float:
+        """Return what a value costs against the untouched model, in the unit of the measure."""
+        if self.from_zero:
+            return value
+        return value - untouched if self.better == "lower" else untouched - value
+
+
+def condition_name(method: str, strength: float) -> str:
+    """Return what a method at a strength is called in the files, such as `caa@0.5`."""
+    return method if method == UNTOUCHED else f"{method}@{strength:g}"
+
+
+def read_answers(folder: Path) -> Iterator[AnswerRow]:
+    """Read `results.jsonl`.
+
+    Raises:
+        BadRun: A line is damaged or lacks a column.
+    """
+    return _read(folder / ANSWERS, TypeAdapter(AnswerRow))
+
+
+def read_measured(folder: Path) -> Iterator[MeasuredRow]:
+    """Read `measured.jsonl`.
+
+    Raises:
+        BadRun: A line is damaged or lacks a column.
+    """
+    return _read(folder / MEASURED, TypeAdapter(MeasuredRow))
+
+
+def _read(path: Path, kind: TypeAdapter[Record]) -> Iterator[Record]:
+    for number, row in enumerate(read_jsonl(path), start=1):
+        try:
+            yield kind.validate_python(row)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the row"
+            raise BadRun(
+                f"{path}, line {number}: not a row of an experiment",
+                found=f"{where}: {first['msg']}",
+                do="remove the damaged line and run the same command again: what is missing is computed again",
+            ) from error

@@ -1,0 +1,8 @@
+"""What the circuits of two models share, against chance."""
+
+from neuroswitch.report.view import View
+
+
+def section(view: View) -> dict[str, object] | None:
+    """Return the pairs of circuits that were compared; None for one model."""
+    return {"pairs": view.summary.overlap} if view.two else None

@@ -1,0 +1,284 @@
+"""`summary.json`: what an experiment found. The page and the tables are made of it and of nothing else.
+
+Validated when it is written and when it is read. Fractions are 0-1; a missing value is None.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from neuroswitch.errors import BadRun
+from neuroswitch.records import MeasureInfo
+from neuroswitch.statistics import Measurement
+
+SCHEMA = 2
+
+
+class Part(BaseModel):
+    """A part of a summary: its fields are exactly those that are declared."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PairedTest(Part):
+    """McNemar's exact test of a condition against the untouched model, on the same prompts.
+
+    Attributes:
+        p: The p-value; None where no prompt has a verdict in both.
+        p_adjusted: The same after Holm's correction over all tests of the experiment.
+        stopped: Prompts whose answers show the behaviour less often than before.
+        started: Prompts whose answers show it more often.
+    """
+
+    p: float | None
+    p_adjusted: float | None = None
+    stopped: int
+    started: int
+
+
+class Cell(Part):
+    """One model under one method at one strength: a row of the tables.
+
+    Attributes:
+        model: Role of the model: `model`, or `base` and `instruct`.
+        method: Name of the method; `untouched` for the unchanged model.
+        strength: Its strength.
+        members: The conditions that the row stands for, one for each seed of a random control.
+        measures: Measure -> number. `behaviour` is the rate on the positive prompts, `benign` that on
+            the negative ones.
+        changes: Measure -> paired difference to the untouched model, on the same items.
+        tests: `behaviour` and `benign` -> test against the untouched model.
+        labels: Pile -> verdict -> how many answers.
+        texts_changed: How many answers to positive prompts differ in their text from the untouched model's.
+        layers_moved: Layer -> prompts for which its router chose other experts.
+    """
+
+    model: str
+    method: str
+    strength: float
+    members: tuple[str, ...]
+    measures: dict[str, Measurement]
+    changes: dict[str, Measurement] = {}
+    tests: dict[str, PairedTest] = {}
+    labels: dict[str, dict[str, int]] = {}
+    texts_changed: int | None = None
+    layers_moved: dict[int, int] = {}
+
+
+class TopNeuron(Part):
+    """One neuron of a circuit; means are activations at the last prompt token.
+
+    `tokens` are those that it promotes where the behaviour shows; empty where no weights were in memory.
+    """
+
+    layer: int
+    path: str
+    expert: int | None
+    index: int
+    dose: float
+    score: float | None
+    positive_mean: float | None
+    negative_mean: float | None
+    tokens: tuple[str, ...] = ()
+
+
+class LayerProfile(Part):
+    """How many neurons of a circuit lie in each layer; every layer of the model is listed."""
+
+    name: str
+    neurons: int
+    fraction: float
+    by_layer: dict[int, int]
+
+
+class CircuitFacts(LayerProfile):
+    """A circuit of the experiment, its strongest neurons first; `experts` counts neurons of experts."""
+
+    ranking: str
+    experts: int
+    top: tuple[TopNeuron, ...]
+    provenance: dict[str, object]
+
+
+class MethodFacts(Part):
+    """What a method does to the model and how it was tuned; its circuit, if it scales neurons."""
+
+    name: str
+    description: str
+    acts_on: Literal["model", "prompt"]
+    circuit: CircuitFacts | None = None
+
+
+class ModelFacts(Part):
+    """One model of the experiment.
+
+    Attributes:
+        name: What people call it.
+        identity: Name, revision, dtype, digests.
+        occurs: Whether it shows the behaviour untouched.
+        asked: How prompts are put to it: its chat template, another's, or raw text.
+        token_read: The token at which neurons are read.
+        layers: Decoder layers.
+        neurons: MLP neurons.
+        methods: The fitted methods, by name.
+        profiles: Circuits whose layers are shown: those of its methods, and of other sizes.
+    """
+
+    name: str
+    identity: dict[str, object]
+    occurs: bool
+    asked: str
+    token_read: str
+    layers: int
+    neurons: int
+    methods: dict[str, MethodFacts]
+    profiles: tuple[LayerProfile, ...] = ()
+
+
+class MatchedRow(Part):
+    """A method at the strength where its damage is the largest within the budget; None where none is."""
+
+    method: str
+    strength: float | None
+    behaviour: Measurement | None
+    damage: Measurement | None
+    p_adjusted: float | None
+
+
+class Matched(Part):
+    """All methods at the same damage: at most `budget`, a difference to the untouched model."""
+
+    by: str
+    budget: float
+    rows: tuple[MatchedRow, ...]
+
+
+class Chance(Part):
+    """How many neurons two random circuits share on average, and the chance of as many as were found."""
+
+    expected: float
+    p: float
+
+
+class Shared(Part):
+    """What the circuits of two models share at one size.
+
+    `anywhere` draws at random from the whole model, `by_layer` as many from each layer as each circuit has.
+    """
+
+    name: str
+    sizes: tuple[int, int]
+    shared: int
+    jaccard: float
+    anywhere: Chance
+    by_layer: Chance
+
+
+class RankingFacts(Part):
+    """Which ranking was asked for, which was used, and the reason for another one."""
+
+    asked: str
+    used: str
+    reason: str = ""
+
+
+class AtLength(Part):
+    """The rate had every answer of the untouched model been cut after so many words; `whole` were not cut."""
+
+    words: int
+    whole: int
+    rate: Measurement
+
+
+class Judged(Part):
+    """How far a judge agrees with the detector; `missing` answers have no verdict of one of them."""
+
+    judge: str
+    kappa: Measurement
+    agree: Measurement
+    missing: int
+
+
+class Summary(Part):
+    """`summary.json` of every experiment.
+
+    Attributes:
+        version: Of this schema.
+        behaviour: Name of the behaviour.
+        sensitive: Whether answers may be harmful text, hidden from pages that are shared.
+        detector: Who labels answers, in words.
+        shows: The labels that count as the behaviour.
+        models: Role -> model; `model`, or `base` and `instruct`.
+        measures: Name -> what was measured; only measures that were taken.
+        cells: The rows, the untouched model first, per model in the order of methods and strengths.
+        settings: Those of the experiment, as JSON.
+        prompts: Names, counts and digests of the prompts.
+        match: The measure of damage that behaviour is set against; None where none was taken.
+        matched: Methods at the same damage.
+        overlap: Two models: what their circuits share.
+        ranking: How neurons were ranked.
+        same_tokens: Two models: whether both got the same token ids for every prompt.
+        by_length: The untouched model's rate by length of the answers.
+        judged: A judge's opinion of the detector.
+        warnings: What a reader must know, in whole sentences.
+        provenance: Versions, date, command, engine; empty in a summary that equal runs shall share.
+    """
+
+    version: int = SCHEMA
+    behaviour: str
+    sensitive: bool
+    detector: str
+    shows: tuple[str, ...]
+    models: dict[str, ModelFacts]
+    measures: dict[str, MeasureInfo]
+    cells: tuple[Cell, ...]
+    settings: dict[str, object]
+    prompts: dict[str, object]
+    match: str | None = None
+    matched: Matched | None = None
+    overlap: tuple[Shared, ...] = ()
+    ranking: RankingFacts
+    same_tokens: bool = True
+    by_length: tuple[AtLength, ...] = ()
+    judged: Judged | None = None
+    warnings: tuple[str, ...] = ()
+    provenance: dict[str, object] = {}
+
+    def untouched(self, model: str | None = None) -> Cell:
+        """Return the row of the unchanged model; of the first model unless a role is named."""
+        role = model or next(iter(self.models))
+        return next(one for one in self.cells if one.model == role and one.method == "untouched")
+
+    def changed(self, model: str | None = None) -> tuple[Cell, ...]:
+        """Return the other rows of a model."""
+        role = model or next(iter(self.models))
+        return tuple(one for one in self.cells if one.model == role and one.method != "untouched")
+
+
+def parse_summary(content: object, source: str) -> Summary:
+    """Validate a summary that was read from a file.
+
+    Args:
+        content: The JSON value.
+        source: Where it was read, for the error.
+
+    Raises:
+        BadRun: It is of another schema, or a field is missing or malformed.
+    """
+    version = content.get("version") if isinstance(content, dict) else None
+    if version != SCHEMA:
+        raise BadRun(
+            f"{source} is not a summary of this version",
+            found=f"version {version!r}",
+            expected=f"version {SCHEMA}",
+            do="run the command again into a new folder, or use the version of neuroswitch that wrote it",
+        )
+    try:
+        return Summary.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadRun(
+            f"{source} is malformed",
+            found=f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
+            do="run `neuroswitch report` on the folder: it computes the summary again from its rows",
+        ) from error
