@@ -9,7 +9,7 @@ from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import RANKINGS, Scores, rank
 from neuroswitch.discovery.selection import budget, select
 from neuroswitch.discovery.statistics import NeuronStatistics
-from neuroswitch.errors import BadPrompts, Prerequisite, WrongModel
+from neuroswitch.errors import BadOption, WrongModel
 from neuroswitch.models.handle import LanguageModel
 from sets import tiny_contrast
 from tiny import tiny_llama, tiny_model
@@ -73,20 +73,24 @@ def test_a_size_is_a_fraction_or_a_count(size: float, count: int) -> None:
 
 @pytest.mark.parametrize("size", [0, -1, 0.0000001, 200_000])
 def test_a_size_without_neurons_is_an_error(size: float) -> None:
-    with pytest.raises(BadPrompts, match="at least one neuron"):
+    with pytest.raises(BadOption, match="at least one neuron"):
         budget(size, 116_736)
 
 
 def test_more_neurons_than_qualify_is_an_error(model: LanguageModel, statistics: NeuronStatistics) -> None:
     scores = Scores(-torch.ones(model.layout.size), "delta", statistics)
-    with pytest.raises(BadPrompts, match="not enough promoters"):
+    with pytest.raises(BadOption, match="not enough promoters"):
         select(scores, 3)
 
 
 def test_a_ranking_that_lacks_what_it_needs_says_so(model: LanguageModel) -> None:
-    bare = collect(model, tiny_contrast(), Reading(needs=frozenset()))
-    with pytest.raises(Prerequisite, match="needs contribution"):
+    bare = collect(model, tiny_contrast(), ranking="delta")
+    with pytest.raises(BadOption, match="needs contribution") as raised:
         rank(bare, "readout", model)
+    advice = "collect(model, contrast, ranking='readout')"
+    assert advice in str(raised.value)
+    better = eval(advice, {"collect": collect, "model": model, "contrast": tiny_contrast()})
+    assert bool(rank(better, "readout", model).value.isfinite().all())
 
 
 def test_statistics_of_another_model_are_refused(statistics: NeuronStatistics) -> None:

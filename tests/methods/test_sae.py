@@ -10,7 +10,7 @@ import torch
 from neuroswitch.activations.residual import layer_paths, read_outputs
 from neuroswitch.answering.generation import Decoding, generate
 from neuroswitch.detectors import get_detector
-from neuroswitch.errors import BadRun, Prerequisite
+from neuroswitch.errors import BadOption, BadRun, Prerequisite
 from neuroswitch.methods import sae_files, tuning
 from neuroswitch.methods.base import Task, get_method
 from neuroswitch.methods.sae_training import SaeTraining, train_sae
@@ -23,7 +23,7 @@ from tiny import tiny_llama, tiny_model
 
 
 def test_without_sae_lens_or_a_source_there_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Prerequisite, match="needs an SAE"):
+    with pytest.raises(BadOption, match="needs an SAE"):
         get_method("sae")
     monkeypatch.setattr(sae_files, "find_spec", lambda name: None)
     with pytest.raises(Prerequisite, match="not installed"):
@@ -140,4 +140,4 @@ def test_a_small_sae_of_the_demo_model(demo: LanguageModel, tmp_path: Path) -> N
 
     assert trained.explained > 0.3
     assert "of 256 SAE features" in fitted.description
-    assert fitted.coder.path == "model.layers.14"
+    assert "behind model.layers.14 at every position" in fitted.description
