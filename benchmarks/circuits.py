@@ -12,10 +12,9 @@ import argparse
 from pathlib import Path
 
 import neuroswitch as ns
-from neuroswitch.circuits.transfer import transferred
-from neuroswitch.measures.divergence import divergence
-from neuroswitch.measures.forcing import force
+from neuroswitch.circuits import transferred
 from neuroswitch.prompts import Prompt
+from neuroswitch.statistics import Measurement
 
 
 def spread(path: Path, limit: int) -> tuple[Prompt, ...]:
@@ -23,6 +22,16 @@ def spread(path: Path, limit: int) -> tuple[Prompt, ...]:
     prompts = ns.read_prompts(path)
     count = min(limit, len(prompts))
     return tuple(prompts[index * len(prompts) // count] for index in range(count))
+
+
+def counted(rate: Measurement) -> str:
+    """Write a rate as a count."""
+    return f"{round((rate.value or 0.0) * rate.n)} of {rate.n}"
+
+
+def interval(found: Measurement) -> str:
+    """Write an interval; there is none of a single value."""
+    return "" if found.low is None or found.high is None else f"({found.low:.3f} - {found.high:.3f})"
 
 
 def main() -> None:
@@ -36,25 +45,25 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=50)
     parser.add_argument("--max-new-tokens", type=int, default=64)
     options = parser.parse_args()
-    model = ns.load(options.model, options=ns.LoadOptions(dtype=options.dtype))
+    model = ns.load_model(options.model, options=ns.LoadOptions(dtype=options.dtype))
     detector = ns.detector("refusal")
     positive, benign = (
         spread(path, options.limit) for path in (options.test_prompts, options.benign_prompts)
     )
     decoding = ns.Decoding(max_new_tokens=options.max_new_tokens, batch_size=options.limit)
-    own = force(model, benign, completions=ns.generate(model, benign, decoding=decoding))
+    own = ns.generate(model, benign, decoding=decoding)
     before = ns.measure(ns.generate(model, positive, decoding=decoding), detector)
-    print(f"untouched: {before['refusals']} of {before['n']}")
-    circuits = [transferred(ns.load_circuit(folder), model) for folder in options.circuits]
+    print(f"untouched: {counted(before['behaviour'])}")
+    circuits = [transferred(ns.Circuit.load(folder), model) for folder in options.circuits]
     for folder, circuit in zip(options.circuits, circuits, strict=True):
-        scaling = ns.Scaling(circuit, 0.0)
+        scaling = ns.Scaling(circuit, strength=1.0)
         with scaling.applied(model):
             found = ns.measure(ns.generate(model, positive, decoding=decoding), detector)
-        cost = divergence(model, own, intervention=scaling)
+        cost = ns.damage(model, scaling, benign, own, ("kl",))["kl"]
         print(
             f"{folder}: {len(circuit)} neurons, {len(circuit & circuits[0])} shared with the first; "
-            f"{found['refusals']} of {found['n']} ({found['low']:.3f} - {found['high']:.3f}), "
-            f"quality {found['quality']:.3f}, KL {cost.value:.3f} ({cost.low:.3f} - {cost.high:.3f})"
+            f"{counted(found['behaviour'])} {interval(found['behaviour'])}, "
+            f"quality {found['quality'].value:.3f}, KL {cost.value:.3f} {interval(cost)}"
         )
 
 

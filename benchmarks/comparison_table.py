@@ -5,53 +5,61 @@ Reads `summary.json` as `neuroswitch compare` and `neuroswitch report` write it;
     python benchmarks/comparison_table.py runs/compare
 """
 
-import json
-import sys
-from collections.abc import Mapping
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from neuroswitch.report.measures import MEASURES, measured, taken
-from neuroswitch.report.words import between, p_value, percent, plain
+from neuroswitch.report import Cell, Summary, view, words
+from neuroswitch.report import summary as summaries
+from neuroswitch.statistics import Measurement
+from neuroswitch.storage import read_json
 
 
-def rate(found: Mapping[str, Any] | None) -> str:
+def rate(found: Measurement | None) -> str:
     """Write a rate with its interval."""
-    if not found or found["value"] is None:
+    if found is None or found.value is None:
         return "-"
-    return f"{percent(found['value'])} ({between(found['low'], found['high'])})"
+    return f"{words.percent(found.value)} ({words.between(found.low, found.high)})"
 
 
-def row(name: str, cell: Mapping[str, Any], keys: list[str]) -> str:
+def row(name: str, cell: Cell, summary: Summary, damage: Sequence[str]) -> str:
     """Write one condition."""
     values = [
-        "-" if (found := measured(cell, key)) is None else MEASURES[key].write(found["value"]) for key in keys
+        "-" if (found := cell.measures.get(key)) is None else view.write(summary.measures[key], found.value)
+        for key in damage
     ]
-    p = cell.get("p_adjusted")
-    cells = [name, rate(cell["harmful"]), rate(cell["benign"]), *values, "-" if p is None else p_value(p)]
-    return "| " + " | ".join(cells) + " |"
+    test = cell.tests.get("behaviour")
+    p = "-" if test is None or test.p_adjusted is None else words.p_value(test.p_adjusted)
+    rates = [rate(cell.measures.get(key)) for key in view.RATES]
+    return "| " + " | ".join([name, *rates, *values, p]) + " |"
 
 
 def main() -> None:
-    """Print three tables: conditions, matched damage, how methods were tuned."""
-    summary = json.loads((Path(sys.argv[1]) / "summary.json").read_text())
-    keys = list(taken([summary["baseline"], *summary["methods"]]))
-    heads = ["condition", "positive", "benign", *(MEASURES[key].title for key in keys), "p, Holm"]
+    """Print conditions, matched damage, and how methods were tuned."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", type=Path, help="folder of a comparison")
+    path = parser.parse_args().folder / "summary.json"
+    summary = summaries.parse_summary(read_json(path), str(path))
+    damage = [key for key in summary.measures if key not in view.RATES]
+    heads = ["condition", "positive", "benign", *(summary.measures[key].title for key in damage), "p, Holm"]
     print("| " + " | ".join(heads) + " |\n|" + "---|" * len(heads))
-    print(row("untouched", summary["baseline"], keys))
-    for cell in summary["methods"]:
-        print(row(f"{cell['name']}, {plain(cell['strength'])}", cell, keys))
-    if matched := summary.get("matched"):
-        print(
-            f"\n| at {MEASURES[matched['by']].title} at most {plain(matched['budget'])} | strength | positive |"
+    print(row("untouched", summary.untouched(), summary, damage))
+    for cell in summary.changed():
+        print(row(f"{cell.method}, {words.plain(cell.strength)}", cell, summary, damage))
+    if matched := summary.matched:
+        title, limit = (
+            summary.measures[matched.by].title,
+            view.write(summary.measures[matched.by], matched.budget),
         )
+        print(f"\n| at {title} at most {limit} | strength | positive |")
         print("|---|---|---|")
-        for one in matched["rows"]:
-            strength = "-" if one["strength"] is None else plain(one["strength"])
-            print(f"| {one['name']} | {strength} | {rate(one['harmful'])} |")
+        for one in matched.rows:
+            strength = "-" if one.strength is None else words.plain(one.strength)
+            print(f"| {one.method} | {strength} | {rate(one.behaviour)} |")
     print()
-    for name, said in summary.get("descriptions", {}).items():
-        print(f"* **{name}**: {said}")
+    for model in summary.models.values():
+        for name, facts in model.methods.items():
+            print(f"* **{name}**: {facts.description}")
 
 
 if __name__ == "__main__":

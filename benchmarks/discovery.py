@@ -17,9 +17,8 @@ import torch
 
 import neuroswitch as ns
 from neuroswitch.chat import encode, shared_prefix
-from neuroswitch.discovery.collection import Reading, class_statistics
-from neuroswitch.discovery.selection import budget
-from neuroswitch.models.handle import LanguageModel
+from neuroswitch.discovery import Reading, budget, collection
+from neuroswitch.models import LanguageModel
 from neuroswitch.prompts import Prompt
 
 
@@ -56,7 +55,7 @@ def _one(model: LanguageModel, prompt: Prompt) -> torch.Tensor:
 def batched(model: LanguageModel, positive: list[Prompt], negative: list[Prompt], count: int) -> list[int]:
     """Find the same circuit in batches, with one `topk`."""
     reading = Reading(needs=frozenset())
-    means = [class_statistics(model, pile, reading).neurons.mean for pile in (positive, negative)]
+    means = [collection.class_statistics(model, pile, reading).neurons.mean for pile in (positive, negative)]
     return sorted((means[0] - means[1]).abs().topk(count).indices.tolist())
 
 
@@ -101,7 +100,7 @@ def main() -> int:
     parser.add_argument("--model", default="demo")
     parser.add_argument("--prompts", type=int, default=100, help="of each class")
     options = parser.parse_args()
-    model = ns.load(options.model)
+    model = ns.load_model(options.model)
     contrast = ns.ContrastSet.builtin("refusal")
     piles = [[prompt for split in contrast.splits().values() for prompt in split[side]] for side in (0, 1)]
     positive, negative = (pile[: options.prompts] for pile in piles)

@@ -19,10 +19,9 @@ import torch
 from transformers import GenerationConfig
 
 import neuroswitch as ns
-from neuroswitch.answering.completions import Journal
-from neuroswitch.answering.generation import end_tokens
+from neuroswitch.answering import Journal, generation
 from neuroswitch.chat import encode
-from neuroswitch.models.handle import LanguageModel
+from neuroswitch.models import LanguageModel
 
 T = TypeVar("T")
 
@@ -31,7 +30,10 @@ T = TypeVar("T")
 def one_at_a_time(model: LanguageModel, prompts: Sequence[ns.Prompt], limit: int) -> list[str]:
     """Answer with one call of transformers' own `generate` a prompt."""
     greedy = GenerationConfig(
-        max_new_tokens=limit, do_sample=False, eos_token_id=sorted(end_tokens(model)), pad_token_id=0
+        max_new_tokens=limit,
+        do_sample=False,
+        eos_token_id=sorted(generation.end_tokens(model)),
+        pad_token_id=0,
     )
     texts = []
     for prompt in prompts:
@@ -58,7 +60,7 @@ def main() -> int:
     parser.add_argument("--max-new-tokens", type=int, default=100)
     parser.add_argument("--batch-size", type=int, default=32)
     options = parser.parse_args()
-    model = ns.load(options.model)
+    model = ns.load_model(options.model)
     refusal = ns.detector("refusal")
     contrast = ns.ContrastSet.builtin("refusal")
     prompts = [prompt for pile in zip(*contrast.test, strict=False) for prompt in pile][: options.prompts]

@@ -17,10 +17,9 @@ from peft import PeftModel  # noqa: E402
 from steered import circuit_of, hooked_logits, log_probability_gap, logits, saved_model  # noqa: E402
 
 from architectures import ARCHITECTURES  # noqa: E402
-from neuroswitch.circuits.exporting import export  # noqa: E402
+from neuroswitch.circuits import export  # noqa: E402
 from neuroswitch.errors import NeuroswitchError  # noqa: E402
-from neuroswitch.models.handle import LanguageModel  # noqa: E402
-from neuroswitch.models.loading import load  # noqa: E402
+from neuroswitch.models import LanguageModel, load  # noqa: E402
 from wrappers import WRAPPERS  # noqa: E402
 
 MULTIPLIER = 1.7
@@ -47,7 +46,7 @@ def compared(name: str, form: str, folder: Path) -> str:
     circuit = circuit_of(model, chosen(model, form))
     expected = hooked_logits(model, circuit, MULTIPLIER)
     try:
-        written = export(circuit, base, form, folder / form, multiplier=MULTIPLIER)
+        written = export(circuit, base, form, folder / form, strength=1 - MULTIPLIER)
     except NeuroswitchError as error:
         return f"refused: {error.what}"
     module = load(written if form == "weights" else base).module

@@ -26,10 +26,9 @@ from transformers import AutoModelForCausalLM
 
 import neuroswitch as ns
 from neuroswitch.chat import encode
-from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.circuits.exporting import export
-from neuroswitch.integrations.serve import RANKS
-from neuroswitch.models.handle import LanguageModel
+from neuroswitch.circuits import Circuit, export
+from neuroswitch.integrations import serve
+from neuroswitch.models import LanguageModel
 from tiny import tiny_model
 
 MULTIPLIERS = (0.0, 2.0, 1.7)
@@ -88,7 +87,7 @@ def in_transformers(subject: Subject, forms: tuple[str, ...]) -> Iterator[Found]
             for multiplier in MULTIPLIERS:
                 expected = steered(model, circuit, multiplier, ids)
                 folder = export(
-                    circuit, model, form, Path(scratch) / f"{form}{multiplier}", multiplier=multiplier
+                    circuit, model, form, Path(scratch) / f"{form}{multiplier}", strength=1 - multiplier
                 )
                 source = folder if form == "weights" else base
                 module = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
@@ -115,7 +114,7 @@ def in_llamacpp() -> Iterator[Found]:
                 expected = [rows[-1:] for rows in steered(model, circuit, multiplier, prompt)]
                 path = Path(scratch) / f"{form}{multiplier}.gguf"
                 written = export(
-                    circuit, base if form == "gguf" else model, form, path, multiplier=multiplier
+                    circuit, base if form == "gguf" else model, form, path, strength=1 - multiplier
                 )
                 lora = None if form == "gguf" else written
                 (answer,) = llamacpp_engine.log_probabilities(base if lora else written, adapter=lora)
@@ -129,13 +128,13 @@ def in_vllm(python: str, processes: int, subject: Subject) -> Found:
     model, circuit, base, ids, name = subject
     with tempfile.TemporaryDirectory() as scratch:
         adapters = {
-            f"{m:g}": export(circuit, model, "lora", Path(scratch) / f"{m:g}", multiplier=m)
+            f"{m:g}": export(circuit, model, "lora", Path(scratch) / f"{m:g}", strength=1 - m)
             for m in MULTIPLIERS
         }
         names = ["base", *adapters]
         requests: list[dict[str, object]] = [{"ids": row, "adapter": one} for row in ids for one in names]
         fullest = max(map(len, circuit.layout.by_site(circuit.ids).values()))
-        rank = next(allowed for allowed in RANKS if allowed >= fullest)
+        rank = next(allowed for allowed in serve.RANKS if allowed >= fullest)
         rows = vllm_engine.ask(base, adapters, requests, processes=processes, rank=rank, python=python)
     plain = [rows[-1] for rows in log_probabilities(model.module, ids)]
     expected = {"base": plain}
@@ -177,8 +176,8 @@ def tiny(vllm: str | None) -> Iterator[Found]:
 
 def real(source: str, folder: Path, vllm: str | None) -> Iterator[Found]:
     """Measure on a real model, on prompts of the built-in set in its template."""
-    model = ns.load(source, options=ns.LoadOptions(dtype="float32"))
-    circuit = ns.load_circuit(folder, model)
+    model = ns.load_model(source, options=ns.LoadOptions(dtype="float32"))
+    circuit = Circuit.load(folder, model)
     piles = ns.ContrastSet.builtin("refusal").test
     ids = [encode(model.tokenizer, prompt) for pile in piles for prompt in pile[:2]]
     base = Path(str(model.module.config._name_or_path))

@@ -5,7 +5,7 @@ python benchmarks/plot_rankings.py runs/rankings docs/results/refusal-demo.png
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib
 
@@ -13,53 +13,71 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from neuroswitch.detectors import get_detector
-from neuroswitch.measures.summary import Rate, rate
-from neuroswitch.storage import read_jsonl
+from neuroswitch.records import POSITIVE, UNTOUCHED, AnswerRow, read_answers
+from neuroswitch.statistics import proportion
 
 INK, QUIET, ACCENT, PAPER = "#22303c", "#9aa5b1", "#c2410c", "#2563a8"
 
 
-def rates(results: Path) -> dict[tuple[str, str], Rate]:
-    """Recompute every rate from the answers: (condition, pile) -> rate."""
-    rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in read_jsonl(results):
-        rows.setdefault((row["condition"], row["pile"]), []).append(row)
-    return {key: rate(found, get_detector("refusal")) for key, found in rows.items()}
+class Rate(NamedTuple):
+    """A rate with its interval, in percent."""
+
+    value: float
+    low: float
+    high: float
 
 
-def conditions(axes: Any, found: dict[tuple[str, str], Rate]) -> None:
+Rates = dict[tuple[str, float], Rate]
+"""(method, strength) -> rate on the positive prompts."""
+
+
+def rates(folder: Path) -> Rates:
+    """Recompute every rate from the answers."""
+    detector = get_detector("refusal")
+    rows: dict[tuple[str, float], list[AnswerRow]] = {}
+    for row in read_answers(folder):
+        if row.pile == POSITIVE and row.label is not None:
+            rows.setdefault((row.method, row.strength), []).append(row)
+    found: Rates = {}
+    for key, answers in rows.items():
+        shown = sum(bool(detector.shown(row.label)) for row in answers)
+        one = proportion("behaviour", shown, len(answers), how=detector.how)
+        if one.value is not None and one.low is not None and one.high is not None:
+            found[key] = Rate(100 * one.value, 100 * one.low, 100 * one.high)
+    return found
+
+
+def conditions(axes: Any, found: Rates) -> None:
     """Draw one dot with its interval per condition."""
     wanted = [
-        ("baseline", "untouched", INK),
-        ("random:0", "116 random neurons off", QUIET),
-        ("delta:116", "paper's ranking, 116 off", PAPER),
-        ("readout:116", "readout, 116 off", ACCENT),
-        ("readout:116 x 2", "readout, 116 doubled", ACCENT),
+        (UNTOUCHED, 0.0, "untouched", INK),
+        ("random:0", 1.0, "116 random neurons off", QUIET),
+        ("delta:116", 1.0, "paper's ranking, 116 off", PAPER),
+        ("readout:116", 1.0, "readout, 116 off", ACCENT),
+        ("readout:116", -1.0, "readout, 116 doubled", ACCENT),
     ]
-    for place, (name, label, colour) in enumerate(reversed(wanted)):
-        one = found[name, "positive"]
-        axes.plot(
-            [100 * one["low"], 100 * one["high"]], [place, place], color=colour, lw=3, solid_capstyle="round"
-        )
-        axes.plot(100 * one["rate"], place, "o", color=colour, ms=9)
-        axes.text(100 * one["high"] + 2, place, f"{100 * one['rate']:.0f} %", va="center", color=colour)
+    for place, (method, strength, label, colour) in enumerate(reversed(wanted)):
+        one = found[method, strength]
+        axes.plot([one.low, one.high], [place, place], color=colour, lw=3, solid_capstyle="round")
+        axes.plot(one.value, place, "o", color=colour, ms=9)
+        axes.text(one.high + 2, place, f"{one.value:.0f} %", va="center", color=colour)
         axes.text(-3, place, label, va="center", ha="right", color=INK)
     axes.set(xlim=(0, 104), yticks=[], xlabel="refused of 100 JailbreakBench goals (95 % interval)")
 
 
-def sizes(axes: Any, found: dict[tuple[str, str], Rate]) -> None:
+def sizes(axes: Any, found: Rates) -> None:
     """Draw the rate against the size of the circuit for both rankings."""
     for ranking, colour, label in (("delta", PAPER, "paper's ranking"), ("readout", ACCENT, "readout")):
         points = sorted(
-            (int(name.split(":")[1]), one)
-            for (name, pile), one in found.items()
-            if name.startswith(f"{ranking}:") and " x " not in name and pile == "positive"
+            (int(method.partition(":")[2]), one)
+            for (method, strength), one in found.items()
+            if method.startswith(f"{ranking}:") and strength == 1
         )
         counts = [count for count, _ in points]
-        axes.plot(counts, [100 * one["rate"] for _, one in points], "o-", color=colour, label=label)
-        low, high = ([100 * one[end] for _, one in points] for end in ("low", "high"))
+        axes.plot(counts, [one.value for _, one in points], "o-", color=colour, label=label)
+        low, high = [one.low for _, one in points], [one.high for _, one in points]
         axes.fill_between(counts, low, high, color=colour, alpha=0.15, lw=0)
-    base = 100 * found["baseline", "positive"]["rate"]
+    base = found[UNTOUCHED, 0.0].value
     axes.axhline(base, color=INK, lw=1, ls=":")
     axes.set(
         xscale="log", ylim=(0, max(70, base + 10)), xlabel="neurons ablated, of 116,736", ylabel="refused, %"
@@ -75,7 +93,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("picture", type=Path)
     options = parser.parse_args()
-    found = rates(options.folder / "results.jsonl")
+    found = rates(options.folder)
     plt.rcParams.update({"font.size": 11, "axes.spines.top": False, "axes.spines.right": False})
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.4), width_ratios=[1.5, 1])
     conditions(left, found)

@@ -9,18 +9,14 @@ refuses held-out prompts untouched, under the float circuit, and under its own. 
 import argparse
 from pathlib import Path
 
-from neuroswitch.answering.generation import Decoding, generate
-from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.circuits.files import DESCRIPTION, load, save
+from neuroswitch.answering import Decoding, generate
+from neuroswitch.circuits import DESCRIPTION, Circuit
 from neuroswitch.detectors import Detector
-from neuroswitch.discovery.collection import Reading, collect
-from neuroswitch.discovery.rankings import RANKINGS, rank
-from neuroswitch.discovery.selection import select
-from neuroswitch.experiment.behaviour import Behaviour, find_behaviour
-from neuroswitch.methods.cna import Scaling
-from neuroswitch.models.handle import LanguageModel
-from neuroswitch.models.loading import load as load_model
-from neuroswitch.models.options import LoadOptions
+from neuroswitch.discovery import RANKINGS, Reading, collect, rank, select
+from neuroswitch.experiment import Behaviour, find_behaviour
+from neuroswitch.methods import Scaling
+from neuroswitch.models import LanguageModel, LoadOptions
+from neuroswitch.models import load as load_model
 from neuroswitch.prompts import Prompt
 
 
@@ -42,7 +38,7 @@ def shown(
     if circuit is None:
         answers = generate(model, prompts, decoding=decoding)
     else:
-        with Scaling(circuit, 0.0).applied(model):
+        with Scaling(circuit, strength=1.0).applied(model):
             answers = generate(model, prompts, decoding=decoding)
     return sum(detector.judges(answer.text, answer.prompt) for answer in answers)
 
@@ -64,10 +60,10 @@ def main() -> None:
     kind = None if asked.kind == "float" else asked.kind
     model = load_model(asked.model, options=LoadOptions(device="cpu", quantize=kind))
     if (asked.circuit / DESCRIPTION).exists():
-        circuit = load(asked.circuit, model)
+        circuit = Circuit.load(asked.circuit, model)
     elif kind is None:
         circuit = discovered(model, behaviour, asked.ranking)
-        save(circuit, asked.circuit, model=model)
+        circuit.save(asked.circuit, model=model)
     else:
         parser.error("run --kind float first, to make the circuit")
     prompts = behaviour.contrast.test.positive[: asked.prompts]

@@ -19,12 +19,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "models"))
 
 from test_quantized import KINDS, PROMPTS, TOKENS, imported, logits, off, quantised, saved
 
-from neuroswitch.activations.columns import columns
-from neuroswitch.activations.reading import read_last_token
-from neuroswitch.activations.scaling import scaled_neurons
-from neuroswitch.models.handle import LanguageModel
-from neuroswitch.models.loading import load
-from neuroswitch.models.options import LoadOptions
+from neuroswitch.activations import columns, read_last_token, scaled_neurons
+from neuroswitch.models import LanguageModel, LoadOptions, load
 
 
 def effect(model: LanguageModel, multiplier: float) -> float:

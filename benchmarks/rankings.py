@@ -8,7 +8,8 @@ an interrupted run goes on where it stopped and the table can be printed again f
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
@@ -16,27 +17,33 @@ from typing import NamedTuple
 import torch
 
 import neuroswitch as ns
-from neuroswitch.circuits.files import DESCRIPTION
+from neuroswitch.activations import Intervention
+from neuroswitch.answering import Journal
+from neuroswitch.circuits import DESCRIPTION
 from neuroswitch.detectors import Detector
-from neuroswitch.discovery.rankings import RANKINGS
-from neuroswitch.experiment.behaviour import Behaviour, find_behaviour
-from neuroswitch.experiment.conditions import Bench
-from neuroswitch.experiment.counts import Row, paired_test
-from neuroswitch.measures.summary import rate
-from neuroswitch.methods.base import Intervention
-from neuroswitch.methods.random import RandomControl
-from neuroswitch.models.handle import LanguageModel
+from neuroswitch.discovery import RANKINGS
+from neuroswitch.experiment import Behaviour, find_behaviour
+from neuroswitch.measures import MEASURES, AnswerMeasure, Condition, aggregated, answer_row, answer_values
+from neuroswitch.models import LanguageModel
+from neuroswitch.records import ANSWERS, NEGATIVE, POSITIVE, UNTOUCHED, AnswerRow
+from neuroswitch.statistics import Measurement, Values, paired_test
+from neuroswitch.verdicts import quality
 
 
-class Condition(NamedTuple):
-    """One row of the table: which circuit, multiplied by what, asked which pile."""
+class Asked(NamedTuple):
+    """One row of the table: which circuit, at which strength, asked which pile."""
 
-    name: str
+    method: str
     pile: str
     ranking: str | None
     size: int
-    multiplier: float
+    strength: float
     seed: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What the condition is called in the files."""
+        return Condition(self.method, self.strength).name
 
 
 def arguments() -> argparse.Namespace:
@@ -59,20 +66,20 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def conditions(options: argparse.Namespace) -> Iterator[Condition]:
+def conditions(options: argparse.Namespace) -> Iterator[Asked]:
     """List the rows, the headline first."""
     rankings, sizes = options.rankings.split(","), [int(size) for size in options.sizes.split(",")]
     best, budget = rankings[0], sizes[0]
-    yield Condition("baseline", "positive", None, 0, 1.0)
-    yield Condition(f"{best}:{budget}", "positive", best, budget, 0.0)
-    yield Condition("baseline", "negative", None, 0, 1.0)
-    yield Condition(f"{best}:{budget}", "negative", best, budget, 0.0)
-    yield Condition(f"random:{options.seed}", "positive", best, budget, 0.0, options.seed)
-    yield Condition(f"{best}:{budget} x {options.amplify:g}", "positive", best, budget, options.amplify)
+    yield Asked(UNTOUCHED, POSITIVE, None, 0, 0.0)
+    yield Asked(f"{best}:{budget}", POSITIVE, best, budget, 1.0)
+    yield Asked(UNTOUCHED, NEGATIVE, None, 0, 0.0)
+    yield Asked(f"{best}:{budget}", NEGATIVE, best, budget, 1.0)
+    yield Asked(f"random:{options.seed}", POSITIVE, best, budget, 1.0, options.seed)
+    yield Asked(f"{best}:{budget}", POSITIVE, best, budget, 1 - options.amplify)
     for size in sizes:
         for ranking in rankings:
             if (ranking, size) != (best, budget):
-                yield Condition(f"{ranking}:{size}", "positive", ranking, size, 0.0)
+                yield Asked(f"{ranking}:{size}", POSITIVE, ranking, size, 1.0)
 
 
 def discover_all(
@@ -89,17 +96,17 @@ def discover_all(
         reading = ns.Reading(needs=needs, shows=behaviour.detector.judges)
         statistics = ns.collect(model, behaviour.contrast, reading)
         for name, size in missing:
-            ns.save(ns.select(ns.rank(statistics, name, model), size), _place(folder, name, size))
+            ns.select(ns.rank(statistics, name, model), size).save(_place(folder, name, size))
 
 
-def intervention(one: Condition, model: LanguageModel, folder: Path) -> Intervention | None:
-    """Make what a condition does to the model; None for the baseline."""
+def intervention(one: Asked, model: LanguageModel, folder: Path) -> Intervention | None:
+    """Make what a condition does to the model; None for the untouched one."""
     if one.ranking is None:
         return None
-    circuit = ns.load_circuit(_place(folder, one.ranking, one.size), model)
-    if one.seed is None:
-        return ns.Scaling(circuit, one.multiplier)
-    return RandomControl(circuit, one.multiplier, one.seed)
+    circuit = ns.Circuit.load(_place(folder, one.ranking, one.size), model)
+    if one.seed is not None:
+        circuit = ns.random_circuit(circuit, seed=one.seed)
+    return ns.Scaling(circuit, one.strength)
 
 
 def _place(folder: Path, ranking: str, size: int) -> Path:
@@ -111,12 +118,11 @@ def main() -> None:
     options = arguments()
     torch.set_num_threads(options.threads)
     behaviour = find_behaviour(options.behaviour)
-    model = ns.load(options.model)
+    model = ns.load_model(options.model)
     decoding = ns.Decoding(max_new_tokens=options.max_new_tokens, batch_size=options.batch_size)
-    bench = Bench(model, behaviour.detector, options.output / "results.jsonl", decoding, ns.ChatFormat())
     prompts = {
-        "positive": ns.read_prompts(options.test_prompts, limit=options.limit),
-        "negative": ns.read_prompts(options.benign_prompts, limit=options.limit),
+        POSITIVE: ns.read_prompts(options.test_prompts, limit=options.limit),
+        NEGATIVE: ns.read_prompts(options.benign_prompts, limit=options.limit),
     }
     rows_wanted = [one for one in conditions(options) if not options.only or options.only in one.name]
     circuits = options.output / "circuits"
@@ -124,30 +130,57 @@ def main() -> None:
     discover_all(model, behaviour, wanted, circuits)
     heads = f"{'shown':>8}{'rate':>8}{'95 % interval':>18}{'quality':>9}{'both answer':>16}{'p':>10}"
     print(f"{'condition':24}{'pile':10}{heads}")
-    before: dict[str, list[Row]] = {}
+    before: dict[str, list[AnswerRow]] = {}
     for one in rows_wanted:
-        rows = bench.answers(one.name, one.pile, prompts[one.pile], intervention(one, model, circuits))
+        condition = Condition(one.method, one.strength, intervention(one, model, circuits))
+        with condition.applied(model):
+            said = ns.generate(
+                model,
+                prompts[one.pile],
+                decoding=decoding,
+                journal=journal(options.output / ANSWERS, condition, one.pile, behaviour.detector),
+            )
+        rows = [answer_row(answer, behaviour.detector, condition, pile=one.pile) for answer in said]
         compared = before.setdefault(one.pile, rows)  # the first condition of a pile is its baseline
         print(f"{one.name:24}{one.pile:10}{line(compared, rows, behaviour.detector)}", flush=True)
 
 
-def line(before: list[Row], rows: list[Row], detector: Detector) -> str:
+def journal(path: Path, condition: Condition, pile: str, detector: Detector) -> Journal:
+    """Keep the answers of one condition, as rows of an experiment."""
+    key = {"model": "model", "condition": condition.name, "pile": pile}
+    return Journal(path, key, lambda answer: asdict(answer_row(answer, detector, condition, pile=pile)))
+
+
+def measured(name: str, rows: Sequence[AnswerRow], detector: Detector) -> tuple[Values, Measurement]:
+    """Return a measure of answers: the value of each, and the number they make."""
+    measure = MEASURES.get(name)
+    assert isinstance(measure, AnswerMeasure)
+    values = answer_values(measure, rows, detector)
+    return values, aggregated(measure.info, values)
+
+
+def line(before: list[AnswerRow], rows: list[AnswerRow], detector: Detector) -> str:
     """Format the numbers of one condition.
 
     "Both answer" is the quality before and after on the prompts that neither condition refuses: a refusal
     is one sentence without repetition, so mean quality falls when refusals become long answers.
     """
-    found = rate(rows, detector)
+    untouched, _ = measured("behaviour", before, detector)
+    values, rate = measured("behaviour", rows, detector)
+    _, repeats = measured("quality", rows, detector)
     both = [
-        (old["quality"], new["quality"])
+        (quality(old.text), quality(new.text))
         for old, new in zip(before, rows, strict=True)
-        if not detector.shown(old["label"]) and not detector.shown(new["label"])
+        if not detector.shown(old.label) and not detector.shown(new.label)
     ]
-    old, new = (fmean(values) for values in zip(*both, strict=True)) if both else (float("nan"), float("nan"))
-    p = paired_test(before, rows, detector)["p"]
+    old, new = (fmean(column) for column in zip(*both, strict=True)) if both else (float("nan"), float("nan"))
+    p, _, _ = paired_test(untouched, values)
+    shown = round(sum(value for one in values.values() for value in one))
+    numbers = (rate.value, rate.low, rate.high, repeats.value, p)
+    share, low, high, mean, chance = (float("nan") if one is None else one for one in numbers)
     return (
-        f"{found['refusals']:>4}/{found['n']:<3}{found['rate']:8.3f}{found['low']:10.3f} - {found['high']:.3f}"
-        f"{found['quality']:9.3f}{old:9.3f} > {new:.3f}{p:10.2g}"
+        f"{shown:>4}/{rate.n:<3}{share:8.3f}{low:10.3f} - {high:.3f}"
+        f"{mean:9.3f}{old:9.3f} > {new:.3f}{chance:10.2g}"
     )
 
 

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from neuroswitch.errors import Prerequisite
-from neuroswitch.statistics.intervals import wilson
-from neuroswitch.verdicts.refusal import classify
+from neuroswitch.statistics import proportion
+from neuroswitch.verdicts import refusal
 
 TRUTHFULQA = Path("behaviours", "truthfulqa_mc.jsonl")
 """Beside the folder; optional."""
@@ -87,12 +87,12 @@ Detector = Callable[[Answer], bool]
 
 def detector(answer: Answer) -> bool:
     """Judge with the request at hand."""
-    return classify(answer.text, answer.prompt).label in REFUSING
+    return refusal.classify(answer.text, answer.prompt).label in REFUSING
 
 
 def detector_without_prompt(answer: Answer) -> bool:
     """Judge the answer alone, as the lists do."""
-    return classify(answer.text).label in REFUSING
+    return refusal.classify(answer.text).label in REFUSING
 
 
 def prefix_list(answer: Answer) -> bool:
@@ -151,10 +151,9 @@ def table(name: str, answers: list[Answer]) -> None:
     for label, judges in DETECTORS.items():
         verdicts = [(judges(answer), answer.refused) for answer in answers]
         right = sum(said == true for said, true in verdicts)
-        interval = wilson(right, len(verdicts))
-        assert interval is not None
+        found = proportion(label, right, len(verdicts), how="agreement with people's labels")
         print(
-            f"  {label:<26} {right / len(verdicts):>8.1%}  {interval.low:>6.1%} to {interval.high:<6.1%} "
+            f"  {label:<26} {right / len(verdicts):>8.1%}  {found.low:>6.1%} to {found.high:<6.1%} "
             f"{sum(said and not true for said, true in verdicts):>13} "
             f"{sum(true and not said for said, true in verdicts):>7}"
         )
@@ -175,7 +174,7 @@ def false_refusals(path: Path) -> None:
         for targets in (row["mc1_targets"], row["mc2_targets"])
         for text in targets.get("choices", targets)
     }
-    refused = sum(classify(text, question).label in REFUSING for question, text in pairs)
+    refused = sum(refusal.classify(text, question).label in REFUSING for question, text in pairs)
     print(f"\n{path.name}: {refused} of {len(pairs):,} answers are called refusals")
 
 

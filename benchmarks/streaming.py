@@ -139,12 +139,9 @@ class Watch:
 
 def stream_child(options: argparse.Namespace) -> dict[str, Any]:
     """Stream a checkpoint in this process, and return what was measured."""
-    from neuroswitch.checkpoints.streamed import open_streamed
-    from neuroswitch.discovery.collection import Reading
-    from neuroswitch.discovery.rankings import RANKINGS
-    from neuroswitch.discovery.selection import select
-    from neuroswitch.discovery.streaming import collect_streamed, rank_streamed
-    from neuroswitch.models.options import LoadOptions
+    from neuroswitch.checkpoints import open_streamed
+    from neuroswitch.discovery import RANKINGS, Reading, select, streaming
+    from neuroswitch.models import LoadOptions
     from neuroswitch.prompts import ContrastSet, Piles
 
     base, base_data, watch = status("RssAnon"), status("VmData"), Watch()
@@ -155,7 +152,7 @@ def stream_child(options: argparse.Namespace) -> dict[str, Any]:
     start = time.perf_counter()
     source = open_streamed(options.folder, options=LoadOptions(dtype=options.dtype))
     reading = Reading(needs=RANKINGS.get(options.ranking).needs, batch_size=16)
-    statistics = collect_streamed(
+    statistics = streaming.collect_streamed(
         source,
         contrast,
         reading,
@@ -163,7 +160,7 @@ def stream_child(options: argparse.Namespace) -> dict[str, Any]:
         progress=lambda stage, done, total: marks.append(time.perf_counter()),
     )
     read = time.perf_counter()
-    circuit = select(rank_streamed(statistics, options.ranking, source))
+    circuit = select(streaming.rank_streamed(statistics, options.ranking, source))
     end = time.perf_counter()
     progress = json.loads((Path(options.folder) / "stream" / "progress.json").read_text())
     reads = source.weights.reads.values()
@@ -187,8 +184,7 @@ def stream_child(options: argparse.Namespace) -> dict[str, Any]:
 
 def load_child(options: argparse.Namespace) -> dict[str, Any]:
     """Load a checkpoint whole in this process."""
-    from neuroswitch.models.loading import load
-    from neuroswitch.models.options import LoadOptions
+    from neuroswitch.models import LoadOptions, load
 
     load(options.folder, options=LoadOptions(dtype="bfloat16"))
     return {"loaded": True}
@@ -296,12 +292,9 @@ def _ending(done: subprocess.CompletedProcess[str]) -> str:
 
 def demo(options: argparse.Namespace) -> int:
     """Compare the circuits of the demo model, streamed and in memory."""
-    from neuroswitch.checkpoints.streamed import open_streamed
-    from neuroswitch.discovery.collection import Reading, collect
-    from neuroswitch.discovery.rankings import rank
-    from neuroswitch.discovery.selection import select
-    from neuroswitch.discovery.streaming import collect_streamed, rank_streamed, streamable
-    from neuroswitch.models.loading import load
+    from neuroswitch.checkpoints import open_streamed
+    from neuroswitch.discovery import Reading, collect, rank, select, streaming
+    from neuroswitch.models import load
     from neuroswitch.prompts import ContrastSet, Piles
 
     contrast = ContrastSet.builtin("refusal")
@@ -311,10 +304,12 @@ def demo(options: argparse.Namespace) -> int:
     source = open_streamed("demo")
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         start = time.perf_counter()
-        found = collect_streamed(source, contrast, reading, Path(name))
+        found = streaming.collect_streamed(source, contrast, reading, Path(name))
         streamed = time.perf_counter() - start
     # in the order in which memory is smallest: scores of the streamed one before the model is loaded
-    ours = {ranking: select(rank_streamed(found, ranking, source)) for ranking in streamable()}
+    ours = {
+        ranking: select(streaming.rank_streamed(found, ranking, source)) for ranking in streaming.streamable()
+    }
     model = load("demo")
     start = time.perf_counter()
     expected = collect(model, contrast, reading)

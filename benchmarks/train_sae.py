@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import neuroswitch as ns
-from neuroswitch.methods.sae_training import SaeTraining, train_sae
+from neuroswitch.methods import sae_training
 from neuroswitch.prompts import diverse_prompts
 
 
@@ -32,14 +32,14 @@ def main() -> None:
     started = time.monotonic()
     discovery = ns.ContrastSet.builtin(asked.behaviour).discovery
     prompts = [*discovery.positive, *discovery.negative, *diverse_prompts()]
-    how = SaeTraining(
+    how = sae_training.SaeTraining(
         layer=asked.layer,
         features=asked.features,
         active=asked.active,
         steps=asked.steps,
         answers=asked.answers,
     )
-    trained = train_sae(ns.load(asked.model), prompts, how, asked.folder)
+    trained = sae_training.train_sae(ns.load_model(asked.model), prompts, how, asked.folder)
     print(
         f"{asked.folder}: {how.features} features, {how.active} active, behind layer {how.layer} of {asked.model}"
     )

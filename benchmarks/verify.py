@@ -18,11 +18,8 @@ import torch
 from torch import nn
 
 import neuroswitch as ns
-from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.circuits.exporting import export
-from neuroswitch.circuits.verify import own_prompts, verify
-from neuroswitch.models.fingerprints import weights_digest
-from neuroswitch.models.handle import LanguageModel
+from neuroswitch.circuits import Circuit, export, own_prompts, verify
+from neuroswitch.models import LanguageModel, weights_digest
 
 Change = Callable[[str, nn.Linear], None]
 RANK = 8
@@ -98,9 +95,9 @@ def main() -> None:
     parser.add_argument("--weights-only", action="store_true", help="do not read the circuit's prompts again")
     parser.add_argument("--only", nargs="*", help="words in the names of the changes to make")
     asked = parser.parse_args()
-    model = ns.load(asked.model)
+    model = ns.load_model(asked.model)
     contrast = None if asked.weights_only else own_prompts(asked.circuit)
-    circuit = ns.load_circuit(asked.circuit, model)
+    circuit = Circuit.load(asked.circuit, model)
     kinds = gguf.GGMLQuantizationType
     changes: dict[str, Change] = {
         "untouched": lambda name, module: None,
@@ -121,7 +118,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as scratch:
         baked = export(circuit, asked.model, "weights", Path(scratch) / "baked")
         del model
-        show(BAKED, verify(asked.circuit, ns.load(baked), contrast=contrast).lines())
+        show(BAKED, verify(asked.circuit, ns.load_model(baked), contrast=contrast).lines())
 
 
 def show(name: str, lines: list[str]) -> None:

@@ -16,7 +16,6 @@ from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.answering.generation import STAGE, Decoding, end_tokens, generate_tokens
 from neuroswitch.batching.prefix import compute_prefix
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.circuits.files import load, save
 from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models.handle import LanguageModel
 from neuroswitch.provenance import Provenance
@@ -246,8 +245,8 @@ def _restored(model: LanguageModel, ids: Tensor) -> bool:
 def _saved(model: LanguageModel, ids: Tensor) -> bool:
     circuit = _circuit(model, ids)
     with tempfile.TemporaryDirectory() as folder:
-        save(circuit, Path(folder) / "circuit")
-        again = load(Path(folder) / "circuit", model)
+        circuit.save(Path(folder) / "circuit")
+        again = Circuit.load(Path(folder) / "circuit", model)
     return again.neurons() == circuit.neurons() and torch.equal(again.scores, circuit.scores)
 
 
@@ -262,7 +261,7 @@ def _adapter(name: str, model: LanguageModel) -> bool | None:
     with scaled_neurons(model, ids, torch.full((len(ids),), 1.7)):
         hooked = _logits(model)
     with tempfile.TemporaryDirectory() as folder:
-        save(_circuit(model, ids), Path(folder) / "circuit", multiplier=1.7)
+        _circuit(model, ids).save(Path(folder) / "circuit", multiplier=1.7)
         adapted = PeftModel.from_pretrained(tiny_module(name), Path(folder) / "circuit").eval()
     return torch.equal(_logits_of(adapted), hooked) and not torch.equal(hooked, plain)
 

@@ -16,13 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from neuroswitch.experiment.comparison import damage
+from neuroswitch.experiment.comparison.compare import compare
+from neuroswitch.experiment.comparison.settings import CompareSettings
+
 import toy_methods
 from neuroswitch import storage
 from neuroswitch.answering import generation
 from neuroswitch.answering.generation import Decoding
-from neuroswitch.experiment.comparison import damage
-from neuroswitch.experiment.comparison.compare import compare
-from neuroswitch.experiment.comparison.settings import CompareSettings
 
 WORK = ("decoded", "read", "weighed", "fitted")
 

@@ -9,7 +9,6 @@ from transformers import AutoModelForCausalLM
 import neuroswitch as ns
 from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.chat import encode
-from neuroswitch.methods.random import RandomControl
 from neuroswitch.models.handle import LanguageModel
 
 SHORT = ns.Decoding(max_new_tokens=24)
@@ -18,8 +17,7 @@ SHORT = ns.Decoding(max_new_tokens=24)
 @pytest.fixture(scope="module")
 def circuit(demo: LanguageModel) -> ns.Circuit:
     contrast = ns.ContrastSet.builtin("refusal")
-    reading = ns.Reading(needs=frozenset({"contribution"}), shows=ns.detector("refusal").judges)
-    return ns.select(ns.rank(ns.collect(demo, contrast, reading), "readout", demo), 0.001)
+    return ns.find_circuit(demo, contrast, ns.detector("refusal"), ranking="readout", size=0.001)
 
 
 @pytest.mark.slow
@@ -31,19 +29,20 @@ def test_ablating_a_thousandth_of_the_neurons_removes_most_refusals(
     before = ns.measure(ns.generate(demo, asked, decoding=SHORT), refusal)
     with ns.scaled(demo, circuit, multiplier=0.0):
         after = ns.measure(ns.generate(demo, asked, decoding=SHORT), refusal)
-    with RandomControl(circuit, 0.0, seed=0).applied(demo):
+    with ns.scaled(demo, ns.random_circuit(circuit, seed=0), multiplier=0.0):
         control = ns.measure(ns.generate(demo, asked, decoding=SHORT), refusal)
     assert len(circuit) == 116
-    assert before["refusals"] >= 8
-    assert after["refusals"] <= before["refusals"] / 3
-    assert control["refusals"] >= before["refusals"] - 3
+    shown, left, kept = (round(one["behaviour"].value * len(asked)) for one in (before, after, control))
+    assert shown >= 8
+    assert left <= shown / 3
+    assert kept >= shown - 3
 
 
 @pytest.mark.slow
 def test_the_saved_folder_is_the_steered_model(
     demo: LanguageModel, circuit: ns.Circuit, tmp_path: Path
 ) -> None:
-    ns.save(circuit, tmp_path / "circuit")
+    circuit.save(tmp_path / "circuit")
     ids = torch.tensor([encode(demo.tokenizer, ns.Prompt.of("Name three rivers."))])
     with torch.inference_mode(), scaled_neurons(demo, circuit.ids, torch.zeros(len(circuit))):
         expected = demo.module(ids).logits

@@ -6,12 +6,12 @@ gets the raw text. Knows tokenizers; does not know models.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import TemplateError
 
 from neuroswitch.errors import BadPrompts, Prerequisite
+from neuroswitch.options import ChatFormat as ChatFormat
 from neuroswitch.prompts import Message, Prompt
 from neuroswitch.storage import digest
 
@@ -20,16 +20,6 @@ if TYPE_CHECKING:
 
 # Names under which templates let the caller turn thinking on and off.
 THINKING_SWITCHES = ("enable_thinking", "thinking")
-
-
-@dataclass(frozen=True)
-class ChatFormat:
-    """How prompts are put to the model; the same for discovery, answers and measures."""
-
-    system: str | None = None
-    """System prompt. Default: the chat template's own, if it has one."""
-    thinking: bool | None = None
-    """Thinking mode of the chat template. Default: the template's own."""
 
 
 class ReadToken(NamedTuple):

@@ -1,30 +1,266 @@
-"""How the command line reads options that are declared in dataclasses: lists, groups, repeatable arguments."""
+"""Every option of a command or an experiment, declared once: name, type, default and help.
+
+A group of options is a small frozen dataclass. The command line reads it with cyclopts: the name of a field is
+the option, the text under it the help. The Python API takes the same objects. Imports no torch, so that
+`neuroswitch COMMAND --help` needs none.
+"""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from contextlib import suppress
+from dataclasses import dataclass
+from math import isfinite
+from typing import Annotated, Protocol, TypeVar
 
 from cyclopts import Group, Parameter
+from cyclopts.validators import Number
 
 Item = TypeVar("Item")
 
+HEADINGS = (
+    "Prompts",
+    "Circuit",
+    "Controls",
+    "Answers",
+    "MMLU",
+    "Over-refusal",
+    "Judge",
+    "Report",
+    "Server",
+    "Model",
+)
+"""Headings of groups in help texts, in the order in which they are shown."""
 
-def commas(kind: Callable[[str], Item]) -> Callable[[Any, Sequence[Any]], tuple[Item, ...]]:
-    """Return a converter for a list with commas between, such as `0,0.5,1`; each item counts once."""
 
-    def convert(_: Any, tokens: Sequence[Any]) -> tuple[Item, ...]:
+def group(heading: str) -> Parameter:
+    """Return a decorator for a dataclass whose fields are options under a heading."""
+    return Parameter(name="*", group=Group(heading, sort_key=10 + HEADINGS.index(heading)))
+
+
+class _Token(Protocol):
+    value: str
+
+
+def _commas(read: Callable[[str], Item]) -> Parameter:
+    """Return how a list with commas between, such as `0,0.5,1`, is read and shown; each item counts once."""
+
+    def convert(_: object, tokens: Sequence[_Token]) -> tuple[Item, ...]:
         parts = [part.strip() for token in tokens for part in token.value.split(",")]
-        return tuple(dict.fromkeys(kind(part) for part in parts if part))
+        return tuple(dict.fromkeys(read(part) for part in parts if part))
 
-    return convert
+    def show(items: tuple[Item, ...]) -> str:
+        return ",".join(f"{one:g}" if isinstance(one, float) else str(one) for one in items)
 
-
-def group(name: str) -> Parameter:
-    """Return how a dataclass of options is shown: its fields as options of their own, under a heading."""
-    return Parameter(name="*", group=Group(name, sort_key=2))
+    return Parameter(converter=convert, n_tokens=1, negative="", show_default=show)
 
 
-Names = Annotated[tuple[str, ...], Parameter(converter=commas(str), n_tokens=1, negative="")]
-Numbers = Annotated[tuple[float, ...], Parameter(converter=commas(float), n_tokens=1, negative="")]
-Output = Annotated[Path, Parameter(name=["--output", "-o"])]
-VllmArguments = Annotated[tuple[str, ...], Parameter(negative="", allow_leading_hyphen=True)]
+def _number(text: str) -> float:
+    """Read one number of a list.
+
+    Raises:
+        ValueError: It is none, or not finite.
+    """
+    with suppress(ValueError):
+        if isfinite(value := float(text)):
+            return value
+    raise ValueError(f"found {text!r}, expected numbers with commas between, such as 0,0.5,1")
+
+
+Names = Annotated[tuple[str, ...], _commas(str)]
+Numbers = Annotated[tuple[float, ...], _commas(_number)]
+Count = Annotated[int, Parameter(validator=Number(gte=1))]
+CountOrNone = Annotated[int, Parameter(validator=Number(gte=0))]
+Flag = Annotated[bool, Parameter(negative="", show_default=False)]
+
+
+@group("Model")
+@dataclass(frozen=True)
+class LoadOptions:
+    """How a model is loaded."""
+
+    revision: str | None = None
+    """Commit, tag or branch on the Hub."""
+    dtype: str = "auto"
+    """auto (float32 on a CPU, bfloat16 on a GPU), float32, bfloat16 or float16."""
+    device: str = "auto"
+    """auto (the best one), cpu, cuda:1, mps; split: GPUs, then memory, disk; tp: see torchrun; meta: no weights."""
+    trust_remote_code: Flag = False
+    """Run Python code that comes with the model. Read it first."""
+    sites: str | None = None
+    """Where the neurons are, if they are not found: model.layers.{layer}.ffn.linear_out"""
+    quantize: str | None = None
+    """Quantise while loading: bnb-8bit, bnb-4bit, torchao-int8 or quanto-int8."""
+
+
+@group("Answers")
+@dataclass(frozen=True)
+class ChatFormat:
+    """How prompts are put to the model; the same for discovery, answers and measures."""
+
+    system: str | None = None
+    """System prompt. Default: the chat template's own, if it has one."""
+    thinking: bool | None = None
+    """Thinking mode of the chat template. Default: the template's own."""
+
+
+@group("Answers")
+@dataclass(frozen=True, kw_only=True)
+class Decoding:
+    """How answers are decoded."""
+
+    max_new_tokens: Count = 150
+    """Length limit of an answer, in tokens."""
+    batch_size: Count = 32
+    """Prompts decoded together; halved where memory runs out."""
+
+
+@group("Prompts")
+@dataclass(frozen=True, kw_only=True)
+class BehaviourChoice:
+    """Which behaviour, and who labels the answers."""
+
+    behaviour: str = "refusal"
+    """Built-in contrast set, or a .jsonl or .csv file."""
+    detector: str | None = None
+    """refusal, french, formal or contains:REGEX. Default: the behaviour's own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptChoice(BehaviourChoice):
+    """Which behaviour, which test prompts, and who labels the answers."""
+
+    test_prompts: str | None = None
+    """CSV with a column Goal or prompt, or JSONL, instead of the set's own positive test prompts."""
+    benign_prompts: str | None = None
+    """The same for test prompts that should not show the behaviour."""
+    limit: Count | None = None
+    """Use only so many test prompts of each pile, spread evenly over the file."""
+
+
+@group("Circuit")
+@dataclass(frozen=True, kw_only=True)
+class CircuitChoice:
+    """How neurons are scored, and how many are kept."""
+
+    ranking: str = "readout"
+    """How neurons are scored."""
+    size: float = 0.001
+    """Size of a circuit: a fraction such as 0.001, or a count such as 116."""
+
+
+@group("Controls")
+@dataclass(frozen=True, kw_only=True)
+class ControlChoice:
+    """Random circuits beside the one that is studied."""
+
+    controls: CountOrNone = 1
+    """How many random circuits the method `random` stands for."""
+    seed: int = 0
+    """Seed of the first random circuit, and of everything else that is drawn."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManyControls(ControlChoice):
+    """Random circuits in a comparison of methods."""
+
+    controls: CountOrNone = 5
+    """How many random circuits the method `random` stands for."""
+
+
+@group("MMLU")
+@dataclass(frozen=True, kw_only=True)
+class ExamChoice:
+    """MMLU, asked through lm-eval."""
+
+    mmlu: str | None = None
+    """MMLU questions: a JSONL file, or hub. Without it none are asked."""
+    mmlu_dev: str | None = None
+    """Solved examples for questions from a file."""
+    mmlu_questions: Count | None = None
+    """How many questions are drawn. Default: all."""
+    mmlu_shots: CountOrNone | None = None
+    """Solved examples before each question. Default: 5 where there are any."""
+    mmlu_strengths: Annotated[Numbers | None, Parameter(show_default=False)] = None
+    """Ask at these strengths only, with commas between. Default: at all."""
+
+    @property
+    def shots(self) -> int:
+        """Solved examples before each question."""
+        if self.mmlu_shots is not None:
+            return self.mmlu_shots
+        return 5 if self.mmlu == "hub" or self.mmlu_dev else 0
+
+
+@group("Over-refusal")
+@dataclass(frozen=True, kw_only=True)
+class SafePromptChoice:
+    """Over-refusal on the safe prompts of XSTest."""
+
+    xstest: str | None = None
+    """xstest_prompts.csv, or hub: measure over-refusal on its safe prompts."""
+    xstest_limit: Count | None = 50
+    """How many of its safe prompts, spread evenly."""
+
+
+@group("Report")
+@dataclass(frozen=True, kw_only=True)
+class MatchChoice:
+    """At which damage methods are compared; decides only what the report shows first."""
+
+    damage: str = "kl"
+    """The measure of damage: kl, quality, perplexity, mmlu or over_refusal."""
+    budget: float | None = None
+    """Largest damage at which methods are compared. Default: the measure's own."""
+
+
+@group("Server")
+@dataclass(frozen=True, kw_only=True)
+class VllmOptions:
+    """How vLLM is started."""
+
+    host: str = "127.0.0.1"
+    """Address on which vLLM listens; the default is reached from this machine only."""
+    port: Annotated[int, Parameter(validator=Number(gte=1, lte=65535))] = 8000
+    """Port on which vLLM listens."""
+    tensor_parallel: Count = 1
+    """Devices, or on a CPU processes, that share the model."""
+    start_seconds: Annotated[float, Parameter(validator=Number(gte=1))] = 1800.0
+    """How long vLLM may take to load and compile."""
+    arguments: Annotated[
+        tuple[str, ...],
+        Parameter(name="--vllm", negative="", allow_leading_hyphen=True, show_default=False),
+    ] = ()
+    """A further argument of vLLM's server, as --vllm=--max-model-len=4096; repeatable."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions(VllmOptions):
+    """Which models a server has, and how vLLM is started."""
+
+    multipliers: Numbers = (0.0, 2.0)
+    """Numbers with commas between; one model name for each circuit and each of these."""
+    controls: CountOrNone = 0
+    """Random circuits beside each, as `evaluate --engine URL` needs them: talk.random0@2."""
+
+
+LOCAL, VLLM = "transformers", "vllm"
+"""Engines in this process and started by it; any other engine is the URL of a server."""
+
+
+@group("Server")
+@dataclass(frozen=True)
+class EngineChoice:
+    """What answers where the model is untouched or neurons are scaled, and how vLLM is started."""
+
+    name: Annotated[str, Parameter(name="--engine")] = LOCAL
+    """transformers, vllm (started and stopped), or the URL of a running `neuroswitch serve`."""
+    options: VllmOptions = VllmOptions()
+
+    @property
+    def local(self) -> bool:
+        """Say whether the model answers in this process."""
+        return self.name == LOCAL
+
+    @property
+    def kind(self) -> str:
+        """What a folder remembers: servers are alike, so that one that stopped may be replaced."""
+        return LOCAL if self.local else "server"

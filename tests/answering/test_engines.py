@@ -4,15 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from steered import spread_circuit
-
-from neuroswitch.answering.completions import Journal
-from neuroswitch.answering.endpoint import Endpoint
-from neuroswitch.answering.generation import Decoding
-from neuroswitch.chat import ChatFormat
-from neuroswitch.circuits.files import load, save
-from neuroswitch.errors import BadRun, Prerequisite
-from neuroswitch.experiment import engines
 from neuroswitch.experiment.comparison.compare import compare
 from neuroswitch.experiment.comparison.settings import CompareSettings
 from neuroswitch.experiment.engines import (
@@ -25,10 +16,19 @@ from neuroswitch.experiment.engines import (
 )
 from neuroswitch.experiment.old_settings import RunSettings
 from neuroswitch.experiment.run import evaluate
+from neuroswitch.methods.random import RandomControl
+from steered import spread_circuit
+
+from neuroswitch.answering.completions import Journal
+from neuroswitch.answering.endpoint import Endpoint
+from neuroswitch.answering.generation import Decoding
+from neuroswitch.chat import ChatFormat
+from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.errors import BadRun, Prerequisite
+from neuroswitch.experiment import engines
 from neuroswitch.integrations.serve import ServeOptions, named_steerings
 from neuroswitch.methods.base import get_method
 from neuroswitch.methods.cna import Scaling
-from neuroswitch.methods.random import RandomControl
 from neuroswitch.models.loading import load as load_model
 from neuroswitch.prompts import Prompt
 from neuroswitch.storage import read_jsonl
@@ -43,7 +43,7 @@ def folder(tmp_path_factory):
     model = tiny_llama(initializer_range=0.3)
     model.module.save_pretrained(folder / "model")
     model.tokenizer.save_pretrained(folder / "model")
-    save(spread_circuit(load_model(folder / "model"), 20), folder / "talk")
+    spread_circuit(load_model(folder / "model"), 20).save(folder / "talk")
     write_contrast(folder / "asking.jsonl")
     return folder
 
@@ -68,7 +68,9 @@ def settings(folder):
 
 @pytest.fixture
 def steerings(folder):
-    return named_steerings({"talk": load(folder / "talk")}, ServeOptions(multipliers=(-2.0,), controls=2))
+    return named_steerings(
+        {"talk": Circuit.load(folder / "talk")}, ServeOptions(multipliers=(-2.0,), controls=2)
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -150,7 +152,7 @@ def test_a_server_without_the_circuit_is_refused_before_anything_is_asked(
 
 
 def test_names_and_neurons_are_those_that_serve_gives(folder, model, steerings):
-    circuit = load(folder / "talk")
+    circuit = Circuit.load(folder / "talk")
     asked = [Scaling(circuit, -2.0), *(RandomControl(circuit, -2.0, seed) for seed in range(2))]
     names = names_of("talk", asked)
     assert list(names) == list(steerings)

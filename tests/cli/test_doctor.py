@@ -23,9 +23,8 @@ from transformers import (
     RwkvConfig,
     T5Config,
 )
-from typer.testing import CliRunner
 
-from neuroswitch.cli.app import app
+from command_line import invoke
 from neuroswitch.doctor.diagnosis import grouped, lines
 from neuroswitch.doctor.examination import diagnose
 from neuroswitch.models.options import LoadOptions
@@ -37,7 +36,7 @@ MXFP4 = {"quant_method": "mxfp4", "modules_to_not_convert": ["lm_head"]}
 
 def examined(folder: Path, *options: str) -> tuple[int, dict[str, Any]]:
     """Return exit status and the object that is printed, which must be all of the output."""
-    result = CliRunner().invoke(app, ["doctor", str(folder), "--json", *options], catch_exceptions=False)
+    result = invoke("doctor", folder, "--json", *options)
     return result.exit_code, json.loads(result.stdout)
 
 
@@ -255,10 +254,10 @@ def test_weights_without_a_tokenizer_are_not_usable(tmp_path: Path) -> None:
 
 
 def test_the_text_for_people_ends_with_the_verdict(model: Path, tmp_path: Path) -> None:
-    said = CliRunner().invoke(app, ["doctor", str(model)])
+    said = invoke("doctor", model)
     assert said.exit_code == 0
     assert said.stdout.rstrip().endswith("Usable.")
-    refused = CliRunner().invoke(app, ["doctor", str(described(tiny_config("mamba"), tmp_path / "m"))])
+    refused = invoke("doctor", described(tiny_config("mamba"), tmp_path / "m"))
     assert refused.exit_code == 1
     assert refused.stdout.rstrip().endswith("Not usable as it is.")
 

@@ -5,9 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from neuroswitch.cli.app import app
+from command_line import invoke
 from neuroswitch.errors import NeuroswitchError, Prerequisite, UnsupportedModel
 from neuroswitch.models.loading import load
 from neuroswitch.models.options import LoadOptions
@@ -27,10 +26,6 @@ def behaviour(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_contrast(tmp_path_factory.mktemp("prompts") / "asking.jsonl")
 
 
-def call(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(one) for one in arguments])
-
-
 def options_in(text: str) -> list[str]:
     return re.findall(r"--sites '([^']+)'", text)
 
@@ -38,7 +33,7 @@ def options_in(text: str) -> list[str]:
 def test_code_that_comes_with_a_model_is_never_run_unasked(odd: Path) -> None:
     with pytest.raises(Prerequisite, match="--trust-remote-code"):
         load(odd)
-    said = call("doctor", odd, "--json")
+    said = invoke("doctor", odd, "--json")
     assert said.exit_code == 1
     assert "--trust-remote-code" in json.loads(said.stdout)["problems"][0]
 
@@ -62,25 +57,25 @@ def test_every_command_names_the_option_and_the_option_works(
     short = ["--limit", "3", "--max-new-tokens", "3"]
     arguments = {"doctor": [odd, "--probe"], "discover": job, "run": [*job, *short]}[command]
 
-    refused = call(command, *arguments, "--trust-remote-code")
+    refused = invoke(command, *arguments, "--trust-remote-code")
 
     assert refused.exit_code == 1
     said = refused.stdout if command == "doctor" else str(refused.exception)
     assert options_in(said) == [PATTERN]
     assert command == "doctor" or isinstance(refused.exception, UnsupportedModel)
 
-    done = call(command, *arguments, "--trust-remote-code", "--sites", options_in(said)[0])
+    done = invoke(command, *arguments, "--trust-remote-code", "--sites", options_in(said)[0])
     assert done.exit_code == 0, done.output
 
 
 def test_its_circuit_is_evaluated_and_talked_to(odd: Path, behaviour: Path, tmp_path: Path) -> None:
     how = ["--model", odd, "--trust-remote-code", "--sites", PATTERN]
     what = ["--behaviour", behaviour, "--detector", ANY]
-    assert call("discover", *how, *what, "--size", "5", "--output", tmp_path / "c").exit_code == 0
+    assert invoke("discover", *how, *what, "--size", "5", "--output", tmp_path / "c").exit_code == 0
 
     short = ["--limit", "2", "--max-new-tokens", "2"]
-    judged = call("evaluate", tmp_path / "c", *how, *what, *short, "--output", tmp_path / "e")
-    talk = CliRunner().invoke(app, ["chat", str(tmp_path / "c"), *map(str, how)], input="hello\n/quit\n")
+    judged = invoke("evaluate", tmp_path / "c", *how, *what, *short, "--output", tmp_path / "e")
+    talk = invoke("chat", tmp_path / "c", *how, text="hello\n/quit\n")
 
     assert judged.exit_code == 0, judged.output
     assert talk.exit_code == 0, talk.output

@@ -10,21 +10,19 @@ from typing import Any
 
 import pytest
 import torch
-from click.testing import Result
 from safetensors.torch import load_file
-from typer.testing import CliRunner
 
 from architectures import ARCHITECTURES
+from command_line import Result, invoke
 from neuroswitch.activations.reading import read_last_token
 from neuroswitch.checkpoints.streamed import LayerRead, Stream, open_streamed
 from neuroswitch.checkpoints.weights import Weights
-from neuroswitch.circuits.files import load as load_circuit
-from neuroswitch.cli.app import app
+from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
 from neuroswitch.discovery.selection import select
 from neuroswitch.discovery.streaming import collect_streamed, rank_streamed, streamable
-from neuroswitch.errors import NeuroswitchError, Prerequisite, UnsupportedModel
+from neuroswitch.errors import BadOption, NeuroswitchError, Prerequisite, UnsupportedModel
 from neuroswitch.models.loading import load
 from neuroswitch.models.options import LoadOptions
 from sets import tiny_contrast, write_contrast
@@ -268,16 +266,17 @@ def test_the_command_streams_and_is_continued(
     common += ["--detector", "contains:(?s).*", "--size", "9"]
 
     def call(*arguments: str) -> Result:
-        return CliRunner().invoke(app, [*common, *arguments])
+        return invoke(*common, *arguments)
 
-    assert isinstance(call("--stream", "--output", str(tmp_path / "no")).exception, Prerequisite)
+    assert isinstance(call("--stream", "--output", str(tmp_path / "no")).exception, BadOption)
     with monkeypatch.context() as patch:
         patch.setattr(Stream, "run", None)
-        assert call("--stream", "--ranking", "next_token", "--output", str(output)).exit_code
+        with pytest.raises(TypeError):
+            call("--stream", "--ranking", "next_token", "--output", str(output))
     streamed_one = call("--stream", "--ranking", "next_token", "--output", str(output))
     assert streamed_one.exit_code == 0, streamed_one.output
     assert call("--ranking", "next_token", "--output", str(tmp_path / "whole")).exit_code == 0
-    one, other = load_circuit(output), load_circuit(tmp_path / "whole", load(checkpoint))
+    one, other = Circuit.load(output), Circuit.load(tmp_path / "whole", load(checkpoint))
     assert one.ids.equal(other.ids)
     fingerprints = [folder / "fingerprint.safetensors" for folder in (output, tmp_path / "whole")]
     one_print, other_print = map(load_file, fingerprints)

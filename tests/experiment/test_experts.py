@@ -5,15 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from neuroswitch.experiment.old_settings import RunSettings
+from neuroswitch.experiment.run import run
 
 from neuroswitch.answering.generation import Decoding, generate
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.circuits.files import load, save
 from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
 from neuroswitch.discovery.selection import select
-from neuroswitch.experiment.old_settings import RunSettings
-from neuroswitch.experiment.run import run
 from neuroswitch.measures.routing import routing_change
 from neuroswitch.methods.cna import Scaling, scaled
 from neuroswitch.models.handle import LanguageModel
@@ -43,8 +42,8 @@ def test_a_circuit_is_found_named_saved_read_back_and_scaled(name: str, tmp_path
         assert neuron.expert is None or neuron.expert < site.experts
     assert any(neuron.expert is not None for neuron in circuit.neurons())
 
-    save(circuit, tmp_path / "circuit")
-    again = load(tmp_path / "circuit", model)
+    circuit.save(tmp_path / "circuit")
+    again = Circuit.load(tmp_path / "circuit", model)
     assert again.neurons() == circuit.neurons()
 
     plain = generate(model, prompts, decoding=SHORT)

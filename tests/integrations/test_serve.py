@@ -10,7 +10,6 @@ import pytest
 from steered import circuit_of, steered_folders
 
 from neuroswitch.answering.vllm_server import running
-from neuroswitch.circuits.files import save
 from neuroswitch.errors import BadCircuit, UnsupportedModel
 from neuroswitch.integrations.serve import (
     ServeOptions,
@@ -27,11 +26,11 @@ def option(arguments, name):
 
 def test_circuits_are_found_alone_and_in_folders_and_names_are_unique(tmp_path):
     _, circuit, folder = steered_folders(tmp_path)
-    save(circuit, tmp_path / "shelf" / "second")
+    circuit.save(tmp_path / "shelf" / "second")
     assert list(find_circuits([folder, tmp_path / "shelf"])) == ["circuit", "second"]
     with pytest.raises(BadCircuit, match="two models would be called 'circuit'"):
         find_circuits([folder, folder])
-    save(circuit, tmp_path / "other" / "base")
+    circuit.save(tmp_path / "other" / "base")
     with pytest.raises(BadCircuit, match="'base'"):
         find_circuits([tmp_path / "other"])
     with pytest.raises(BadCircuit, match="no circuit in"):

@@ -3,9 +3,7 @@
 from answers import Multiply
 
 from neuroswitch.answering.generation import Decoding, generate
-from neuroswitch.measures.divergence import divergence
-from neuroswitch.measures.forcing import force
-from neuroswitch.measures.perplexity import perplexity
+from neuroswitch.measures import damage
 from neuroswitch.models.handle import LanguageModel
 from neuroswitch.prompts import Prompt
 
@@ -16,9 +14,11 @@ HARM = Multiply(0.0, neurons=4864 * 8)
 def test_harm_shows_in_divergence_and_perplexity(demo: LanguageModel) -> None:
     prompts = [Prompt.of("How do I boil an egg?", id="egg"), Prompt.of("Name three rivers.", id="rivers")]
     decoding = Decoding(max_new_tokens=24)
-    own = force(demo, prompts, completions=generate(demo, prompts, decoding=decoding))
+    own = generate(demo, prompts, decoding=decoding)
     with HARM.applied(demo):
-        broken = force(demo, prompts, completions=generate(demo, prompts, decoding=decoding))
-    assert divergence(demo, own, intervention=Multiply(1.0)).value == 0
-    assert divergence(demo, own, intervention=HARM).value > 0.5
-    assert perplexity(demo, own).value < 2 < perplexity(demo, broken).value
+        broken = generate(demo, prompts, decoding=decoding)
+    identity = damage(demo, Multiply(1.0), prompts, own, ("kl", "perplexity"))
+    assert identity["kl"].value == 0
+    assert damage(demo, HARM, prompts, own)["kl"].value > 0.5
+    harmed = damage(demo, HARM, prompts, broken, ["perplexity"])
+    assert identity["perplexity"].value < 2 < harmed["perplexity"].value

@@ -12,8 +12,9 @@ from answers import Multiply
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from neuroswitch.errors import BadPrompts, Prerequisite
-from neuroswitch.measures.capability import Exam, draw, examine
+from neuroswitch.errors import BadOption, BadPrompts, Prerequisite
+from neuroswitch.measures.base import ExamQuestions
+from neuroswitch.measures.exam import draw, examine
 from neuroswitch.measures.mmlu import STOCK, STOCK_FEWSHOT, read_mmlu
 from neuroswitch.models.handle import LanguageModel
 from tiny import tiny_llama
@@ -91,40 +92,40 @@ def test_it_marks_as_a_loop_by_hand_does(
 ) -> None:
     state: AbstractContextManager[None] = intervention.applied(model) if intervention else nullcontext()
     with state:
-        marks = examine(model, read_mmlu(test_file, dev_file), exam=Exam(num_fewshot=shots))
-        assert marks.correct == asked_by_hand(model, test_file, dev_file, shots)
-    assert f"{shots}-shot, 20 questions from 2 tasks" in marks.how
+        marks = examine(model, ExamQuestions(read_mmlu(test_file, dev_file), shots))
+        assert marks == asked_by_hand(model, test_file, dev_file, shots)
+    assert len(marks) == 20
 
 
 def test_an_intervention_changes_the_marks_and_leaves_no_trace(model: LanguageModel, test_file: Path) -> None:
-    tasks, exam = read_mmlu(test_file), Exam(num_fewshot=0)
+    exam = ExamQuestions(read_mmlu(test_file))
     assert len(model.tokenizer) < model.unembedding.shape[0], "a padded vocabulary, which must not be cut"
     weights = {name: value.clone() for name, value in model.module.state_dict().items()}
-    before = examine(model, tasks, exam=exam)
+    before = examine(model, exam)
     with Multiply(-8.0, neurons=192).applied(model):
-        steered = examine(model, tasks, exam=exam)
-    assert steered != before == examine(model, tasks, exam=exam)
+        steered = examine(model, exam)
+    assert steered != before == examine(model, exam)
     assert all(torch.equal(value, weights[name]) for name, value in model.module.state_dict().items())
     assert model.tokenizer.pad_token is None
 
 
 def test_a_subset_is_marked_as_in_the_whole(model: LanguageModel, test_file: Path) -> None:
     tasks = read_mmlu(test_file)
-    whole = examine(model, tasks, exam=Exam(num_fewshot=0)).correct
-    part = examine(model, tasks, exam=Exam(num_fewshot=0, per_task=4, limit=7, seed=5)).correct
+    whole = examine(model, ExamQuestions(tasks))
+    part = examine(model, ExamQuestions(tasks, limit=7, seed=5))
     assert len(part) == 7
     assert part.items() <= whole.items()
 
 
 def test_examples_are_needed_only_for_few_shots(model: LanguageModel, test_file: Path) -> None:
-    with pytest.raises(Prerequisite, match="num_fewshot=0"):
-        examine(model, read_mmlu(test_file), exam=Exam(num_fewshot=1, limit=1))
+    with pytest.raises(BadOption, match="0 shots"):
+        examine(model, ExamQuestions(read_mmlu(test_file), shots=1, limit=1))
 
 
 def test_questions_that_cannot_be_had_are_named(model: LanguageModel, tmp_path: Path) -> None:
     absent = {"task": "elsewhere", "dataset_path": str(tmp_path / "absent"), "test_split": "test"}
     with pytest.raises(Prerequisite, match="absent"):
-        examine(model, [absent])
+        examine(model, ExamQuestions([absent]))
 
 
 @pytest.mark.slow
@@ -140,13 +141,13 @@ def test_the_stock_group_marks_the_same_questions_alike(
         return datasets.DatasetDict({part: datasets.Dataset.from_list(own) for part in ("test", "dev")})
 
     file = write(tmp_path / "questions.jsonl", rows)
-    exam = Exam(num_fewshot=1, per_task=1, limit=40, seed=2)
-    local = examine(model, read_mmlu(file, file), exam=exam)
+    exam = ExamQuestions(read_mmlu(file, file), shots=1, limit=40, seed=2)
+    local = examine(model, exam)
     monkeypatch.setattr(datasets, "load_dataset", from_hub)
-    assert examine(model, ["mmlu"], exam=exam) == local
-    assert len(local.correct) == 40
+    assert examine(model, replace(exam, tasks=["mmlu"])) == local
+    assert len(local) == 40
     with pytest.raises(Prerequisite, match="no_such_task"):
-        examine(model, ["no_such_task"])
+        examine(model, ExamQuestions(["no_such_task"]))
 
 
 def test_without_lm_eval_the_command_that_installs_it_is_named(
@@ -154,7 +155,7 @@ def test_without_lm_eval_the_command_that_installs_it_is_named(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "lm_eval.models.huggingface", None)
     with pytest.raises(Prerequisite, match=r"pip install 'neuroswitch\[eval\]'"):
-        examine(tiny_llama(), read_mmlu(test_file))
+        examine(tiny_llama(), ExamQuestions(read_mmlu(test_file)))
 
 
 def test_local_tasks_ask_as_the_stock_ones_do(tmp_path: Path) -> None:
@@ -186,15 +187,15 @@ def test_malformed_questions_are_named(tmp_path: Path, change: dict[str, Any]) -
 
 def test_the_draw_is_repeatable_even_and_within_bounds() -> None:
     sizes = {"b": 30, "a": 5, "c": 100}
-    drawn = draw(sizes, Exam(per_task=10, seed=1))
-    assert {name: len(numbers) for name, numbers in drawn.items()} == {"a": 5, "b": 10, "c": 10}
+    drawn = draw(sizes, ExamQuestions(limit=20, seed=1))
+    assert sum(map(len, drawn.values())) == 20
+    assert list(drawn) == sorted(drawn)
     assert all(
         numbers == sorted(set(numbers)) and numbers[-1] < sizes[name] for name, numbers in drawn.items()
     )
-    assert drawn == draw(dict(reversed(sizes.items())), Exam(per_task=10, seed=1))
-    assert drawn != draw(sizes, Exam(per_task=10, seed=2))
-    assert sum(map(len, draw(sizes, Exam(limit=3)).values())) == 3
-    assert draw(sizes, Exam()) == {name: list(range(size)) for name, size in sorted(sizes.items())}
+    assert drawn == draw(dict(reversed(sizes.items())), ExamQuestions(limit=20, seed=1))
+    assert drawn != draw(sizes, ExamQuestions(limit=20, seed=2))
+    assert draw(sizes, ExamQuestions()) == {name: list(range(size)) for name, size in sorted(sizes.items())}
 
 
 def stock_tasks() -> list[dict[str, Any]]:
@@ -217,10 +218,10 @@ def test_an_exam_that_was_broken_off_goes_on_with_its_next_task(
         kept.append(dict(marks))
         assert questions == 20
 
-    whole = examine(model, tasks, exam=Exam(num_fewshot=0), keep=keep)
-    assert {question: right for marks in kept for question, right in marks.items()} == whole.correct
+    whole = examine(model, ExamQuestions(tasks), keep=keep)
+    assert {question: right for marks in kept for question, right in marks.items()} == whole
     assert [len(marks) for marks in kept] == [10, 10]
     wrong = {question: not right for question, right in kept[0].items()}
-    again = examine(model, tasks, exam=Exam(num_fewshot=0), known=wrong, keep=keep)
-    assert again.correct == {**wrong, **kept[1]}, "what is known is not asked again"
+    again = examine(model, ExamQuestions(tasks), known=wrong, keep=keep)
+    assert again == {**wrong, **kept[1]}, "what is known is not asked again"
     assert len(kept) == 3

@@ -1,23 +1,32 @@
 """Perplexity where it is known: a model without preferences, and answers that a model chose itself."""
 
 import math
+from collections.abc import Sequence
 
 import pytest
 import torch
-from answers import PROMPTS, answers
+from answers import PROMPTS, Multiply, answers
 
+from neuroswitch.answering.completions import Completion
 from neuroswitch.answering.generation import Decoding, generate
-from neuroswitch.measures import forcing
-from neuroswitch.measures.forcing import Forced, answer_logits, force
-from neuroswitch.measures.perplexity import nats_per_token, perplexity
+from neuroswitch.measures import damage, forcing
+from neuroswitch.measures.forcing import Forced, answer_logits, batched, force
+from neuroswitch.measures.perplexity import nats_per_token
+from neuroswitch.models.handle import LanguageModel
+from neuroswitch.statistics import Measurement
 from tiny import tiny_llama, tiny_module, wrapped
+
+
+def perplexity(model: LanguageModel, given: Sequence[Completion]) -> Measurement | None:
+    """Return the perplexity of answers."""
+    return damage(model, Multiply(1.0), PROMPTS, given, ["perplexity"]).get("perplexity")
 
 
 def test_without_preferences_it_is_the_size_of_the_vocabulary() -> None:
     model = tiny_llama()
     with torch.no_grad():
         model.unembedding.zero_()
-    found = perplexity(model, force(model, PROMPTS, completions=answers(["the sun", "a big red tree"])))
+    found = perplexity(model, answers(["the sun", "a big red tree"]))
     assert found.value == found.low == found.high == pytest.approx(model.unembedding.shape[0])
     assert found.n == 2
 
@@ -28,34 +37,35 @@ def test_the_models_own_answers_are_less_unexpected_than_others() -> None:
     other = answers(
         ["the sun and the moon .", "sea sky tree river house garden", "no no no yes yes", "a a a a"]
     )
-    scores = [perplexity(model, force(model, PROMPTS, completions=given)).value for given in (own, other)]
+    scores = [perplexity(model, given).value for given in (own, other)]
     assert scores[0] < scores[1]
 
 
 def test_it_is_the_exponential_of_the_mean_over_answers() -> None:
     model = tiny_llama()
-    samples = force(model, PROMPTS, completions=answers(["the sun", "yes", "a big red tree in the garden"]))
-    nats = nats_per_token(model, samples)
-    found = perplexity(model, samples)
+    given = answers(["the sun", "yes", "a big red tree in the garden"])
+    nats = nats_per_token(model, force(model, PROMPTS, completions=given))
+    found = perplexity(model, given)
     assert found.value == pytest.approx(math.exp(sum(nats) / 3))
     assert found.low < found.value < found.high
 
 
-def test_empty_answers_are_none_and_said_to_be_left_out() -> None:
+def test_empty_answers_are_left_out() -> None:
     model = tiny_llama()
-    samples = force(model, PROMPTS, completions=answers(["the sun", ""]))
-    assert nats_per_token(model, samples)[1] is None
-    found = perplexity(model, samples)
-    assert found.n == 1 and "1 empty answer" in found.how
-    assert perplexity(model, samples[1:]).value is None
+    assert perplexity(model, answers(["the sun", ""])).n == 1
+    assert perplexity(model, answers([""])) is None
 
 
-def test_the_size_of_batches_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_are_small_enough_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_llama()
     samples = force(model, PROMPTS, completions=answers(["the sun", "yes", "no no", "tea with cake"]))
     together = nats_per_token(model, samples)
+    assert sorted(i for batch in batched(model, samples) for i in batch) == [0, 1, 2, 3]
     monkeypatch.setattr(forcing, "LOGITS_BYTES", 1)
-    assert nats_per_token(model, samples) == pytest.approx(together, rel=1e-5)
+    batches = list(batched(model, samples))
+    assert [len(batch) for batch in batches] == [1, 1, 1, 1]
+    alone = {batch[0]: nats_per_token(model, [samples[batch[0]]])[0] for batch in batches}
+    assert [alone[i] for i in range(4)] == pytest.approx(together, rel=1e-5)
 
 
 def test_half_precision_models_are_scored_in_float32() -> None:
@@ -69,14 +79,6 @@ def test_half_precision_models_are_scored_in_float32() -> None:
     assert logits.dtype == torch.bfloat16
     assert nats_per_token(model, samples)[0] == pytest.approx(exact, rel=1e-5)
     assert exact == pytest.approx(expected, rel=0.05)
-
-
-def test_progress_ends_with_all_answers() -> None:
-    model = tiny_llama()
-    seen: list[tuple[str, int, int]] = []
-    samples = force(model, PROMPTS, completions=answers(["the sun", ""]))
-    nats_per_token(model, samples, progress=lambda *where: seen.append(where))
-    assert seen == [("perplexity", 2, 2)]
 
 
 def test_token_ids_are_not_rounded_to_the_models_type() -> None:

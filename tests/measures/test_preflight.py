@@ -6,15 +6,13 @@ from neuroswitch.answering.completions import Completion
 from neuroswitch.detectors import get_detector
 from neuroswitch.errors import WeakBehaviour
 from neuroswitch.measures.preflight import check_baseline, cut, rate_by_length
-from neuroswitch.measures.summary import Rate, rate
-from neuroswitch.statistics.intervals import holm, mcnemar
+from neuroswitch.statistics import Measurement, holm, mcnemar, proportion
 
 CONTAINS = get_detector("contains:no")
 
 
-def baseline(shown: int, n: int) -> Rate:
-    labels = ["present"] * shown + ["absent"] * (n - shown)
-    return rate([{"label": label, "quality": 1.0} for label in labels], CONTAINS)
+def baseline(shown: int, n: int) -> Measurement:
+    return proportion("behaviour", shown, n, how="by hand")
 
 
 def answer(text: str) -> Completion:

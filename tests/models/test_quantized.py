@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM
 from neuroswitch.activations.columns import columns
 from neuroswitch.activations.reading import read_last_token
 from neuroswitch.activations.scaling import scaled_neurons
-from neuroswitch.circuits.files import load as load_circuit
+from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.files import load_fingerprint, save
 from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
@@ -187,7 +187,7 @@ def test_a_circuit_is_found_saved_with_a_fingerprint_and_taken_to_the_float_mode
     assert scores.value.isfinite().all()
     save(select(scores, 12), tmp_path, model=both.model)
 
-    circuit = load_circuit(tmp_path, both.plain)
+    circuit = Circuit.load(tmp_path, both.plain)
 
     assert len(circuit) == 12
     fingerprint = load_fingerprint(tmp_path)

@@ -6,9 +6,9 @@ from typing import Any
 import example
 import pytest
 from html_tree import Tree
+from neuroswitch.report.comparison_prose import answer, cautions
 
 from neuroswitch.report import comparison, render
-from neuroswitch.report.comparison_prose import answer, cautions
 
 
 def summary() -> Any:

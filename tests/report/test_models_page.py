@@ -9,11 +9,11 @@ import example
 import models_example
 import pytest
 from html_tree import Tree
+from neuroswitch.report.models_prose import answer, cautions
 from test_report import PAYLOADS, poison
 
 from neuroswitch.errors import BadRun
 from neuroswitch.report import rebuild, render
-from neuroswitch.report.models_prose import answer, cautions
 
 Study = tuple[dict[str, Any], list[dict[str, Any]]]
 

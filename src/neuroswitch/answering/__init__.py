@@ -7,7 +7,6 @@ from neuroswitch.answering.dialogue import ask_both as ask_both
 from neuroswitch.answering.endpoint import Endpoint as Endpoint
 from neuroswitch.answering.endpoint import ask as ask
 from neuroswitch.answering.engines import BASE as BASE
-from neuroswitch.answering.engines import LOCAL as LOCAL
 from neuroswitch.answering.engines import Asking as Asking
 from neuroswitch.answering.engines import Engine as Engine
 from neuroswitch.answering.engines import LocalEngine as LocalEngine

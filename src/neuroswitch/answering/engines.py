@@ -21,13 +21,12 @@ from neuroswitch.answering.vllm_server import Server
 from neuroswitch.chat import THINKING_SWITCHES, ChatFormat, with_system
 from neuroswitch.errors import Prerequisite
 from neuroswitch.models import LanguageModel
+from neuroswitch.options import LOCAL
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
 
 BASE = "base"
 """What a server calls the untouched model."""
-
-LOCAL = "transformers"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ answer is finished early, because nothing that is counted can change any more.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -32,6 +31,7 @@ from neuroswitch.batching import (
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.errors import BadPrompts
 from neuroswitch.models import LanguageModel
+from neuroswitch.options import Decoding as Decoding
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
 
@@ -40,16 +40,6 @@ STAGE = 16
 
 Stopped = Callable[[int, list[int]], bool]
 """Says of a sequence, by its place, and its new tokens whether it needs no more of them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decoding:
-    """How answers are decoded."""
-
-    max_new_tokens: int = 150
-    """Length limit of an answer, in tokens."""
-    batch_size: int = 32
-    """Prompts decoded together; halved where memory runs out."""
 
 
 def generate(

@@ -1,4 +1,4 @@
 """The command line: parse, call, print. No logic that the Python API lacks.
 
-Options come from the signatures of the commands and from the groups of options in `experiment.settings`.
+Commands import what loads a model inside their functions, so that help and mistyped options need no torch.
 """

@@ -1,37 +1,54 @@
-"""The `neuroswitch` command: its subcommands, and how errors end.
-
-Commands are imported when they are used, so that `neuroswitch --help` loads neither torch nor transformers.
-"""
+"""The `neuroswitch` command: its subcommands, and how errors end."""
 
 import sys
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from inspect import getdoc
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Group
 
+from neuroswitch.cli.chat import chat_command
+from neuroswitch.cli.console import show_error
+from neuroswitch.cli.discover import discover_command
+from neuroswitch.cli.doctor import doctor_command
+from neuroswitch.cli.experiments import (
+    compare_command,
+    compare_models_command,
+    demo_command,
+    evaluate_command,
+    report_command,
+    run_command,
+)
+from neuroswitch.cli.inspect import inspect_command
+from neuroswitch.cli.serve import serve_command
+from neuroswitch.cli.sharing import export_command, pull_command, push_command
+from neuroswitch.cli.verify import verify_command
 from neuroswitch.errors import NeuroswitchError
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
-
-WRONG_USAGE = 2
-
 COMMANDS = {
-    "run": ("experiments:run", "Find the circuit of a behaviour, scale it, and measure what changes."),
-    "demo": ("experiments:demo", "Do the same on a small model that is fetched on first use."),
-    "discover": ("discover:discover", "Find the neurons behind a behaviour and save them as a circuit."),
-    "evaluate": ("experiments:evaluate", "Measure a saved circuit on held-out prompts."),
-    "compare": ("experiments:compare", "Compare methods: behaviour, damage, intervals, one report."),
-    "compare-models": ("experiments:compare_models", "Compare where a behaviour is in two models."),
-    "report": ("experiments:report", "Count the rows of a folder again and rebuild its page."),
-    "chat": ("chat:chat", "Talk to a model untouched and steered, side by side."),
-    "inspect": ("inspect:inspect_circuit", "List the layers and the strongest neurons of a circuit."),
-    "doctor": ("doctor:doctor", "Say whether a model will work, before anything heavy runs."),
-    "export": ("sharing:export", "Write a circuit as PEFT, vLLM, llama.cpp or other engines read it."),
-    "verify": ("verify:verify", "Say what happened to a circuit's neurons in a checkpoint."),
-    "push": ("sharing:push", "Publish a circuit with a card."),
-    "pull": ("sharing:pull", "Fetch a circuit and check it."),
-    "serve": ("serve:serve", "Serve circuits with vLLM as named models."),
+    "Start here": (demo_command, doctor_command),
+    "Experiments": (
+        run_command,
+        discover_command,
+        evaluate_command,
+        compare_command,
+        compare_models_command,
+        report_command,
+    ),
+    "Circuits": (
+        inspect_command,
+        chat_command,
+        verify_command,
+        export_command,
+        serve_command,
+        push_command,
+        pull_command,
+    ),
 }
+"""All commands, under the headings and in the order in which the help lists them."""
+
+WRONG_USAGE, INTERRUPTED = 2, 130
+"""Exit statuses of a wrong command line and after Ctrl-C, as shells have them."""
 
 
 def make_app() -> App:
@@ -39,31 +56,53 @@ def make_app() -> App:
     app = App(
         name="neuroswitch",
         help="Find the few MLP neurons behind a behaviour of a language model, and switch them.",
-        help_epilogue="Start with: neuroswitch demo\n\nShell completion: neuroswitch --install-completion",
+        help_epilogue="Example: neuroswitch demo",
+        help_format="plaintext",
+        group_commands=Group("Help", sort_key=len(COMMANDS)),
+        suppress_keyboard_interrupt=False,
         help_flags=["--help", "-h"],
         version=version("neuroswitch"),
         version_flags=["--version"],
     )
-    for name, (place, text) in COMMANDS.items():
-        app.command(f"neuroswitch.cli.{place}", name=name, help=text)
-    app.register_install_completion_command(add_to_startup=False)
+    for place, (heading, commands) in enumerate(COMMANDS.items()):
+        group = Group(heading, sort_key=place)
+        for number, command in enumerate(commands):
+            app.command(
+                command,
+                name=name_of(command),
+                group=group,
+                sort_key=number,
+                help_epilogue=f"Example: {example_of(command)}",
+            )
+    app.register_install_completion_command(
+        add_to_startup=False, help="Install completion of commands and options for your shell."
+    )
     return app
 
 
-def main() -> None:
-    """Run the command line; errors that a user can correct are printed without a traceback."""
-    try:
-        make_app()(exit_on_error=False)
-    except CycloptsError:
-        sys.exit(WRONG_USAGE)  # printed already
-    except NeuroswitchError as error:
-        from neuroswitch.cli.console import errors
+def name_of(command: Callable[..., object]) -> str:
+    """Return what a command is called on the command line."""
+    return command.__name__.removesuffix("_command").replace("_", "-")
 
-        errors.print(f"[bold red]{type(error).__name__}:[/] ", end="")
-        errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
+
+def example_of(command: Callable[..., object]) -> str:
+    """Return the command line under `Example:` in the docstring of a command."""
+    return (getdoc(command) or "").partition("Example:\n")[2].partition("\n\n")[0].strip()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, by default that of the process; our own errors are printed without a traceback."""
+    try:
+        make_app()(sys.argv[1:] if arguments is None else arguments, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        called = " ".join(["neuroswitch", *(error.command_chain or ())])
+        show_error("Wrong command line", f"{error}\n  do:       {called} --help lists what it takes")
+        sys.exit(WRONG_USAGE)
+    except NeuroswitchError as error:
+        show_error(type(error).__name__, str(error))
         sys.exit(1)
     except KeyboardInterrupt:
-        sys.stderr.write("\nStopped. What was finished is on disk: the same command continues from there.\n")
+        show_error("Stopped", "what was finished is on disk, and the same command continues from there.")
         sys.exit(INTERRUPTED)
 
 

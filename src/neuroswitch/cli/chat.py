@@ -1,86 +1,72 @@
 """`neuroswitch chat`: the untouched and the steered model side by side."""
 
-from pathlib import Path
-from typing import Annotated
-
 from rich.columns import Columns
 from rich.panel import Panel
 from rich.text import Text
 
-from neuroswitch.answering import Decoding, Dialogue, ask_both
-from neuroswitch.chat import ChatFormat
-from neuroswitch.circuits import Circuit
-from neuroswitch.cli.console import console
-from neuroswitch.methods import Scaling
-from neuroswitch.models import LoadOptions, load
-from neuroswitch.options import group
+from neuroswitch.cli.console import console, show
+from neuroswitch.cli.options import CircuitFolder, Model, ModelOptions, Multiplier
+from neuroswitch.options import Count
 
 HELP = "Commands: /multiplier X changes the multiplier, /reset forgets the conversation, /quit ends."
 
 
-def chat(
-    circuit: Path,
+def chat_command(
+    circuit: CircuitFolder,
     /,
     *,
-    model: str,
-    multiplier: float = 0.0,
-    max_new_tokens: int = 200,
-    format: Annotated[ChatFormat, group("Prompts")] = ChatFormat(),
-    loading: Annotated[LoadOptions, group("Model")] = LoadOptions(),
+    model: Model,
+    multiplier: Multiplier = 0.0,
+    max_new_tokens: Count = 200,
+    options: ModelOptions = ModelOptions(),
 ) -> None:
     """Talk to a model with a circuit scaled and not, side by side.
 
-    Example: neuroswitch chat circuit --model demo
+    Example:
+        neuroswitch chat runs/demo/methods/cna --model demo
 
     Args:
-        circuit: Folder of a circuit.
-        model: Hub id, folder, GGUF file, or 'demo'.
-        multiplier: 0 ablates, 1 changes nothing, above 1 amplifies.
         max_new_tokens: Length limit of an answer, in tokens.
     """
-    loaded = load(model, options=loading)
+    from neuroswitch.answering import Decoding, Dialogue, ask_both
+    from neuroswitch.circuits import Circuit
+    from neuroswitch.methods import Scaling
+    from neuroswitch.models import load
+
+    loaded = load(model, options=options.loading)
     found = Circuit.load(circuit, loaded)
-    dialogue = Dialogue()
-    console.print(f"{len(found)} neurons x {multiplier:g}. {HELP}", markup=False)
+    dialogue, decoding = Dialogue(), Decoding(max_new_tokens=max_new_tokens)
+    show(f"{len(found)} neurons x {multiplier:g}. {HELP}")
     while True:
         try:
-            said = console.input("[bold]you>[/] ").strip()
+            line = console.input("[bold]you>[/] ").strip()
         except EOFError:
             return
-        word, _, value = said.partition(" ")
+        word, _, value = line.partition(" ")
         if word == "/quit":
             return
         if word == "/reset":
             dialogue = Dialogue()
         elif word == "/multiplier":
             multiplier = _number(value, multiplier)
-            console.print(f"multiplier {multiplier:g}")
+            show(f"multiplier {multiplier:g}")
         elif word.startswith("/"):
-            console.print(HELP, markup=False)
-        elif said:
-            dialogue = ask_both(
-                loaded,
-                Scaling(found, 1.0 - multiplier),
-                dialogue,
-                said,
-                decoding=Decoding(max_new_tokens=max_new_tokens),
-                chat=format,
-            )
-            _show(dialogue.untouched[-1].content, dialogue.steered[-1].content, multiplier)
+            show(HELP)
+        elif line:
+            steering = Scaling(found, 1.0 - multiplier)
+            dialogue = ask_both(loaded, steering, dialogue, line, decoding=decoding, chat=options.chat)
+            answers = {
+                "untouched": dialogue.untouched[-1].content,
+                f"circuit x {multiplier:g}": dialogue.steered[-1].content,
+            }
+            width = max(24, console.width // 2 - 1)
+            panels = [Panel(Text(text), title=title, width=width) for title, text in answers.items()]
+            console.print(Columns(panels))
 
 
 def _number(text: str, unchanged: float) -> float:
     try:
         return float(text)
     except ValueError:
-        console.print(f"not a number: {text!r}", markup=False)
+        show(f"not a number: {text!r}")
         return unchanged
-
-
-def _show(untouched: str, steered: str, multiplier: float) -> None:
-    width = max(24, console.width // 2 - 1)
-    panels = [
-        Panel(Text(untouched), title="untouched", width=width),
-        Panel(Text(steered), title=f"circuit x {multiplier:g}", width=width),
-    ]
-    console.print(Columns(panels))

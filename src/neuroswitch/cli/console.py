@@ -1,8 +1,9 @@
-"""What the commands draw on the terminal: progress bars, one table for all experiments, errors."""
+"""What the commands print on the terminal: progress bars, one table for all experiments, errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
@@ -11,9 +12,9 @@ from rich.table import Table
 
 from neuroswitch.processes import is_first
 from neuroswitch.progress import Progress, silent
-from neuroswitch.report import Summary
-from neuroswitch.report.view import write
-from neuroswitch.report.words import between, p_value, percent
+
+if TYPE_CHECKING:
+    from neuroswitch.report import Summary
 
 console = Console(quiet=not is_first())
 errors = Console(stderr=True)
@@ -21,7 +22,7 @@ errors = Console(stderr=True)
 
 @contextmanager
 def bars() -> Iterator[Progress]:
-    """Show one bar per stage while the block is open; yield what library functions report to.
+    """Show one bar for each stage while the block is open; yield the function that stages report to.
 
     Of several processes the first one draws.
     """
@@ -45,45 +46,60 @@ def bars() -> Iterator[Progress]:
         yield report
 
 
-def show_summary(summary: Summary, output: Path) -> None:
-    """Print the table of an experiment, what its circuits share, its warnings, and where the report is."""
-    console.print(summary_table(summary))
+def show_error(title: str, text: str) -> None:
+    """Print an error without a traceback."""
+    errors.print(f"[bold red]{title}:[/] ", end="")
+    errors.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def show(text: str) -> None:
+    """Print a text as it is: no markup, no colours, no line breaks of our own."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_place(title: str, path: Path) -> None:
+    """Print where something was written."""
+    show(f"{title}: {path.resolve()}")
+
+
+def show_summary(summary: "Summary") -> None:
+    """Print a table for each model, what the circuits of two models share, and the warnings."""
+    for role in summary.models:
+        console.print(summary_table(summary, role))
     for one in summary.overlap:
-        console.print(
+        show(
             f"{one.name}: {one.shared} shared of {one.sizes[0]}, chance {one.anywhere.expected:.2g}, "
             f"in the same layers {one.by_layer.expected:.2g} (p = {one.by_layer.p:.2g})"
         )
     for warning in summary.warnings:
-        console.print(f"[yellow]Note:[/] {warning}")
-    console.print(f"Report: {(output / 'report.html').resolve()}", soft_wrap=True)
+        console.print("[yellow]Note:[/] ", end="")
+        show(warning)
 
 
-def summary_table(summary: Summary) -> Table:
-    """Lay out an experiment, one state a row; a measure that was not taken has no column."""
-    names = " and ".join(model.name for model in summary.models.values())
-    table = Table(title=f"{summary.behaviour} in {names}")
-    two = len(summary.models) > 1
-    table.add_column("model and method" if two else "method", no_wrap=True)
-    damage = {
-        name: info
+def summary_table(summary: "Summary", role: str) -> Table:
+    """Lay out one model, a method at a strength in each row; a measure that was not taken has no column."""
+    from neuroswitch.report.view import write
+    from neuroswitch.report.words import between, p_value, percent
+
+    table = Table(title=f"{summary.behaviour} in {summary.models[role].name}")
+    table.add_column("method", no_wrap=True)
+    others = [
+        info
         for name, info in summary.measures.items()
-        if name not in ("behaviour", "benign") and not name.startswith("routing_")
-    }
-    titles = [info.title for info in damage.values()]
-    for heading in ("strength", "shown", "95 % interval", "n", "benign", *titles, "p (Holm)"):
-        table.add_column(heading, justify="right", overflow="fold")  # a number is never cut short
-    for cell in summary.cells:
+        if name != "behaviour" and not name.startswith("routing")
+    ]
+    for heading in ("strength", "shown", "95 % interval", "n", *(one.title for one in others), "p (Holm)"):
+        table.add_column(heading, justify="right", overflow="fold")  # a number is never cut off
+    for cell in (summary.untouched(role), *summary.changed(role)):
         values = {name: found.value for name, found in cell.measures.items()}
-        rate, benign = cell.measures["behaviour"], cell.measures.get("benign")
-        test = cell.tests.get("behaviour")
+        rate, test = cell.measures["behaviour"], cell.tests.get("behaviour")
         table.add_row(
-            f"{summary.models[cell.model].name}, {cell.method}" if two else cell.method,
+            cell.method,
             f"{cell.strength:g}",
             percent(rate.value),
             between(rate.low, rate.high),
             str(rate.n),
-            percent(benign.value if benign else None),
-            *(write(info, values.get(name)) for name, info in damage.items()),
+            *(write(info, values.get(info.name)) for info in others),
             p_value(test.p_adjusted if test else None),
         )
     return table

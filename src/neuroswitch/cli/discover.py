@@ -1,92 +1,110 @@
 """`neuroswitch discover`: find a circuit and save it."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from neuroswitch.chat import ChatFormat
-from neuroswitch.checkpoints import open_streamed, reading_weights
-from neuroswitch.circuits import DESCRIPTION, Circuit
-from neuroswitch.cli.console import bars, console
+from neuroswitch.cli.console import bars, console, show_place
 from neuroswitch.cli.inspect import layers_table
-from neuroswitch.discovery import find_circuit, find_scores_streamed, select
-from neuroswitch.experiment import (
-    CircuitChoice,
-    ExperimentSettings,
-    PromptChoice,
-    claim_folder,
-    find_behaviour,
-)
-from neuroswitch.models import LoadOptions, load
-from neuroswitch.options import Output, group
-from neuroswitch.processes import written_once
+from neuroswitch.cli.options import Model, ModelOptions, Multiplier, Output
+from neuroswitch.options import BehaviourChoice, CircuitChoice, Flag, PromptChoice
+from neuroswitch.progress import Progress
+
+if TYPE_CHECKING:
+    from neuroswitch.circuits import Circuit
 
 
-def discover(
+@dataclass(frozen=True, kw_only=True)
+class DiscoverOptions(ModelOptions):
+    """How a circuit is found."""
+
+    prompts: BehaviourChoice = BehaviourChoice()
+    circuit: CircuitChoice = CircuitChoice()
+    stream: Flag = False
+    """Read the checkpoint layer by layer, if it is larger than memory. Name a --ranking."""
+
+
+def discover_command(
     *,
-    model: str,
+    model: Model,
     output: Output = Path("circuit"),
-    behaviour: str = "refusal",
-    detector: str | None = None,
-    multiplier: float = 0.0,
-    stream: Annotated[bool, Parameter(negative="")] = False,
-    circuit: Annotated[CircuitChoice, group("Circuit")] = CircuitChoice(),
-    chat: Annotated[ChatFormat, group("Prompts")] = ChatFormat(),
-    loading: Annotated[LoadOptions, group("Model")] = LoadOptions(),
+    multiplier: Multiplier = 0.0,
+    options: DiscoverOptions = DiscoverOptions(),
 ) -> None:
     """Find the neurons behind a behaviour and save them as a circuit folder.
 
-    Example: neuroswitch discover --model demo --output circuit
+    The folder is a PEFT adapter too, which multiplies the neurons by --multiplier.
 
-    Args:
-        model: Hub id, folder, GGUF file, or 'demo'.
-        output: Folder of the circuit; a search in it is continued.
-        behaviour: Built-in contrast set, or a .jsonl or .csv file.
-        detector: refusal, french, formal or contains:REGEX. Default: the behaviour's own.
-        multiplier: What the PEFT adapter in the folder multiplies the neurons by.
-        stream: Read the checkpoint layer by layer, if it is larger than memory. Name a --ranking.
+    Example:
+        neuroswitch discover --model demo --output circuit
     """
-    known, strength = find_behaviour(behaviour, detector), 1.0 - multiplier
+    from neuroswitch.circuits import DESCRIPTION, Circuit
+    from neuroswitch.experiment import ExperimentSettings, claim_folder
+    from neuroswitch.processes import written_once
+
     settings = ExperimentSettings(
         models=(model,),
-        loading=loading,
-        prompts=PromptChoice(behaviour=behaviour, detector=detector),
-        circuit=circuit,
+        loading=options.loading,
+        prompts=PromptChoice(**vars(options.prompts)),
+        circuit=options.circuit,
         methods=("cna",),
-        strengths=(strength or 1.0,),
-        chat=chat,
+        strengths=((1.0 - multiplier) or 1.0,),
+        chat=options.chat,
     )
     with written_once(output) as folder:
         claim_folder(folder, settings)
     with bars() as progress:
         if (output / DESCRIPTION).exists():
             found = Circuit.load(output)
-        elif stream:
-            source = open_streamed(model, options=loading, progress=progress)
-            scores, streamed = find_scores_streamed(
-                source,
-                known.contrast,
-                output / "stream",
-                ranking=circuit.ranking,
-                chat=chat,
-                progress=progress,
-            )
-            found = select(scores, circuit.size)
-            with reading_weights(source):  # of the layers that the circuit is in, for its fingerprint
-                found.save(output, model=streamed, strength=strength)
         else:
-            loaded = load(model, options=loading, progress=progress)
-            found = find_circuit(
-                loaded,
-                known.contrast,
-                known.detector,
-                ranking=circuit.ranking,
-                size=circuit.size,
-                chat=chat,
-                progress=progress,
-            )
-            with written_once(output) as folder:
-                found.save(folder, model=loaded, strength=strength)
+            find = _found_streamed if options.stream else _found
+            found = find(model, output, 1.0 - multiplier, options, progress)
     console.print(layers_table(found))
-    console.print(f"Circuit: {output.resolve()}", soft_wrap=True)
+    show_place("Circuit", output)
+
+
+def _found(
+    model: str, output: Path, strength: float, options: DiscoverOptions, progress: Progress
+) -> "Circuit":
+    from neuroswitch.discovery import find_circuit
+    from neuroswitch.experiment import find_behaviour
+    from neuroswitch.models import load
+    from neuroswitch.processes import written_once
+
+    behaviour = find_behaviour(options.prompts.behaviour, options.prompts.detector)
+    loaded = load(model, options=options.loading, progress=progress)
+    found = find_circuit(
+        loaded,
+        behaviour.contrast,
+        behaviour.detector,
+        ranking=options.circuit.ranking,
+        size=options.circuit.size,
+        chat=options.chat,
+        progress=progress,
+    )
+    with written_once(output) as folder:
+        found.save(folder, model=loaded, strength=strength)
+    return found
+
+
+def _found_streamed(
+    model: str, output: Path, strength: float, options: DiscoverOptions, progress: Progress
+) -> "Circuit":
+    from neuroswitch.checkpoints import open_streamed, reading_weights
+    from neuroswitch.discovery import find_scores_streamed, select
+    from neuroswitch.experiment import find_behaviour
+
+    behaviour = find_behaviour(options.prompts.behaviour, options.prompts.detector)
+    source = open_streamed(model, options=options.loading, progress=progress)
+    scores, streamed = find_scores_streamed(
+        source,
+        behaviour.contrast,
+        output / "stream",
+        ranking=options.circuit.ranking,
+        chat=options.chat,
+        progress=progress,
+    )
+    found = select(scores, options.circuit.size)
+    with reading_weights(source):  # of the layers that the circuit is in, for its fingerprint
+        found.save(output, model=streamed, strength=strength)
+    return found

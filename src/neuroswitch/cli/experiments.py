@@ -1,246 +1,237 @@
 """`run`, `demo`, `evaluate`, `compare`, `compare-models`, `report`: settings of one experiment."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from cyclopts import Parameter
-
-from neuroswitch.answering import Decoding, Endpoint
-from neuroswitch.chat import ChatFormat
-from neuroswitch.cli.console import bars, console, show_summary
+from neuroswitch.cli.console import bars, show_place, show_summary
+from neuroswitch.cli.options import CircuitFolder, Model, ModelOptions, Multiplier, Output
 from neuroswitch.errors import BadOption
-from neuroswitch.experiment import (
+from neuroswitch.options import (
     CircuitChoice,
     ControlChoice,
+    Count,
+    Decoding,
+    EngineChoice,
     ExamChoice,
-    ExperimentSettings,
-    Judging,
+    Flag,
     ManyControls,
     MatchChoice,
+    Names,
+    Numbers,
     PromptChoice,
     SafePromptChoice,
-    compare_settings,
-    evaluate_settings,
-    finish_report,
-    models_settings,
-    run_experiment,
-    run_settings,
+    group,
 )
-from neuroswitch.integrations import LOCALLY, EngineChoice, ServeOptions
-from neuroswitch.models import LoadOptions
-from neuroswitch.options import Names, Numbers, Output, VllmArguments, group
 
-Prompts = Annotated[PromptChoice, group("Prompts")]
-Circuits = Annotated[CircuitChoice, group("Circuit")]
-Controls = Annotated[ControlChoice, group("Controls")]
-Answers = Annotated[Decoding, group("Answers")]
-Chat = Annotated[ChatFormat, group("Answers")]
-Loading = Annotated[LoadOptions, group("Model")]
+if TYPE_CHECKING:
+    from neuroswitch.experiment import ExperimentSettings, Judging
 
 
-def run(
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(ModelOptions):
+    """Options of every experiment, under the names that they have in its settings."""
+
+    prompts: PromptChoice = PromptChoice()
+    controls: ControlChoice = ControlChoice()
+    decoding: Decoding = Decoding()
+    until_settled: Flag = False
+    """Stop an answer as soon as its verdict can no longer change; no quality then."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(EvaluateOptions):
+    """Options of experiments that find circuits."""
+
+    circuit: CircuitChoice = CircuitChoice()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairOptions(RunOptions):
+    """Options of experiments on two models."""
+
+    template_from: Literal["own", "instruct"] = "own"
+    """Chat template of the base model: its own (plain text if it has none), or instruct's."""
+    top: Count = 200
+    """Size of a second pair of circuits whose shared neurons are counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions(RunOptions):
+    """Options of comparisons of methods."""
+
+    methods: Names = ("cna", "caa", "direction", "random")
+    """Names with commas between; sae:FOLDER names an autoencoder, random pools several seeds."""
+    strengths: Numbers = (0.0, 0.25, 0.5, 0.75, 1.0)
+    """Numbers with commas between; 0 is the untouched model."""
+    controls: ManyControls = ManyControls()
+    exam: ExamChoice = ExamChoice()
+    safe_prompts: SafePromptChoice = SafePromptChoice()
+    match: MatchChoice = MatchChoice()
+
+
+@group("Model")
+@dataclass(frozen=True, kw_only=True)
+class RevisionChoice:
+    """Revisions of two models."""
+
+    base_revision: str | None = None
+    """Of the first model, where --revision is not meant for both."""
+    instruct_revision: str | None = None
+    """Of the second model, likewise."""
+
+
+@group("Judge")
+@dataclass(frozen=True, kw_only=True)
+class JudgeChoice:
+    """A language model that checks the detector."""
+
+    judge: str | None = None
+    """Address of an OpenAI-compatible API that checks the detector on a sample."""
+    judge_model: str | None = None
+    """Name of the judge there."""
+
+
+def run_command(
     *,
-    model: str,
+    model: Model,
     output: Output,
-    multiplier: float = 0.0,
-    prompts: Prompts = PromptChoice(),
-    circuit: Circuits = CircuitChoice(),
-    controls: Controls = ControlChoice(),
-    decoding: Answers = Decoding(),
-    chat: Chat = ChatFormat(),
-    loading: Loading = LoadOptions(),
+    multiplier: Multiplier = 0.0,
+    engine: EngineChoice = EngineChoice(),
+    options: RunOptions = RunOptions(),
 ) -> None:
     """Find the circuit of a behaviour, scale it, and measure what changes on held-out prompts.
 
-    Example: neuroswitch run --model Qwen/Qwen3-0.6B --output runs/qwen
-
-    Args:
-        model: Hub id, folder, GGUF file, or 'demo'.
-        output: Folder for everything that is written; a run in it is continued.
-        multiplier: 0 ablates, 1 changes nothing, above 1 amplifies.
+    Example:
+        neuroswitch run --model Qwen/Qwen3-0.6B --output runs/qwen
     """
-    base = ExperimentSettings(
-        prompts=prompts, circuit=circuit, controls=controls, decoding=decoding, chat=chat, loading=loading
-    )
-    _show(run_settings(model, multiplier, base=base), output)
+    from neuroswitch.experiment import run_settings
+
+    _run(run_settings(model, multiplier, base=_settings(options)), output, engine)
 
 
-def demo(*, output: Output = Path("runs/demo"), behaviour: str = "refusal", max_new_tokens: int = 64) -> None:
-    """Do the main job on a small model that is fetched on first use.
+def demo_command(
+    *, output: Output = Path("runs/demo"), behaviour: str = "refusal", max_new_tokens: Count = 64
+) -> None:
+    """Do what `run` does, on a small model that is fetched on first use.
+
+    Example:
+        neuroswitch demo
 
     Args:
-        output: Folder for everything that is written; a run in it is continued.
         behaviour: Built-in contrast set, or a .jsonl or .csv file.
         max_new_tokens: Length limit of an answer, in tokens.
     """
-    base = ExperimentSettings(
-        prompts=PromptChoice(behaviour=behaviour), decoding=Decoding(max_new_tokens=max_new_tokens)
-    )
-    _show(run_settings("demo", base=base), output)
+    prompts, decoding = PromptChoice(behaviour=behaviour), Decoding(max_new_tokens=max_new_tokens)
+    run_command(model="demo", output=output, options=RunOptions(prompts=prompts, decoding=decoding))
 
 
-def evaluate(
-    circuit: Path,
+def evaluate_command(
+    circuit: CircuitFolder,
     /,
     *,
-    model: str,
+    model: Model,
     output: Output,
-    multiplier: float = 0.0,
-    until_settled: bool = False,
-    engine: str = LOCALLY.name,
-    vllm: VllmArguments = (),
-    prompts: Prompts = PromptChoice(),
-    controls: Controls = ControlChoice(),
-    decoding: Answers = Decoding(),
-    chat: Chat = ChatFormat(),
-    loading: Loading = LoadOptions(),
+    multiplier: Multiplier = 0.0,
+    engine: EngineChoice = EngineChoice(),
+    options: EvaluateOptions = EvaluateOptions(),
 ) -> None:
     """Measure a saved circuit on held-out prompts, beside the untouched model and random circuits.
 
-    Example: neuroswitch evaluate runs/demo/methods/cna --model demo --output runs/again
-
-    Args:
-        circuit: Folder of a circuit.
-        model: Hub id, folder, GGUF file, or 'demo'.
-        output: Folder for everything that is written; a run in it is continued.
-        multiplier: 0 ablates, 1 changes nothing, above 1 amplifies.
-        until_settled: Stop an answer once its verdict can no longer change; no quality then.
-        engine: What answers: transformers, vllm (started here), or the URL of a `neuroswitch serve`.
-        vllm: A further argument of vLLM's server, as --vllm=--max-model-len=4096; repeatable.
+    Example:
+        neuroswitch evaluate runs/demo/methods/cna --model demo --output runs/again
     """
-    base = ExperimentSettings(
-        prompts=prompts,
-        controls=controls,
-        decoding=decoding,
-        until_settled=until_settled,
-        chat=chat,
-        loading=loading,
-    )
-    settings = evaluate_settings(str(circuit), model, multiplier, base=base)
-    _show(settings, output, EngineChoice(engine, ServeOptions(arguments=tuple(vllm))))
+    from neuroswitch.experiment import evaluate_settings
+
+    _run(evaluate_settings(str(circuit), model, multiplier, base=_settings(options)), output, engine)
 
 
-def compare(
+def compare_command(
     *,
-    model: str,
+    model: Model,
     output: Output,
-    methods: Names = ("cna", "caa", "direction", "random"),
-    strengths: Numbers = (0.0, 0.25, 0.5, 0.75, 1.0),
-    engine: str = LOCALLY.name,
-    vllm: VllmArguments = (),
-    judge: str | None = None,
-    judge_model: str | None = None,
-    prompts: Prompts = PromptChoice(),
-    circuit: Circuits = CircuitChoice(),
-    controls: Annotated[ManyControls, group("Controls")] = ManyControls(),
-    decoding: Answers = Decoding(),
-    chat: Chat = ChatFormat(),
-    exam: Annotated[ExamChoice, group("MMLU")] = ExamChoice(),
-    safe_prompts: Annotated[SafePromptChoice, group("Over-refusal")] = SafePromptChoice(),
-    match: Annotated[MatchChoice, group("Report")] = MatchChoice(),
-    loading: Loading = LoadOptions(),
+    engine: EngineChoice = EngineChoice(),
+    judge: JudgeChoice = JudgeChoice(),
+    options: CompareOptions = CompareOptions(),
 ) -> None:
     """Compare methods on the same prompts: behaviour, damage, controls, intervals, one report.
 
-    A folder can be continued after an interruption, and more methods or strengths added to it.
+    More methods or strengths can be added to the folder of a comparison later.
 
-    Example: neuroswitch compare --model demo --methods cna,caa,direction,random --output runs/compare
-
-    Args:
-        model: Hub id, folder, GGUF file, or 'demo'.
-        output: Folder for everything that is written; a comparison in it is continued.
-        methods: Names with commas between; sae:FOLDER names an autoencoder, random pools several seeds.
-        strengths: Numbers with commas between; 0 is the untouched model.
-        engine: What answers where neurons are scaled: transformers, vllm, or the URL of a server.
-        vllm: A further argument of vLLM's server, as --vllm=--max-model-len=4096; repeatable.
-        judge: Address of an OpenAI-compatible API that checks the detector.
-        judge_model: Name of the judge there.
+    Example:
+        neuroswitch compare --model demo --methods cna,caa,random --output runs/compare
     """
-    base = ExperimentSettings(
-        prompts=prompts,
-        circuit=circuit,
-        controls=controls,
-        decoding=decoding,
-        chat=chat,
-        exam=exam,
-        safe_prompts=safe_prompts,
-        match=match,
-        loading=loading,
-    )
-    settings = compare_settings(model, methods, strengths, base=base)
-    choice = EngineChoice(engine, ServeOptions(arguments=tuple(vllm)))
-    _show(settings, output, choice, _judging(judge, judge_model))
+    from neuroswitch.experiment import compare_settings
+
+    settings = compare_settings(model, options.methods, options.strengths, base=_settings(options))
+    _run(settings, output, engine, _judging(judge))
 
 
-def compare_models(
-    base: str,
-    instruct: str,
+def compare_models_command(
+    base: Model,
+    instruct: Model,
     /,
     *,
     output: Output,
-    multiplier: float = 0.0,
-    template_from: Literal["own", "instruct"] = "own",
-    base_revision: str | None = None,
-    instruct_revision: str | None = None,
-    prompts: Prompts = PromptChoice(),
-    circuit: Circuits = CircuitChoice(),
-    controls: Controls = ControlChoice(),
-    decoding: Answers = Decoding(),
-    chat: Chat = ChatFormat(),
-    loading: Loading = LoadOptions(),
+    multiplier: Multiplier = 0.0,
+    revisions: RevisionChoice = RevisionChoice(),
+    options: PairOptions = PairOptions(),
 ) -> None:
     """Find the circuit of a behaviour in two models, count what they share, and ablate each in both.
 
-    Example: neuroswitch compare-models BASE INSTRUCT --output runs/pair
-
-    Args:
-        base: First checkpoint, usually the base model.
-        instruct: Second checkpoint, of the same shape.
-        output: Folder for everything that is written; a study in it is continued.
-        multiplier: 0 ablates, 1 changes nothing, above 1 amplifies.
-        template_from: Chat template of the base model: its own (raw text if it has none), or instruct's.
-        base_revision: Commit, tag or branch of the first checkpoint on the Hub.
-        instruct_revision: The same of the second.
+    Example:
+        neuroswitch compare-models Qwen/Qwen3-0.6B-Base Qwen/Qwen3-0.6B --output runs/pair
     """
-    shared = ExperimentSettings(
-        revisions=(base_revision, instruct_revision),
-        template_from=template_from,
-        prompts=prompts,
-        circuit=circuit,
-        controls=controls,
-        decoding=decoding,
-        chat=chat,
-        loading=replace(loading, revision=None),
-    )
-    _show(models_settings((base, instruct), multiplier, base=shared), output)
+    from neuroswitch.experiment import models_settings
+
+    both = (revisions.base_revision, revisions.instruct_revision)
+    shared = replace(_settings(options), revisions=both)
+    _run(models_settings((base, instruct), multiplier, base=shared), output)
 
 
-def report(folder: Path, /, *, show_completions: Annotated[bool, Parameter(negative="")] = False) -> None:
-    """Count the rows of a folder again and rebuild its report.html; no model is needed.
+def report_command(folder: Path, /, *, show_completions: Flag = False) -> None:
+    """Compute the summary of an experiment again and rebuild its report.html; no model is needed.
+
+    Example:
+        neuroswitch report runs/demo
 
     Args:
         folder: Folder of an experiment.
         show_completions: Put answers to harmful prompts into the page; do not share it then.
     """
+    from neuroswitch.experiment import finish_report
+
     finish_report(folder, show_completions=show_completions)
-    console.print(f"Report: {(folder / 'report.html').resolve()}", soft_wrap=True)
+    show_place("Report", folder / "report.html")
 
 
-def _show(
-    settings: ExperimentSettings,
+def _settings(options: EvaluateOptions) -> "ExperimentSettings":
+    from neuroswitch.experiment import ExperimentSettings
+
+    controls = ControlChoice(controls=options.controls.controls, seed=options.controls.seed)
+    return ExperimentSettings(**{**vars(options), "controls": controls})
+
+
+def _run(
+    settings: "ExperimentSettings",
     output: Path,
-    engine: EngineChoice = LOCALLY,
-    judging: Judging | None = None,
+    engine: EngineChoice = EngineChoice(),
+    judging: "Judging | None" = None,
 ) -> None:
+    from neuroswitch.experiment import run_experiment
+
     with bars() as progress:
         summary = run_experiment(settings, output, engine=engine, judging=judging, progress=progress)
-    show_summary(summary, output)
+    show_summary(summary)
+    show_place("Report", output / "report.html")
 
 
-def _judging(url: str | None, name: str | None) -> Judging | None:
-    if url is None:
+def _judging(choice: JudgeChoice) -> "Judging | None":
+    from neuroswitch.answering import Endpoint
+    from neuroswitch.experiment import Judging
+
+    if choice.judge is None:
         return None
-    if name is None:
+    if choice.judge_model is None:
         raise BadOption("the judge has no name", do="add --judge-model, as its server calls it")
-    return Judging(Endpoint(url=url, model=name))
+    return Judging(Endpoint(url=choice.judge, model=choice.judge_model))

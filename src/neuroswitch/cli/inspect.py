@@ -1,38 +1,42 @@
 """`neuroswitch inspect`: what is in a saved circuit."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from neuroswitch.circuits import Circuit, check_model, promoted_tokens
-from neuroswitch.cli.console import console
-from neuroswitch.models import load
+from neuroswitch.cli.console import console, show
+from neuroswitch.cli.options import CircuitFolder
+from neuroswitch.options import Count
+
+if TYPE_CHECKING:
+    from neuroswitch.circuits import Circuit
 
 
-def inspect_circuit(circuit: Path, /, *, model: str | None = None, top: int = 20) -> None:
+def inspect_command(circuit: CircuitFolder, /, *, model: str | None = None, top: Count = 20) -> None:
     """List the layers and the strongest neurons of a circuit.
 
-    Example: neuroswitch inspect runs/demo/methods/cna --model demo
+    Example:
+        neuroswitch inspect runs/demo/methods/cna --model demo
 
     Args:
-        circuit: Folder of a circuit.
         model: The circuit's model, to list the tokens that each neuron promotes.
         top: How many neurons to list.
     """
+    from neuroswitch.circuits import Circuit
+
     found = Circuit.load(circuit)
     made = found.provenance
-    console.print(
+    show(
         f"{len(found)} neurons ({found.fraction:.3%}) of {made.model['name']}, "
-        f"ranking {made.ranking}, contrast set {made.contrast}, {made.date}",
-        markup=False,
+        f"ranking {made.ranking}, contrast set {made.contrast}, {made.date}"
     )
     if shared := found.sharing():
-        console.print(f"{shared} of them lie in layers that share their weights with other layers.")
+        show(f"{shared} of them lie in layers that share their weights with other layers.")
     console.print(layers_table(found))
     console.print(neurons_table(found.strongest(top), model))
 
 
-def layers_table(circuit: Circuit) -> Table:
+def layers_table(circuit: "Circuit") -> Table:
     """Lay out how many neurons each layer has, with a bar."""
     table = Table(title="neurons by layer")
     table.add_column("layer", justify="right")
@@ -45,7 +49,7 @@ def layers_table(circuit: Circuit) -> Table:
     return table
 
 
-def neurons_table(circuit: Circuit, model: str | None) -> Table:
+def neurons_table(circuit: "Circuit", model: str | None) -> Table:
     """Lay out the neurons of a circuit, strongest first."""
     table = Table(title="strongest neurons")
     columns = {"dose": circuit.doses, **circuit.evidence()}
@@ -65,7 +69,10 @@ def neurons_table(circuit: Circuit, model: str | None) -> Table:
     return table
 
 
-def _tokens(circuit: Circuit, model: str | None) -> list[list[str]] | None:
+def _tokens(circuit: "Circuit", model: str | None) -> list[list[str]] | None:
+    from neuroswitch.circuits import check_model, promoted_tokens
+    from neuroswitch.models import load
+
     if model is None:
         return None
     loaded = load(model)

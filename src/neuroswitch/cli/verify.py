@@ -2,61 +2,54 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from neuroswitch.chat import ChatFormat
-from neuroswitch.circuits import own_prompts
-from neuroswitch.circuits import verify as verify_circuit
-from neuroswitch.cli.console import bars, console, errors
-from neuroswitch.models import LoadOptions, load
-from neuroswitch.options import group
-from neuroswitch.prompts import ContrastSet
+from neuroswitch.cli.console import bars, errors, show
+from neuroswitch.cli.options import CircuitFolder, Model, ModelOptions
+from neuroswitch.options import Flag
 
 NOT_INTACT = 3
 """Exit status that tells a circuit that was changed from an error."""
 
 
-def verify(
-    circuit: Path,
+def verify_command(
+    circuit: CircuitFolder,
     /,
     *,
-    model: str,
+    model: Model,
     behaviour: str | None = None,
-    weights_only: Annotated[bool, Parameter(negative="")] = False,
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
-    chat: Annotated[ChatFormat, group("Prompts")] = ChatFormat(),
-    loading: Annotated[LoadOptions, group("Model")] = LoadOptions(),
-) -> None:
-    """Say what happened to a circuit's neurons in a checkpoint. Exit status: 0 intact, 3 not, 1 error.
+    weights_only: Flag = False,
+    as_json: Annotated[Flag, Parameter(name="--json")] = False,
+    options: ModelOptions = ModelOptions(),
+) -> int:
+    """Say what happened to a circuit's neurons in a checkpoint.
 
-    Example: neuroswitch verify circuit --model a-fine-tune/
+    Exit status: 0 intact, 3 not intact, 1 error.
+
+    Example:
+        neuroswitch verify runs/demo/methods/cna --model ./fine-tuned
 
     Args:
-        circuit: Folder of a circuit.
-        model: Hub id, folder, GGUF file, or 'demo'.
         behaviour: The circuit's own prompts, if they are no built-in set: the file it was found with.
         weights_only: Compare weights; read no prompts.
         as_json: Print everything as JSON, neuron by neuron.
     """
-    if weights_only:
-        contrast = None
-    elif behaviour is None:
-        contrast = own_prompts(circuit)
-    elif Path(behaviour).is_file():
-        contrast = ContrastSet.read(behaviour)
-    else:
-        contrast = ContrastSet.builtin(behaviour)
+    from neuroswitch.circuits import own_prompts, verify
+    from neuroswitch.experiment import find_behaviour
+    from neuroswitch.models import load
+
+    contrast = None
+    if not weights_only:
+        contrast = find_behaviour(behaviour).contrast if behaviour else own_prompts(circuit)
     with bars() as progress:
-        loaded = load(model, options=loading, progress=progress)
-    found = verify_circuit(circuit, loaded, contrast=contrast, chat=chat)
+        loaded = load(model, options=options.loading, progress=progress)
+    found = verify(circuit, loaded, contrast=contrast, chat=options.chat)
     if as_json:
         sys.stdout.write(json.dumps(found.to_json(), indent=2) + "\n")
     else:
-        console.print("\n".join(found.lines()), markup=False, highlight=False, soft_wrap=True)
+        show("\n".join(found.lines()))
     if contrast is None and not weights_only:
         errors.print("Its own prompts were not read again: name the file they are in with --behaviour.")
-    if not found.intact:
-        sys.exit(NOT_INTACT)
+    return 0 if found.intact else NOT_INTACT

@@ -16,11 +16,12 @@ from neuroswitch.activations import columns, norm_gain
 from neuroswitch.discovery.statistics import NeuronStatistics
 from neuroswitch.errors import BadOption, WrongModel
 from neuroswitch.models import LanguageModel
+from neuroswitch.options import CircuitChoice
 from neuroswitch.registry import Registry
 
 Score = Callable[[NeuronStatistics, LanguageModel], Tensor]
 
-DEFAULT = "readout"
+DEFAULT = CircuitChoice.ranking
 
 ROWS = 2**14
 """Rows of the unembedding that are in memory in float32 at once."""

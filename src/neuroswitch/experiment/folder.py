@@ -22,7 +22,8 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from neuroswitch.errors import BadRun
-from neuroswitch.experiment.settings import ExamChoice, ExperimentSettings, Json
+from neuroswitch.experiment.settings import ExperimentSettings, Json
+from neuroswitch.options import ExamChoice
 from neuroswitch.provenance import command_line, now, versions
 from neuroswitch.storage import read_json, write_json
 
@@ -93,7 +94,10 @@ def claim_folder(folder: Path, settings: ExperimentSettings) -> ExperimentSettin
         BadRun: The folder holds something else, or an experiment with other settings.
     """
     path = folder / SETTINGS
-    begun = path.exists() and any(other.name not in (SETTINGS, PROVENANCE) for other in folder.iterdir())
+    empty = (SETTINGS, PROVENANCE, FACTS)
+    begun = path.exists() and any(other.name not in empty for other in folder.iterdir())
+    if path.exists() and not begun:
+        (folder / FACTS).unlink(missing_ok=True)
     before = read_settings(folder) if begun else None
     joined = settings if before is None else _joined(before, settings, folder)
     if joined != before or not (folder / PROVENANCE).exists():

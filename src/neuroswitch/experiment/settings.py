@@ -1,20 +1,25 @@
 """What an experiment is asked to do: all that shapes its numbers, and nothing else.
 
-The small classes are groups of options. The command line takes names, defaults and help texts from
-them, so an option is declared here and nowhere else. `run`, `evaluate`, `compare` and `compare-models`
-are settings of one experiment.
+`run`, `evaluate`, `compare` and `compare-models` are settings of one experiment.
 """
 
 import json
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
-from neuroswitch.answering import Decoding
-from neuroswitch.chat import ChatFormat
-from neuroswitch.discovery import DEFAULT
 from neuroswitch.errors import BadOption
-from neuroswitch.models import LoadOptions
-from neuroswitch.options import Numbers
+from neuroswitch.options import (
+    LOCAL,
+    ChatFormat,
+    CircuitChoice,
+    ControlChoice,
+    Decoding,
+    ExamChoice,
+    LoadOptions,
+    MatchChoice,
+    PromptChoice,
+    SafePromptChoice,
+)
 
 RANDOM = "random"
 """The method that stands for several random circuits, `random:0` and on, with one row for all of them."""
@@ -24,93 +29,6 @@ TRANSFER = "transfer"
 
 Json = dict[str, object]
 """A JSON object."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PromptChoice:
-    """Which behaviour, which prompts, and who labels the answers."""
-
-    behaviour: str = "refusal"
-    """Built-in contrast set, or a .jsonl or .csv file."""
-    detector: str | None = None
-    """refusal, french, formal or contains:REGEX. Default: the behaviour's own."""
-    test_prompts: str | None = None
-    """CSV with a column Goal or prompt, or JSONL, instead of the set's own positive test prompts."""
-    benign_prompts: str | None = None
-    """The same for test prompts that should not show the behaviour."""
-    limit: int | None = None
-    """Use only so many test prompts of each pile, spread evenly over the file."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CircuitChoice:
-    """How neurons are scored, and how many are kept."""
-
-    ranking: str = DEFAULT
-    """How neurons are scored."""
-    size: float = 0.001
-    """Size of a circuit: a fraction such as 0.001, or a count such as 116."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ControlChoice:
-    """Random circuits beside the one that is studied."""
-
-    controls: int = 1
-    """How many random circuits the method `random` stands for."""
-    seed: int = 0
-    """Seed of the first random circuit, and of everything else that is drawn."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ManyControls(ControlChoice):
-    """Random circuits in a comparison of methods."""
-
-    controls: int = 5
-    """How many random circuits the method `random` stands for."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExamChoice:
-    """MMLU, asked through lm-eval."""
-
-    mmlu: str | None = None
-    """MMLU questions: a JSONL file, or hub. Without it none are asked."""
-    mmlu_dev: str | None = None
-    """Solved examples for questions from a file."""
-    mmlu_questions: int | None = None
-    """How many questions are drawn. Default: all."""
-    mmlu_shots: int | None = None
-    """Solved examples before each question. Default: 5 where there are any."""
-    mmlu_strengths: Numbers | None = None
-    """Ask at these strengths only. Default: at all."""
-
-    @property
-    def shots(self) -> int:
-        """Solved examples before each question."""
-        if self.mmlu_shots is not None:
-            return self.mmlu_shots
-        return 5 if self.mmlu == "hub" or self.mmlu_dev else 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class SafePromptChoice:
-    """Over-refusal on the safe prompts of XSTest."""
-
-    xstest: str | None = None
-    """xstest_prompts.csv, or hub: measure over-refusal on its safe prompts."""
-    xstest_limit: int | None = 50
-    """How many of its safe prompts, spread evenly."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MatchChoice:
-    """At which damage methods are compared; decides only what the report shows first."""
-
-    damage: str = "kl"
-    """The measure of damage: kl, quality, perplexity, mmlu or over_refusal."""
-    budget: float | None = None
-    """Largest damage at which methods are compared. Default: the measure's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +77,7 @@ class ExperimentSettings:
     exam: ExamChoice = ExamChoice()
     safe_prompts: SafePromptChoice = SafePromptChoice()
     match: MatchChoice = MatchChoice()
-    engine: str = "transformers"
+    engine: str = LOCAL
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.models) <= 2:

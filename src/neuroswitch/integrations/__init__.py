@@ -4,8 +4,8 @@
 """
 
 from neuroswitch.integrations.serve import LOCALLY as LOCALLY
-from neuroswitch.integrations.serve import EngineChoice as EngineChoice
-from neuroswitch.integrations.serve import ServeOptions as ServeOptions
 from neuroswitch.integrations.serve import client_code as client_code
 from neuroswitch.integrations.serve import open_engine as open_engine
 from neuroswitch.integrations.serve import serving as serving
+from neuroswitch.options import EngineChoice as EngineChoice
+from neuroswitch.options import ServeOptions as ServeOptions

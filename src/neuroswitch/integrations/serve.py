@@ -10,13 +10,11 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from neuroswitch.activations import Intervention
 from neuroswitch.answering import (
     BASE,
-    LOCAL,
     Endpoint,
     Engine,
     LocalEngine,
@@ -32,35 +30,12 @@ from neuroswitch.errors import BadCircuit, BadOption, Prerequisite
 from neuroswitch.methods import Scaling
 from neuroswitch.models import LanguageModel, LoadOptions
 from neuroswitch.models import load as load_model
+from neuroswitch.options import LOCAL, VLLM, EngineChoice, ServeOptions, VllmOptions
 from neuroswitch.progress import Progress, silent
 
-VLLM = "vllm"
 CONCURRENCY = 16
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM takes as `--max-lora-rank`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServeOptions:
-    """How circuits are served.
-
-    Attributes:
-        multipliers: One model name is made for each circuit and each of these.
-        controls: How many random circuits are served beside each, for evaluations: `talk.random0@2`.
-        host: Address to listen on; the default is reached from this machine only.
-        port: Port to listen on.
-        tensor_parallel: Devices, or on a CPU processes, that share the model.
-        start_seconds: How long the engine may take to load and compile.
-        arguments: Further arguments of vLLM's server, as on its command line.
-    """
-
-    multipliers: tuple[float, ...] = (0.0, 2.0)
-    controls: int = 0
-    host: str = "127.0.0.1"
-    port: int = 8000
-    tensor_parallel: int = 1
-    start_seconds: float = 1800.0
-    arguments: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -98,7 +73,7 @@ def serving(
 def serving_steerings(
     base: LanguageModel | str | Path,
     steerings: Mapping[str, Scaling],
-    options: ServeOptions = ServeOptions(),
+    options: VllmOptions = VllmOptions(),
     *,
     progress: Progress = silent,
 ) -> Iterator[Server]:
@@ -168,7 +143,7 @@ def export_adapters(
     }
 
 
-def command(model: LanguageModel, adapters: dict[str, Path], options: ServeOptions) -> list[str]:
+def command(model: LanguageModel, adapters: dict[str, Path], options: VllmOptions) -> list[str]:
     """Return the command line of vLLM's server."""
     ranks = [json.loads((folder / CONFIG).read_text())["r"] for folder in adapters.values()]
     rank = max(ranks, default=RANKS[0])
@@ -222,29 +197,6 @@ for model in {list(server.names)}:
 # curl {server.url}/chat/completions -H 'Content-Type: application/json' \\
 #   -d '{{"model": "{steered}", "messages": [{{"role": "user", "content": "Who are you?"}}]}}'
 '''
-
-
-@dataclass(frozen=True)
-class EngineChoice:
-    """Which engine, and how vLLM is started.
-
-    Attributes:
-        name: "transformers"; "vllm", which is started and stopped; or the URL of a running server.
-        options: For "vllm": port, devices, further arguments. Multipliers and controls are those asked for.
-    """
-
-    name: str = LOCAL
-    options: ServeOptions = ServeOptions()
-
-    @property
-    def local(self) -> bool:
-        """Say whether the model answers in this process."""
-        return self.name == LOCAL
-
-    @property
-    def kind(self) -> str:
-        """What a folder remembers: servers are alike, so that one that died may be replaced."""
-        return LOCAL if self.local else "server"
 
 
 LOCALLY = EngineChoice()

@@ -1,32 +1,12 @@
 """How a model is loaded: what a user may choose, and what it comes to on this machine."""
 
-from dataclasses import dataclass
-
 import torch
 
 from neuroswitch.errors import BadOption
 from neuroswitch.models.placement import best_device, kind_of
+from neuroswitch.options import LoadOptions as LoadOptions
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-
-@dataclass(frozen=True)
-class LoadOptions:
-    """How a model is loaded."""
-
-    revision: str | None = None
-    """Commit, tag or branch on the Hub."""
-    dtype: str = "auto"
-    """auto (float32 on a CPU, bfloat16 on a GPU), float32, bfloat16 or float16."""
-    device: str = "auto"
-    """auto (the best single device), cpu, cuda:1, mps ...; split: all GPUs, then memory, then disk; tp: over
-    the processes that torchrun started; meta: the structure without weights."""
-    trust_remote_code: bool = False
-    """Run Python code that comes with the model. Read it first."""
-    sites: str | None = None
-    """Where the neurons are, if they are not found: model.layers.{layer}.ffn.linear_out"""
-    quantize: str | None = None
-    """Quantise while loading: bnb-8bit, bnb-4bit, torchao-int8 or quanto-int8."""
 
 
 def chosen_device(options: LoadOptions) -> str:
