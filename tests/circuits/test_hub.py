@@ -36,7 +36,10 @@ def summary_of(circuit):
             cell("cna", 1.0, p=0.001, value=0.1, low=0.05, high=0.17),
             cell("random", 1.0, value=None, low=None, high=None),
         ],
-        "settings": {"prompts": {"test_prompts": "/home/someone/asking.csv"}, "decoding": {"max_new_tokens": 64}},
+        "settings": {
+            "prompts": {"test_prompts": "/home/someone/asking.csv"},
+            "decoding": {"max_new_tokens": 64},
+        },
         "provenance": {"date": "2026-11-25T09:00:00+00:00"},
         "detector": "a classifier",
     }

@@ -44,7 +44,9 @@ def test_a_mixed_batch_gives_the_hooks_log_probabilities(processes, model, tmp_p
         f"circuit@{m:g}": export(circuit, model, "lora", tmp_path / f"{m:g}", strength=1 - m)
         for m in multipliers
     }
-    expected = {name: hooked_logits(model, circuit, 1 - m) for name, m in zip(adapters, multipliers, strict=True)}
+    expected = {
+        name: hooked_logits(model, circuit, 1 - m) for name, m in zip(adapters, multipliers, strict=True)
+    }
     expected["base"] = logits(model.module)
     requests = [{"ids": ids, "adapter": name} for ids in PROMPTS for name in expected]
     found = ask(tmp_path / "base", adapters, requests, processes=processes)

@@ -8,13 +8,12 @@ from safetensors.torch import load_file
 from shared_worker import measured, planted
 from torch import distributed
 
+from command_line import call
 from launch import torchrun
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.cli.discover import discover
 from neuroswitch.discovery.shared import all_answers, own_batches
 from neuroswitch.errors import Prerequisite
-from neuroswitch.experiment import CircuitChoice, ExperimentSettings, run_experiment
-from neuroswitch.models.options import LoadOptions
+from neuroswitch.experiment import ExperimentSettings, run_experiment
 from neuroswitch.models.processes import ALONE, Team
 from sets import write_contrast
 from tiny import tiny_module, tiny_tokenizer
@@ -38,21 +37,11 @@ def test_two_ranks_discover_what_one_process_does(tmp_path: Path) -> None:
 def test_a_command_under_torchrun_prints_and_writes_once(tmp_path: Path) -> None:
     tiny_module("llama").save_pretrained(tmp_path / "model")
     tiny_tokenizer().save_pretrained(tmp_path / "model")
-    options = {
-        "model": str(tmp_path / "model"),
-        "behaviour": str(write_contrast(tmp_path / "set.jsonl")),
-        "detector": "contains:.",
-    }
-    typed = [word for name, value in options.items() for word in (f"--{name}", value)]
-    typed += ["--device", "cpu", "--size", "9"]
+    typed = ["--model", tmp_path / "model", "--behaviour", write_contrast(tmp_path / "set.jsonl")]
+    typed += ["--detector", "contains:.", "--device", "cpu", "--size", "9"]
 
     printed = torchrun("-m", "neuroswitch", "discover", *typed, "--output", tmp_path / "two")
-    discover(
-        **options,
-        output=tmp_path / "one",
-        circuit=CircuitChoice(size=9),
-        loading=LoadOptions(device="cpu"),
-    )
+    call("discover", *typed, "--output", tmp_path / "one")
 
     assert printed.count("Circuit:") == 1
     two, one = Circuit.load(tmp_path / "two"), Circuit.load(tmp_path / "one")

@@ -135,7 +135,11 @@ def test_a_damaged_folder_and_another_model_are_refused(
 
     with pytest.raises(WrongModel):
         method.load(tmp_path / "fit", tiny_llama(intermediate_size=72))
-    tensors = tmp_path / "fit" / ("circuit.safetensors" if name.startswith(("cna", "random", "largest")) else TENSORS)
+    tensors = (
+        tmp_path
+        / "fit"
+        / ("circuit.safetensors" if name.startswith(("cna", "random", "largest")) else TENSORS)
+    )
     tensors.write_bytes(tensors.read_bytes()[:-1])
     with pytest.raises(BadRun):
         method.load(tmp_path / "fit", planted.model)
