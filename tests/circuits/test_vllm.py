@@ -43,7 +43,9 @@ def test_a_mixed_batch_gives_the_hooks_log_probabilities(processes, model, tmp_p
         f"circuit@{m:g}": export(circuit, model, "lora", tmp_path / f"{m:g}", strength=1 - m)
         for m in multipliers
     }
-    expected = {name: hooked_logits(model, circuit, m) for name, m in zip(adapters, multipliers, strict=True)}
+    expected = {
+        name: hooked_logits(model, circuit, 1 - m) for name, m in zip(adapters, multipliers, strict=True)
+    }
     expected["base"] = logits(model.module)
     requests = [{"ids": ids, "adapter": name} for ids in PROMPTS for name in expected]
     found = ask(tmp_path / "base", adapters, requests, processes=processes)
@@ -81,7 +83,7 @@ def test_a_server_answers_under_every_name_and_stops(model, tmp_path, monkeypatc
         with pytest.raises(Prerequisite, match="a request to /completions failed"):
             server.request("/completions", {"model": "base", **body})
     circuit = spread_circuit(model, 20)
-    expected = [logits(model.module), hooked_logits(model, circuit, 0.0), hooked_logits(model, circuit, 2.0)]
+    expected = [logits(model.module), hooked_logits(model, circuit, 1.0), hooked_logits(model, circuit, -1.0)]
     best = [float(each[0, -1].log_softmax(-1).max()) for each in expected]
     assert tops == pytest.approx(best, abs=TOLERANCE)
 

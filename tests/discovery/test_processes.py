@@ -14,7 +14,7 @@ from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.discovery.shared import all_answers, own_batches
 from neuroswitch.errors import Prerequisite
 from neuroswitch.experiment import ExperimentSettings, run_experiment
-from neuroswitch.processes import ALONE, Team
+from neuroswitch.models.processes import ALONE, Team
 from sets import write_contrast
 from tiny import tiny_module, tiny_tokenizer
 
@@ -37,14 +37,8 @@ def test_two_ranks_discover_what_one_process_does(tmp_path: Path) -> None:
 def test_a_command_under_torchrun_prints_and_writes_once(tmp_path: Path) -> None:
     tiny_module("llama").save_pretrained(tmp_path / "model")
     tiny_tokenizer().save_pretrained(tmp_path / "model")
-    options = {
-        "model": str(tmp_path / "model"),
-        "behaviour": str(write_contrast(tmp_path / "set.jsonl")),
-        "detector": "contains:.",
-        "device": "cpu",
-        "size": "9",
-    }
-    typed = [word for name, value in options.items() for word in (f"--{name}", value)]
+    typed = ["--model", tmp_path / "model", "--behaviour", write_contrast(tmp_path / "set.jsonl")]
+    typed += ["--detector", "contains:.", "--device", "cpu", "--size", "9"]
 
     printed = torchrun("-m", "neuroswitch", "discover", *typed, "--output", tmp_path / "two")
     call("discover", *typed, "--output", tmp_path / "one")
@@ -72,10 +66,10 @@ def test_one_process_is_left_as_it_was() -> None:
     assert not distributed.is_initialized()
 
 
-def test_an_evaluation_is_refused_under_torchrun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_experiment_is_refused_under_torchrun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(Prerequisite, match="runs in one process"):
-        run_experiment(ExperimentSettings(), tmp_path)
+        run_experiment(ExperimentSettings(models=("demo",)), tmp_path)
 
 
 class _Pretending(Team):
