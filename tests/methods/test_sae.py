@@ -10,7 +10,7 @@ import torch
 from neuroswitch.activations.residual import layer_paths, read_outputs
 from neuroswitch.answering.generation import Decoding, generate
 from neuroswitch.detectors import get_detector
-from neuroswitch.errors import BadRun, Prerequisite
+from neuroswitch.errors import BadOption, BadRun, Prerequisite
 from neuroswitch.methods import sae_files, tuning
 from neuroswitch.methods.base import Task, get_method
 from neuroswitch.methods.sae_training import SaeTraining, train_sae
@@ -23,7 +23,7 @@ from tiny import tiny_llama, tiny_model
 
 
 def test_without_sae_lens_or_a_source_there_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Prerequisite, match="needs an SAE"):
+    with pytest.raises(BadOption, match="needs an SAE"):
         get_method("sae")
     monkeypatch.setattr(sae_files, "find_spec", lambda name: None)
     with pytest.raises(Prerequisite, match="not installed"):

@@ -78,8 +78,7 @@ def show_summary(summary: "Summary") -> None:
 
 def summary_table(summary: "Summary", role: str) -> Table:
     """Lay out one model, a method at a strength in each row; a measure that was not taken has no column."""
-    from neuroswitch.report.view import write
-    from neuroswitch.report.words import between, p_value, percent
+    from neuroswitch.report import between, p_value, percent, write
 
     table = Table(title=f"{summary.behaviour} in {summary.models[role].name}")
     table.add_column("method", no_wrap=True)
