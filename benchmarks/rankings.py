@@ -121,8 +121,8 @@ def main() -> None:
     model = ns.load_model(options.model)
     decoding = ns.Decoding(max_new_tokens=options.max_new_tokens, batch_size=options.batch_size)
     prompts = {
-        POSITIVE: ns.read_prompts(options.test_prompts, limit=options.limit),
-        NEGATIVE: ns.read_prompts(options.benign_prompts, limit=options.limit),
+        POSITIVE: ns.read_prompts(options.test_prompts)[: options.limit],
+        NEGATIVE: ns.read_prompts(options.benign_prompts)[: options.limit],
     }
     rows_wanted = [one for one in conditions(options) if not options.only or options.only in one.name]
     circuits = options.output / "circuits"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from neuroswitch.errors import Prerequisite
+from neuroswitch.errors import BadOption
 from neuroswitch.prompts import ContrastSet, builtin_names, check_held_out, diverse_prompts
-from neuroswitch.prompts.leaks import normalised
+from neuroswitch.prompts.leaks import comparable
 
 
 @pytest.mark.parametrize(("name", "least"), [("refusal", 120), ("french", 40), ("formal", 40)])
@@ -38,14 +38,14 @@ def test_builtin_refusal_pairs_have_the_same_form() -> None:
 
 
 def test_an_unknown_builtin_set_lists_those_there_are() -> None:
-    with pytest.raises(Prerequisite, match="formal, french, refusal"):
+    with pytest.raises(BadOption, match="formal, french, refusal"):
         ContrastSet.builtin("sarcasm")
 
 
 def test_diverse_prompts_are_many_distinct_and_in_no_contrast_set() -> None:
     prompts = diverse_prompts()
 
-    assert len({normalised(prompt.text) for prompt in prompts}) == len(prompts) >= 60
+    assert len({comparable(prompt.text) for prompt in prompts}) == len(prompts) >= 60
     assert sum(not prompt.text.isascii() for prompt in prompts) >= 8
     for name in builtin_names():
         check_held_out(prompts, ContrastSet.builtin(name))

@@ -61,7 +61,7 @@ def test_a_torn_pair_and_a_second_use_of_an_id_are_refused(write: Write) -> None
     torn = [*rows, {"prompt": "New", "label": "positive", "split": "test", "group": "pair 0"}]
     twice = [{**row, "id": "same" if place in (1, 4) else str(place)} for place, row in enumerate(rows)]
 
-    with pytest.raises(BadPrompts, match=r"'pair 0' is torn apart\n.*line 7 is in test.*discovery"):
+    with pytest.raises(BadPrompts, match=r"'pair 0' is in two splits\n.*line 7 is in test.*discovery"):
         ContrastSet.read(write("a.jsonl", torn))
     with pytest.raises(BadPrompts, match=r"'same' is used twice\n.*line 2 and a.jsonl, line 5"):
         ContrastSet.read(write("a.jsonl", twice))

@@ -34,7 +34,6 @@ def test_read_prompts_finds_the_column(write: Write, column: str, name: str) -> 
     path = write(name, [{"Index": 1, column: "Name a river."}, {"Index": 2, column: "Name a sea."}])
 
     assert [prompt.text for prompt in read_prompts(path)] == ["Name a river.", "Name a sea."]
-    assert [prompt.text for prompt in read_prompts(path, limit=1)] == ["Name a river."]
 
 
 def test_a_byte_order_mark_and_windows_lines_are_no_part_of_the_prompts(tmp_path: Path) -> None:
@@ -121,5 +120,3 @@ def test_files_that_cannot_be_read_are_errors(tmp_path: Path) -> None:
         ContrastSet.read(tmp_path / "a.txt")
     with pytest.raises(BadPrompts, match="latin.csv: not UTF-8"):
         read_prompts(tmp_path / "latin.csv")
-    with pytest.raises(BadPrompts, match="limit"):
-        read_prompts(tmp_path / "latin.csv", limit=0)

@@ -1,22 +1,16 @@
-"""The contrast set: prompts that show a behaviour, prompts that do not, and what is kept for the test.
-
-Discovery reads the first two splits at most; the test split is for the numbers in a report.
-Every set is checked when it is made: two-sided splits, no prompt twice, no pair torn apart.
-Does not know models, templates or tokens.
-"""
+"""The contrast set: prompts that show a behaviour and prompts that do not, in three splits."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from neuroswitch.errors import BadPrompts
-from neuroswitch.prompts.builtin import builtin_rows
-from neuroswitch.prompts.hub import hub_rows
-from neuroswitch.prompts.leaks import overlap, refuse_duplicates, repeats
+from neuroswitch.prompts.leaks import leaks, refuse_duplicates, repeats
 from neuroswitch.prompts.prompt import Prompt
 from neuroswitch.prompts.rows import Row, prompt_of, read_rows
+from neuroswitch.prompts.sources import builtin_rows, hub_rows
 from neuroswitch.prompts.splits import LABELS, SPLITS, Labelled, with_splits
 from neuroswitch.storage import digest
 
@@ -54,9 +48,8 @@ class ContrastSet:
 
     def __post_init__(self) -> None:
         self._check_sides()
-        prompts = [prompt for _, prompt in self._members()]
         refuse_duplicates(
-            repeats(prompts),
+            repeats(prompt for _, prompt in self._members()),
             f"contrast set {self.name!r}: the same prompt twice",
             do="keep one of each: in two splits it would leak, with two labels it would cancel out",
         )
@@ -67,7 +60,7 @@ class ContrastSet:
         """Return a set that comes with the library; `builtin_names` lists them.
 
         Raises:
-            Prerequisite: There is no such set; the message lists those there are.
+            BadOption: There is no such set; the message lists those there are.
         """
         return cls.from_rows(name, builtin_rows(name))
 
@@ -76,8 +69,8 @@ class ContrastSet:
         """Read a set from a `.jsonl` or `.csv` file.
 
         Columns: `prompt` (or `messages`, chat messages as JSON) and `label` (positive or negative);
-        if wanted, `split` (discovery, validation or test, on every row or on none), `group`
-        (the name of a matched pair) and `id`. Without `split` half of the groups go to discovery,
+        optional are `split` (discovery, validation or test, on every row or on none), `group`
+        (the name of a matched pair) and `id`. Without `split`, half of the groups go to discovery,
         a fifth to validation and the rest to the test, by a hash of their content.
 
         Raises:
@@ -98,11 +91,11 @@ class ContrastSet:
         """Read a set from a dataset of the Hugging Face Hub, with the columns of `read`.
 
         Args:
-            repository: Such as "owner/name"; a folder with dataset files is read as well.
+            repository: Such as "owner/name", or a folder with dataset files.
             subset: Configuration of the dataset, if it has several.
-            revision: Commit, tag or branch; a commit makes the run repeatable.
-            labels: Label of all rows in a split of the dataset, such as
-                `{"harmful": "positive", "benign": "negative"}`, where rows do not carry their own.
+            revision: Commit, tag or branch; only a commit makes the run repeatable.
+            labels: Split of the dataset -> label of all its rows, such as
+                `{"harmful": "positive", "benign": "negative"}`, if the rows have no label.
 
         Raises:
             Prerequisite: The `datasets` library is missing, or the dataset cannot be reached.
@@ -112,14 +105,22 @@ class ContrastSet:
 
     @classmethod
     def from_rows(cls, name: str, rows: Iterable[Row]) -> "ContrastSet":
-        """Make a set of rows that carry labels.
+        """Make a set of rows with the columns of `read`.
 
         Raises:
-            BadPrompts: As for `read`.
+            BadPrompts: A row is malformed, or the set breaks a rule of `ContrastSet`.
         """
+        labelled = [
+            Labelled(
+                prompt_of(row),
+                _choice(row, "label", LABELS),
+                _choice(row, "split", SPLITS) if "split" in row.fields else None,
+            )
+            for row in rows
+        ]
         piles: dict[tuple[str, str], list[Prompt]] = defaultdict(list)
-        for split, labelled in with_splits([_labelled(row) for row in rows]):
-            piles[split, labelled.label].append(labelled.prompt)
+        for split, one in with_splits(labelled):
+            piles[split, one.label].append(one.prompt)
         discovery, validation, test = (
             Piles(*(tuple(piles[split, label]) for label in LABELS)) for split in SPLITS
         )
@@ -164,43 +165,35 @@ class ContrastSet:
                     found=f"{ids[prompt.id].place} and {prompt.place}",
                     do="give every prompt its own id, or leave the ids out",
                 )
-            split = place.split("/")[0]
+            split = place.partition("/")[0]
             if prompt.group is not None and homes.setdefault(prompt.group, split) != split:
                 raise BadPrompts(
-                    f"contrast set {self.name!r}: the group {prompt.group!r} is torn apart",
+                    f"contrast set {self.name!r}: the group {prompt.group!r} is in two splits",
                     found=f"{prompt.place} is in {split}, another member in {homes[prompt.group]}",
                     do="put the whole group in one split",
                 )
 
 
 def check_held_out(prompts: Sequence[Prompt], contrast: ContrastSet) -> None:
-    """Refuse test prompts that discovery or validation has seen.
+    """Check that no test prompt is in the discovery or validation split.
 
     Raises:
-        BadPrompts: Some have; the message names the first five with their places.
+        BadPrompts: Some are; the message names the first five with their places.
     """
-    seen = (*contrast.discovery, *contrast.validation)
+    seen = [prompt for pile in (*contrast.discovery, *contrast.validation) for prompt in pile]
     refuse_duplicates(
-        overlap((prompt for pile in seen for prompt in pile), prompts),
+        leaks(seen, prompts),
         f"test prompts leak: they are in the discovery or validation split of {contrast.name!r}",
         do="remove them from the test prompts: a number measured on them proves nothing",
     )
 
 
-def _labelled(row: Row) -> Labelled:
-    return Labelled(
-        prompt_of(row),
-        label=_choice(row, "label", LABELS),
-        split=_choice(row, "split", SPLITS) if "split" in row.fields else None,
-    )
-
-
 def _choice(row: Row, column: str, choices: Sequence[str]) -> str:
-    value: Any = row.fields.get(column)
-    if value not in choices:
-        raise BadPrompts(
-            f"{row.source}: {'no' if value is None else 'unknown'} {column}",
-            found="columns " + ", ".join(row.fields) if value is None else repr(value)[:80],
-            expected=f"{column} is one of " + ", ".join(choices),
-        )
-    return str(value)
+    value = row.fields.get(column)
+    if isinstance(value, str) and value in choices:
+        return value
+    raise BadPrompts(
+        f"{row.source}: {'no' if value is None else 'unknown'} {column}",
+        found="columns " + ", ".join(row.fields) if value is None else repr(value)[:80],
+        expected=f"{column} is one of " + ", ".join(choices),
+    )

@@ -1,7 +1,6 @@
-"""The same prompt twice: found whatever its case, punctuation, spacing or unicode form.
+"""The same prompt twice: found in spite of other case, punctuation, spacing or Unicode form.
 
-A prompt that discovery saw proves nothing when it is asked again; one with both labels
-contradicts itself. Does not know files or splits: it compares prompts and names their places.
+A prompt that discovery saw proves nothing in the test; one with both labels contradicts itself.
 """
 
 import re
@@ -17,30 +16,33 @@ SHOWN = 5
 _APOSTROPHES = re.compile(r"['`\u2018\u2019\u02bc]")
 
 
-def normalised(text: str) -> str:
-    """Reduce a text to what makes it the same prompt: its letters, digits and symbols.
+def comparable(text: str) -> str:
+    """Return the letters, digits and symbols of a text, without case, punctuation and compatibility forms.
 
-    Case, compatibility forms (NFKC), apostrophes, punctuation, invisible characters and
-    spacing vanish. A text of punctuation only is left as it is.
+    A text of punctuation only is returned as it is.
 
     Example:
-        >>> normalised("  Don't  PANIC!") == normalised("dont panic")
+        >>> comparable("  Don't  PANIC!") == comparable("dont panic")
         True
     """
     folded = _APOSTROPHES.sub("", unicodedata.normalize("NFKC", text).casefold())
-    kept = "".join(_kept(character) for character in unicodedata.normalize("NFKC", folded))
-    return " ".join(kept.split()) or text.strip()
+    kept = []
+    for character in unicodedata.normalize("NFKC", folded):
+        category = unicodedata.category(character)
+        if category != "Cf":  # invisible
+            kept.append(character if category[0] in "LMNS" else " ")
+    return " ".join("".join(kept).split()) or text.strip()
 
 
 def repeats(prompts: Iterable[Prompt]) -> list[tuple[Prompt, Prompt]]:
-    """Return (first, again) for every prompt that was met before in `prompts`."""
+    """Return (first, again) for every prompt that occurs before in `prompts`."""
     first: dict[Key, Prompt] = {}
     return [
         (met, prompt) for prompt in prompts if (met := first.setdefault(_key(prompt), prompt)) is not prompt
     ]
 
 
-def overlap(known: Iterable[Prompt], new: Iterable[Prompt]) -> list[tuple[Prompt, Prompt]]:
+def leaks(known: Iterable[Prompt], new: Iterable[Prompt]) -> list[tuple[Prompt, Prompt]]:
     """Return (known, new) for every one of the `new` prompts that is among the `known` ones."""
     first = {_key(prompt): prompt for prompt in known}
     return [(first[_key(prompt)], prompt) for prompt in new if _key(prompt) in first]
@@ -66,12 +68,5 @@ def refuse_duplicates(pairs: Sequence[tuple[Prompt, Prompt]], headline: str, do:
 
 
 def _key(prompt: Prompt) -> Key:
-    # System prompts and earlier turns count: the same question under another system prompt is another prompt.
-    return tuple((message.role, normalised(message.content)) for message in prompt.messages)
-
-
-def _kept(character: str) -> str:
-    category = unicodedata.category(character)
-    if category == "Cf":
-        return ""
-    return character if category[0] in "LMNS" else " "
+    # The same question after another system prompt or earlier turn is another prompt.
+    return tuple((message.role, comparable(message.content)) for message in prompt.messages)

@@ -1,7 +1,6 @@
-"""Rows of a prompt file, JSONL or CSV, each with the line it came from.
+"""Rows of a prompt file, JSONL or CSV, each with the line where it stands.
 
-Knows the two formats, and the columns that make a prompt. Does not know labels or splits.
-Column names ignore case; an empty cell is an absent one; columns that nobody asks for are metadata.
+Column names ignore case; an empty cell counts as absent; columns without a meaning here are ignored.
 """
 
 import csv
@@ -9,7 +8,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from neuroswitch.errors import BadPrompts, Prerequisite
 from neuroswitch.prompts.prompt import Prompt
@@ -19,10 +18,10 @@ ALIASES = {"goal": "prompt"}
 
 
 class Row(NamedTuple):
-    """One row: where it stands ("pairs.csv, line 7") and its filled columns, names in lower case."""
+    """One row: where it stands ("pairs.csv, line 7"), and its filled columns by name in lower case."""
 
     source: str
-    fields: Mapping[str, Any]
+    fields: Mapping[str, object]
 
 
 def read_rows(path: str | Path) -> list[Row]:
@@ -30,7 +29,7 @@ def read_rows(path: str | Path) -> list[Row]:
 
     Raises:
         Prerequisite: The file cannot be read.
-        BadPrompts: It is no UTF-8 text, of another format, empty, or has a malformed row.
+        BadPrompts: It is not UTF-8 text, of another format, empty, or has a malformed row.
     """
     path = Path(path)
     try:
@@ -49,7 +48,7 @@ def read_rows(path: str | Path) -> list[Row]:
 
 
 def parse_rows(text: str, name: str) -> list[Row]:
-    """Parse the text of the file `name`, whose suffix says the format.
+    """Parse the text of the file `name`, whose suffix is its format.
 
     Raises:
         BadPrompts: As for `read_rows`.
@@ -65,18 +64,18 @@ def parse_rows(text: str, name: str) -> list[Row]:
     return rows
 
 
-def make_row(source: str, cells: Mapping[str, Any]) -> Row:
-    """Build a row from raw cells: names in lower case, aliases resolved, empty cells left out."""
+def make_row(source: str, cells: Mapping[str, object]) -> Row:
+    """Make a row of cells: names in lower case, aliases replaced, empty cells left out."""
     lowered = {key.strip().lower(): cell for key, cell in cells.items()}
     filled = {key: cell for key, cell in lowered.items() if cell is not None and cell != ""}
     return Row(source, {ALIASES.get(key, key): cell for key, cell in filled.items()})
 
 
 def prompt_of(row: Row) -> Prompt:
-    """Make the prompt of a row from its columns `prompt` or `messages`, `id` and `group`.
+    """Make a prompt of the columns `prompt` or `messages`, `id` and `group` of a row.
 
     Raises:
-        BadPrompts: Neither or both columns are there, or their content is malformed.
+        BadPrompts: Neither or both of the first two are there, or their content is malformed.
     """
     given = [key for key in ("prompt", "messages") if key in row.fields]
     if len(given) != 1:
@@ -85,14 +84,14 @@ def prompt_of(row: Row) -> Prompt:
             found="columns " + (", ".join(row.fields) or "(all empty)"),
             expected="either prompt (also called Goal), a text, or messages, a list of chat messages",
         )
-    content = row.fields[given[0]]
-    if given == ["messages"] and isinstance(content, str):
+    content, chat = row.fields[given[0]], given[0] == "messages"
+    if chat and isinstance(content, str):
         content = _json(content, row.source)
-    if not isinstance(content, str if given == ["prompt"] else list):
+    if not ((chat and isinstance(content, list)) or (not chat and isinstance(content, str))):
         raise BadPrompts(
             f"{row.source}: malformed {given[0]}",
             found=repr(content)[:80],
-            expected="a text" if given == ["prompt"] else 'a list of {"role": ..., "content": ...}',
+            expected='a list of {"role": ..., "content": ...}' if chat else "a text",
         )
     group = row.fields.get("group")
     return Prompt.of(
@@ -103,32 +102,28 @@ def prompt_of(row: Row) -> Prompt:
     )
 
 
-def read_prompts(path: str | Path, limit: int | None = None) -> tuple[Prompt, ...]:
+def read_prompts(path: str | Path) -> tuple[Prompt, ...]:
     """Read prompts without labels: CSV with a column Goal or prompt, or JSONL with prompt or messages.
 
     Args:
         path: A `.csv` or `.jsonl` file, such as the goals of JailbreakBench.
-        limit: Read only the first so many prompts.
 
     Returns:
         The prompts in the order of the file.
 
     Raises:
         Prerequisite: The file cannot be read.
-        BadPrompts: It is malformed, empty, or names two prompts alike.
+        BadPrompts: It is malformed or empty, or two prompts have one id.
     """
-    if limit is not None and limit < 1:
-        raise BadPrompts(f"limit must be at least 1 to read prompts from {path}", found=str(limit))
-    prompts = tuple(prompt_of(row) for row in read_rows(path)[:limit])
     first: dict[str, Prompt] = {}
-    for prompt in prompts:
+    for prompt in map(prompt_of, read_rows(path)):
         if first.setdefault(prompt.id, prompt) is not prompt:
             raise BadPrompts(
                 f"{prompt.place}: the same prompt, or the same id, twice",
                 found=f"{prompt.id!r}, first at {first[prompt.id].place}",
                 do="remove one of the two: a prompt that is counted twice makes intervals too narrow",
             )
-    return prompts
+    return tuple(first.values())
 
 
 def _jsonl(text: str, name: str) -> Iterator[Row]:
@@ -146,8 +141,7 @@ def _jsonl(text: str, name: str) -> Iterator[Row]:
 
 def _csv(text: str, name: str) -> Iterator[Row]:
     reader = csv.DictReader(io.StringIO(text), strict=True)
-    # A quoted cell may span lines: the row starts one line after the end of the row before.
-    start = 2
+    start = 2  # a quoted cell may span lines, so a row starts after the end of the row before
     try:
         for cells in reader:
             source = f"{name}, line {start}"
@@ -164,9 +158,10 @@ def _csv(text: str, name: str) -> Iterator[Row]:
         raise BadPrompts(f"{name}, line {reader.line_num}: not CSV", found=str(error)) from error
 
 
-def _json(text: str, source: str) -> Any:
+def _json(text: str, source: str) -> object:
     try:
-        return json.loads(text)
+        found: object = json.loads(text)
+        return found
     except ValueError as error:
         raise BadPrompts(
             f"{source}: not JSON", found=f"{text[:80]!r} ({error})", expected="one JSON object on each line"

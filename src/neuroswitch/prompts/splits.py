@@ -1,9 +1,8 @@
 """Which prompts are for discovery, which for validation, which for the test.
 
-Without an author's word, groups are put in the order of a hash of their content and cut at
-50 % and 70 %: the same file always gives the same splits, whatever the order of its rows, and
-a matched pair stays together. Groups of a kind (pairs; positives alone; negatives alone) are
-cut separately, so every split is two-sided as soon as there are three of a kind.
+If the rows do not say, groups are sorted by a hash of their content and cut at 50 % and 70 %: a file always
+gives the same splits, whatever the order of its rows, and a matched pair stays together. Groups of one kind
+(pairs; positives alone; negatives alone) are cut separately, so that three of a kind give two-sided splits.
 """
 
 from collections import defaultdict
@@ -20,11 +19,16 @@ CUTS = (50, 70)  # percent
 
 
 class Labelled(NamedTuple):
-    """A prompt with its label and, if its author chose one, its split."""
+    """A prompt with its label and, if its row says so, its split."""
 
     prompt: Prompt
     label: str
     split: str | None
+
+    @property
+    def group(self) -> str:
+        """The name of its group; a prompt without one is a group of its own."""
+        return f"id {self.prompt.id}" if self.prompt.group is None else f"group {self.prompt.group}"
 
 
 def with_splits(rows: Sequence[Labelled]) -> list[tuple[str, Labelled]]:
@@ -34,46 +38,30 @@ def with_splits(rows: Sequence[Labelled]) -> list[tuple[str, Labelled]]:
         BadPrompts: Some rows say their split and others do not.
     """
     silent = [row for row in rows if row.split is None]
-    if not silent:
-        return [(row.split, row) for row in rows if row.split is not None]
-    if len(silent) < len(rows):
+    if 0 < len(silent) < len(rows):
         raise BadPrompts(
             f"{silent[0].prompt.place}: no split",
             found=f"{len(rows) - len(silent)} rows with a split and {len(silent)} without",
             expected="a split on every row, or on none",
         )
-    home = _homes(rows)
-    return [(home[_group(row)], row) for row in rows]
+    divided = _divided(rows) if silent else {}
+    return [(row.split or divided[row.group], row) for row in rows]
 
 
-def _homes(rows: Sequence[Labelled]) -> dict[str, str]:
+def _divided(rows: Sequence[Labelled]) -> dict[str, str]:
+    """Return the split of every group."""
     members: dict[str, list[Labelled]] = defaultdict(list)
     for row in rows:
-        members[_group(row)].append(row)
+        members[row.group].append(row)
     kinds: dict[frozenset[str], list[str]] = defaultdict(list)
     for group, its in members.items():
         kinds[frozenset(row.label for row in its)].append(group)
-    return {group: split for groups in kinds.values() for group, split in _cut(groups, members).items()}
-
-
-def _cut(groups: Sequence[str], members: dict[str, list[Labelled]]) -> dict[str, str]:
-    def content(group: str) -> str:
-        return digest(sorted(row.prompt.messages for row in members[group]))
-
-    ordered = sorted(groups, key=content)
-    count = len(ordered)
-    # Rounding down, with at least one each, makes three groups enough for three splits.
-    first = max(1, count * CUTS[0] // 100)
-    second = max(first + 1, count * CUTS[1] // 100)
-    bounds = (range(first), range(first, second), range(second, count))
-    return {
-        ordered[place]: split
-        for split, places in zip(SPLITS, bounds, strict=True)
-        for place in places
-        if place < count
-    }
-
-
-def _group(row: Labelled) -> str:
-    # A prompt without a group is a group of its own; the prefix keeps its id apart from group names.
-    return f"group {row.prompt.group}" if row.prompt.group is not None else f"id {row.prompt.id}"
+    splits = {}
+    for groups in kinds.values():
+        groups.sort(key=lambda group: digest(sorted(row.prompt.messages for row in members[group])))
+        # At least one group in each split, so that three groups are enough for three splits.
+        first = max(1, len(groups) * CUTS[0] // 100)
+        second = max(first + 1, len(groups) * CUTS[1] // 100)
+        for place, group in enumerate(groups):
+            splits[group] = SPLITS[(place >= first) + (place >= second)]
+    return splits
