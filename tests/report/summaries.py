@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 
-from parts import LATE, Labels, answers, cell, circuit, method, model_facts, number, profile, whole
+from parts import LATE, NEURONS, Labels, answers, cell, circuit, method, model_facts, number, profile, whole
 
 from neuroswitch.records import NEGATIVE, UNTOUCHED, AnswerRow, condition_name
 from neuroswitch.report import (
