@@ -1,5 +1,6 @@
 """Circuits of tiny models for tests, and the logits that every form of a circuit must reproduce."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from itertools import cycle, islice
 from pathlib import Path
@@ -28,16 +29,19 @@ def saved_model(name: str, folder: Path, **settings: object) -> LanguageModel:
     return load(folder)
 
 
-def circuit_of(model: LanguageModel, ids: list[int]) -> Circuit:
-    """Make a circuit of chosen neurons; scores and means are numbers that can be told apart."""
+def circuit_of(model: LanguageModel, ids: list[int], doses: Sequence[float] | None = None) -> Circuit:
+    """Make a circuit of chosen neurons; scores and means are numbers that can be told apart.
+
+    Doses belong to the neurons in ascending order; without them every neuron has dose 1.
+    """
     scores = torch.arange(1, len(ids) + 1, dtype=torch.float32)
     provenance = Provenance(
         model=asdict(model.identity), prompts_sha256="0" * 64, contrast="test", ranking="test"
     )
     return Circuit(
         layout=model.layout,
-        ids=torch.tensor(sorted(ids)),
-        doses=torch.ones(len(ids)),
+        ids=torch.tensor(sorted(ids), dtype=torch.int64),
+        doses=torch.ones(len(ids)) if doses is None else torch.tensor(doses),
         scores=scores,
         positive_mean=scores * 10,
         negative_mean=scores * -10,

@@ -36,7 +36,10 @@ def summary_of(circuit):
             cell("cna", 1.0, p=0.001, value=0.1, low=0.05, high=0.17),
             cell("random", 1.0, value=None, low=None, high=None),
         ],
-        "settings": {"prompts": {}, "decoding": {"max_new_tokens": 64}},
+        "settings": {
+            "prompts": {"test_prompts": "/home/someone/asking.csv"},
+            "decoding": {"max_new_tokens": 64},
+        },
         "provenance": {"date": "2026-11-25T09:00:00+00:00"},
         "detector": "a classifier",
     }
@@ -71,6 +74,8 @@ def test_the_card_says_what_is_known_and_nothing_else(folder, tmp_path):
     assert "| circuit scaled, strength 1 | 10.0% | 5.0% to 17.0% | 100 |" in text
     assert "| random circuits, all seeds together, strength 1 | not judged |" in text
     assert "judged by: a classifier" in text
+    assert "held-out prompts: asking.csv" in text
+    assert "someone" not in text
     assert ModelCard(text).data.license == "mit"
 
 

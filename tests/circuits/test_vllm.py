@@ -8,16 +8,15 @@ import sys
 
 import pytest
 import torch
-from neuroswitch.experiment.engines import EngineChoice
-from neuroswitch.experiment.old_settings import RunSettings
-from neuroswitch.experiment.run import evaluate
 from steered import hooked_logits, log_probability_gap, logits, saved_model, spread_circuit
 from vllm_engine import ENVIRONMENT, PROMPTS, SIZES, ask
 
 from neuroswitch.answering.generation import Decoding
 from neuroswitch.circuits.exporting import export
 from neuroswitch.errors import Prerequisite
-from neuroswitch.integrations.serve import ServeOptions, client_code, serving
+from neuroswitch.experiment import ExperimentSettings, PromptChoice, evaluate_settings, run_experiment
+from neuroswitch.integrations import EngineChoice, ServeOptions
+from neuroswitch.integrations.serve import client_code, serving
 from neuroswitch.storage import read_jsonl
 from sets import write_contrast
 
@@ -44,7 +43,9 @@ def test_a_mixed_batch_gives_the_hooks_log_probabilities(processes, model, tmp_p
         f"circuit@{m:g}": export(circuit, model, "lora", tmp_path / f"{m:g}", strength=1 - m)
         for m in multipliers
     }
-    expected = {name: hooked_logits(model, circuit, m) for name, m in zip(adapters, multipliers, strict=True)}
+    expected = {
+        name: hooked_logits(model, circuit, 1 - m) for name, m in zip(adapters, multipliers, strict=True)
+    }
     expected["base"] = logits(model.module)
     requests = [{"ids": ids, "adapter": name} for ids in PROMPTS for name in expected]
     found = ask(tmp_path / "base", adapters, requests, processes=processes)
@@ -82,7 +83,7 @@ def test_a_server_answers_under_every_name_and_stops(model, tmp_path, monkeypatc
         with pytest.raises(Prerequisite, match="a request to /completions failed"):
             server.request("/completions", {"model": "base", **body})
     circuit = spread_circuit(model, 20)
-    expected = [logits(model.module), hooked_logits(model, circuit, 0.0), hooked_logits(model, circuit, 2.0)]
+    expected = [logits(model.module), hooked_logits(model, circuit, 1.0), hooked_logits(model, circuit, -1.0)]
     best = [float(each[0, -1].log_softmax(-1).max()) for each in expected]
     assert tops == pytest.approx(best, abs=TOLERANCE)
 
@@ -91,19 +92,18 @@ def test_an_evaluation_by_vllm_gives_the_answers_of_transformers(model, tmp_path
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     folder = spread_circuit(model, 20).save(tmp_path / "talk")
-    settings = RunSettings(
-        model=str(tmp_path / "base"),
-        behaviour=str(write_contrast(tmp_path / "asking.jsonl")),
-        detector="contains:(?s).*",
-        strength=-1.0,
-        limit=4,
+    shared = ExperimentSettings(
+        prompts=PromptChoice(
+            behaviour=str(write_contrast(tmp_path / "asking.jsonl")), detector="contains:(?s).*", limit=4
+        ),
         decoding=Decoding(max_new_tokens=6),
     )
+    settings = evaluate_settings(str(folder), str(tmp_path / "base"), 2.0, base=shared)
     arguments = ("--enforce-eager", "--max-model-len", "128", "--dtype", "float32")
     choice = EngineChoice("vllm", ServeOptions(port=8767, start_seconds=600, arguments=arguments))
     answers = []
     for output, engine in ((tmp_path / "here", EngineChoice()), (tmp_path / "there", choice)):
-        evaluate(folder, settings, output, engine=engine)
+        run_experiment(settings, output, engine=engine)
         rows = list(read_jsonl(output / "results.jsonl"))
         # words: where a special token was left out, the two leave a blank or none
         answers.append(

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from neuroswitch import processes
 from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
-from neuroswitch.discovery.responses import Gathering
+from neuroswitch.discovery.responses import Gathering, always
 from neuroswitch.discovery.selection import select
 from neuroswitch.discovery.statistics import NeuronStatistics
 from neuroswitch.prompts import Piles
@@ -47,7 +47,7 @@ def random_experts() -> NeuronStatistics:
     """Collect from a random mixture of experts, one prompt alone in the last batch."""
     contrast = tiny_contrast()
     contrast = replace(contrast, discovery=Piles(*(pile[:7] for pile in contrast.discovery)))
-    return collect(tiny_model("qwen3_moe"), contrast, replace(READING, shows=None))
+    return collect(tiny_model("qwen3_moe"), contrast, replace(READING, shows=always))
 
 
 def measured() -> dict[str, Tensor]:

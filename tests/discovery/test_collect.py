@@ -9,7 +9,7 @@ from naive import naive_circuit, naive_neurons
 from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
 from neuroswitch.discovery.selection import select
-from neuroswitch.errors import WeakBehaviour
+from neuroswitch.errors import BadOption, WeakBehaviour
 from neuroswitch.prompts import Piles
 from sets import tiny_contrast
 from tiny import tiny_model
@@ -44,18 +44,6 @@ def test_the_circuit_is_that_of_the_paper_read_literally() -> None:
     assert circuit.ids.tolist() == naive_circuit(model, *map(list, contrast.discovery), 9)
 
 
-def test_two_shares_of_the_prompts_merge_to_the_whole() -> None:
-    model, contrast = tiny_model("llama"), tiny_contrast()
-    shares = [
-        replace(contrast, discovery=Piles(*(pile[part] for pile in contrast.discovery)))
-        for part in (slice(0, 7), slice(7, None))
-    ]
-    parts = [collect(model, share, PLAIN) for share in shares]
-    whole = collect(model, contrast, PLAIN)
-    torch.testing.assert_close(parts[0].merge(parts[1]).delta, whole.delta, rtol=1e-4, atol=1e-6)
-    assert parts[0].merge(parts[1]).read == whole.read
-
-
 def test_the_lm_head_does_not_run_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_model("llama")
     monkeypatch.setattr(model.module.lm_head, "forward", None)
@@ -65,9 +53,23 @@ def test_the_lm_head_does_not_run_unless_it_is_asked_for(monkeypatch: pytest.Mon
 
 
 def test_a_behaviour_that_never_shows_is_an_error() -> None:
-    reading = Reading(shows=lambda response, prompt: False)
     with pytest.raises(WeakBehaviour, match="never shows"):
-        collect(tiny_model("llama"), tiny_contrast(), reading)
+        collect(tiny_model("llama"), tiny_contrast(), detector=lambda response, prompt: False)
+
+
+def test_what_is_collected_is_what_the_ranking_needs() -> None:
+    model, contrast = tiny_model("llama"), tiny_contrast()
+    held = {
+        name: (found.contribution is not None, found.positive.next_token is not None)
+        for name in ("readout", "delta", "next_token")
+        for found in [collect(model, contrast, ranking=name)]
+    }
+    assert held == {"readout": (True, False), "delta": (False, False), "next_token": (False, True)}
+    assert collect(model, contrast).contribution is not None
+    with pytest.raises(BadOption, match="already what is collected"):
+        collect(model, contrast, PLAIN, ranking="delta")
+    with pytest.raises(BadOption, match="no ranking called 'best'"):
+        collect(model, contrast, ranking="best")
 
 
 def test_the_tokens_that_were_read_are_recorded() -> None:

@@ -4,17 +4,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from neuroswitch.experiment.old_settings import RunSettings
-from neuroswitch.experiment.run import run
 from safetensors.torch import load_file
 from shared_worker import measured, planted
 from torch import distributed
 
+from command_line import call
 from launch import torchrun
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.cli.discover import discover
-from neuroswitch.discovery.shared import every_answer, own_batches
+from neuroswitch.discovery.shared import all_answers, own_batches
 from neuroswitch.errors import Prerequisite
+from neuroswitch.experiment import ExperimentSettings, run_experiment
 from neuroswitch.models.processes import ALONE, Team
 from sets import write_contrast
 from tiny import tiny_module, tiny_tokenizer
@@ -38,17 +37,11 @@ def test_two_ranks_discover_what_one_process_does(tmp_path: Path) -> None:
 def test_a_command_under_torchrun_prints_and_writes_once(tmp_path: Path) -> None:
     tiny_module("llama").save_pretrained(tmp_path / "model")
     tiny_tokenizer().save_pretrained(tmp_path / "model")
-    options = {
-        "model": str(tmp_path / "model"),
-        "behaviour": str(write_contrast(tmp_path / "set.jsonl")),
-        "detector": "contains:.",
-        "device": "cpu",
-        "size": "9",
-    }
-    typed = [word for name, value in options.items() for word in (f"--{name}", value)]
+    typed = ["--model", tmp_path / "model", "--behaviour", write_contrast(tmp_path / "set.jsonl")]
+    typed += ["--detector", "contains:.", "--device", "cpu", "--size", "9"]
 
     printed = torchrun("-m", "neuroswitch", "discover", *typed, "--output", tmp_path / "two")
-    discover(**options, output=tmp_path / "one")
+    call("discover", *typed, "--output", tmp_path / "one")
 
     assert printed.count("Circuit:") == 1
     two, one = Circuit.load(tmp_path / "two"), Circuit.load(tmp_path / "one")
@@ -69,14 +62,14 @@ def test_every_item_is_in_one_batch_of_one_process() -> None:
 def test_one_process_is_left_as_it_was() -> None:
     assert own_batches(7, 3, ALONE) == [range(0, 3), range(3, 6), range(6, 7)]
     answers = {4: [1, 2], 0: [], 2: [7]}
-    assert every_answer(answers, ALONE) == answers
+    assert all_answers(answers, ALONE) == answers
     assert not distributed.is_initialized()
 
 
-def test_an_evaluation_is_refused_under_torchrun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_experiment_is_refused_under_torchrun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(Prerequisite, match="runs in one process"):
-        run(RunSettings(), tmp_path)
+        run_experiment(ExperimentSettings(models=("demo",)), tmp_path)
 
 
 class _Pretending(Team):

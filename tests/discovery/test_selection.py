@@ -84,9 +84,13 @@ def test_more_neurons_than_qualify_is_an_error(model: LanguageModel, statistics:
 
 
 def test_a_ranking_that_lacks_what_it_needs_says_so(model: LanguageModel) -> None:
-    bare = collect(model, tiny_contrast(), Reading(needs=frozenset()))
-    with pytest.raises(BadOption, match="needs contribution"):
+    bare = collect(model, tiny_contrast(), ranking="delta")
+    with pytest.raises(BadOption, match="needs contribution") as raised:
         rank(bare, "readout", model)
+    advice = "collect(model, contrast, ranking='readout')"
+    assert advice in str(raised.value)
+    better = eval(advice, {"collect": collect, "model": model, "contrast": tiny_contrast()})
+    assert bool(rank(better, "readout", model).value.isfinite().all())
 
 
 def test_statistics_of_another_model_are_refused(statistics: NeuronStatistics) -> None:

@@ -24,7 +24,7 @@ def test_the_provider_steers_inspects_own_model(tmp_path):
     model, circuit, folder = steered_folders(tmp_path)
     for multiplier in (0.0, 2.0):
         provider = build(tmp_path, circuit=str(folder), multiplier=multiplier)
-        assert torch.equal(logits(provider.api.model), hooked_logits(model, circuit, multiplier))
+        assert torch.equal(logits(provider.api.model), hooked_logits(model, circuit, 1 - multiplier))
     assert torch.equal(logits(build(tmp_path).api.model), logits(model.module))
 
 

@@ -7,7 +7,7 @@ from neuroswitch.answering.completions import Completion
 from neuroswitch.detectors import get_detector
 from neuroswitch.errors import BadOption
 from neuroswitch.measures import damage, measure
-from neuroswitch.statistics.intervals import wilson
+from neuroswitch.statistics import wilson
 from tiny import tiny_llama
 
 REFUSED = "I'm sorry, but I can't help with that."

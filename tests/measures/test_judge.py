@@ -14,7 +14,7 @@ from neuroswitch.detectors import get_detector
 from neuroswitch.errors import BadOption, Prerequisite
 from neuroswitch.measures.judge import Judgement, judge, read_reply, strongreject
 from neuroswitch.measures.preflight import compare_with_judge
-from neuroswitch.statistics.agreement import Agreement
+from neuroswitch.statistics import Agreement
 
 RATING = '{"refused": 0, "specificity": 4, "convincingness": 5}'
 HELPFUL = Judgement(False, 4, 5)

@@ -7,7 +7,7 @@ from neuroswitch.detectors import get_detector
 from neuroswitch.errors import WeakBehaviour
 from neuroswitch.measures.preflight import check_baseline, cut, rate_by_length
 from neuroswitch.statistics import Measurement, holm, proportion
-from neuroswitch.statistics.intervals import mcnemar
+from neuroswitch.statistics.significance import mcnemar
 
 CONTAINS = get_detector("contains:no")
 

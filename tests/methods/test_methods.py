@@ -9,11 +9,12 @@ import torch
 from neuroswitch.activations.reading import read_neurons
 from neuroswitch.answering.generation import generate
 from neuroswitch.chat import ChatFormat, encode
-from neuroswitch.errors import BadOption, BadRun, Prerequisite, WeakBehaviour, WrongModel
+from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.errors import BadCircuit, BadOption, BadRun, Prerequisite, WeakBehaviour, WrongModel
 from neuroswitch.methods.base import METHODS, Fitted, Task, get_method
 from neuroswitch.methods.caa import middle_layers
-from neuroswitch.methods.cna import FittedCircuit
-from neuroswitch.methods.files import DESCRIPTION, TENSORS
+from neuroswitch.methods.cna import FittedCircuit, scaled
+from neuroswitch.methods.fitted import DESCRIPTION, TENSORS
 from neuroswitch.methods.tuning import Trial, best
 from neuroswitch.models.handle import LanguageModel
 from neuroswitch.progress import silent
@@ -24,7 +25,6 @@ from tiny import tiny_llama
 
 NEURONS = ["cna", "cna:delta", "random", "random:3", "largest"]
 TUNED = ["caa", "direction", "cna-tuned"]
-SAVED_AS_CIRCUITS = (*NEURONS, "cna-tuned")
 ALL = [*NEURONS, *TUNED, "caa-paper", "caa-paper:toward", "prompt:say no"]
 
 
@@ -41,6 +41,12 @@ def task(planted: Planted) -> Task:
 @pytest.fixture(scope="module")
 def fits(planted: Planted, task: Task) -> dict[str, Fitted]:
     return {name: get_method(name).fit(planted.model, task, progress=silent) for name in ALL}
+
+
+def circuit_of(fits: dict[str, Fitted], name: str) -> Circuit:
+    fitted = fits[name]
+    assert isinstance(fitted, FittedCircuit)
+    return fitted.circuit
 
 
 def rate(planted: Planted, task: Task) -> float:
@@ -62,14 +68,14 @@ def test_a_method_ends_the_planted_behaviour_on_prompts_it_has_not_seen(
 
 
 def test_the_size_of_a_circuit_is_chosen_where_half_of_it_is_not_enough(
-    planted: Planted, task: Task, fits: dict[str, Fitted]
+    fits: dict[str, Fitted],
 ) -> None:
-    chosen = fits["cna-tuned"]
-    assert isinstance(chosen, FittedCircuit)
+    chosen = circuit_of(fits, "cna-tuned")
 
-    assert len(chosen.circuit) in (4, 8, 20)
-    assert set(task.find_circuit(planted.model).ids.tolist()) <= set(chosen.circuit.ids.tolist())
-    assert "how many of [2, 4, 8, 20] was chosen on 6 validation prompts: rate 0.00" in chosen.description
+    assert len(chosen) in (4, 8, 20)
+    assert set(circuit_of(fits, "cna").ids.tolist()) <= set(chosen.ids.tolist())
+    said = fits["cna-tuned"].description
+    assert "how many of [2, 4, 8, 20] was chosen on 6 validation prompts: rate 0.00" in said
 
 
 @pytest.mark.parametrize("name", ["random", "random:3"])
@@ -129,7 +135,11 @@ def test_a_damaged_folder_and_another_model_are_refused(
 
     with pytest.raises(WrongModel):
         method.load(tmp_path / "fit", tiny_llama(intermediate_size=72))
-    tensors = tmp_path / "fit" / ("circuit.safetensors" if name in SAVED_AS_CIRCUITS else TENSORS)
+    tensors = (
+        tmp_path
+        / "fit"
+        / ("circuit.safetensors" if name.startswith(("cna", "random", "largest")) else TENSORS)
+    )
     tensors.write_bytes(tensors.read_bytes()[:-1])
     with pytest.raises(BadRun):
         method.load(tmp_path / "fit", planted.model)
@@ -145,9 +155,53 @@ def test_a_folder_of_another_method_is_refused(
     for name in ("caa-paper", "direction", "prompt:x"):
         with pytest.raises(BadRun, match="'caa'"):
             get_method(name).load(tmp_path / "fit", planted.model)
-    for name in ("cna", "largest", "random"):
-        with pytest.raises(BadRun, match="does not hold a whole circuit"):
-            get_method(name).load(tmp_path / "fit", planted.model)
+    with pytest.raises(BadRun, match="not a circuit folder"):
+        get_method("random").load(tmp_path / "fit", planted.model)
+
+
+def test_a_saved_circuit_is_a_method(planted: Planted, task: Task, tmp_path: Path) -> None:
+    circuit = get_method("cna").fit(planted.model, task, progress=silent).circuit  # type: ignore[attr-defined]
+    circuit = replace(circuit, doses=torch.tensor([1.0, 0.4, 2.5, -1.0]))
+    circuit.save(tmp_path / "saved")
+    method = get_method(f"circuit:{tmp_path / 'saved'}")
+
+    fitted = method.fit(planted.model, task, progress=silent)
+    fitted.save(tmp_path / "fit")
+
+    assert "1 - strength x dose" in fitted.description
+    with fitted.at(0.5).applied(planted.model):
+        expected = logits(planted.model)
+    with scaled(planted.model, circuit, strength=0.5):
+        assert torch.equal(logits(planted.model), expected)
+    with method.load(tmp_path / "fit", planted.model).at(0.5).applied(planted.model):
+        assert torch.equal(logits(planted.model), expected)
+    with pytest.raises(WrongModel):
+        method.fit(tiny_llama(intermediate_size=72), task, progress=silent)
+    with pytest.raises(BadCircuit, match="not a circuit folder"):
+        get_method(f"circuit:{tmp_path}").fit(planted.model, task, progress=silent)
+
+
+def test_a_circuit_is_scaled_by_a_multiplier_or_a_strength(planted: Planted, fits: dict[str, Fitted]) -> None:
+    circuit = circuit_of(fits, "cna")
+    with scaled(planted.model, circuit, multiplier=0.4):
+        expected = logits(planted.model)
+    with scaled(planted.model, circuit, strength=0.6):
+        assert torch.equal(logits(planted.model), expected)
+    for given in ({}, {"multiplier": 0.0, "strength": 1.0}, {"strength": float("nan")}):
+        with pytest.raises(BadOption):
+            scaled(planted.model, circuit, **given)
+
+
+def test_scores_are_shared_where_that_is_asked_for_and_never_stale(task: Task) -> None:
+    model, sharing = firm().model, replace(task, known={})
+    first, shared = task.scores(model), sharing.scores(model)
+    with torch.no_grad():
+        for layer in model.module.model.layers:
+            layer.mlp.up_proj.weight.mul_(2)
+
+    assert sharing.scores(model) is shared
+    assert torch.equal(first.value, shared.value)
+    assert not torch.equal(task.scores(model).value, first.value)
 
 
 def test_settings_that_are_no_text_are_refused(
@@ -164,20 +218,23 @@ def test_settings_that_are_no_text_are_refused(
 def test_random_neurons_are_matched_to_the_circuit_of_the_task(
     planted: Planted, task: Task, fits: dict[str, Fitted]
 ) -> None:
-    circuit = task.find_circuit(planted.model)
+    circuit = circuit_of(fits, "cna")
     layout = planted.model.layout
 
     for name in ("random", "random:3"):
-        ids = fits[name].circuit.ids
+        ids = circuit_of(fits, name).ids
         assert layout.layers(ids).tolist() == layout.layers(circuit.ids).tolist()
         assert not set(ids.tolist()) & set(circuit.ids.tolist())
-    assert fits["random"].circuit.ids.tolist() != fits["random:3"].circuit.ids.tolist()
+    assert circuit_of(fits, "random").ids.tolist() != circuit_of(fits, "random:3").ids.tolist()
+    other = circuit_of(fits, "largest")
+    matched = get_method("random").fit(planted.model, replace(task, circuit=other), progress=silent)
+    assert layout.layers(matched.circuit.ids).tolist() == layout.layers(other.ids).tolist()  # type: ignore[attr-defined]
 
 
 def test_the_largest_neurons_are_the_largest(planted: Planted, task: Task, fits: dict[str, Fitted]) -> None:
     ids = [encode(planted.model.tokenizer, prompt) for prompt in task.contrast.discovery.positive]
     size = read_neurons(planted.model, ids).abs().mean(0)
-    chosen = fits["largest"].circuit.ids
+    chosen = circuit_of(fits, "largest").ids
 
     assert len(chosen) == 4
     assert set(chosen.tolist()) == set(size.topk(4).indices.tolist())
@@ -273,7 +330,7 @@ def encode_with(tokenizer, template, prompt, format):  # type: ignore[no-untyped
 
 
 def test_a_system_prompt_needs_a_template_and_a_text(chatty: LanguageModel, task: Task) -> None:
-    with pytest.raises(Prerequisite, match="no default system prompt"):
+    with pytest.raises(BadOption, match="no default system prompt"):
         get_method("prompt").fit(chatty, task, progress=silent)
     chatty.tokenizer.chat_template = None
     with pytest.raises(Prerequisite, match="template"):
@@ -281,7 +338,7 @@ def test_a_system_prompt_needs_a_template_and_a_text(chatty: LanguageModel, task
 
 
 @pytest.mark.parametrize(
-    "name", ["caa:3", "direction:x", "random:x", "largest:2", "cna:nothing", "caa-paper:x"]
+    "name", ["caa:3", "direction:x", "random:x", "largest:2", "cna:nothing", "caa-paper:x", "circuit", "no"]
 )
 def test_a_wrong_argument_is_said(name: str) -> None:
     with pytest.raises(BadOption):

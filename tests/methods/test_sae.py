@@ -140,4 +140,4 @@ def test_a_small_sae_of_the_demo_model(demo: LanguageModel, tmp_path: Path) -> N
 
     assert trained.explained > 0.3
     assert "of 256 SAE features" in fitted.description
-    assert fitted.coder.path == "model.layers.14"
+    assert "behind model.layers.14 at every position" in fitted.description

@@ -158,6 +158,7 @@ class Fitter:
                 size=settings.circuit.size,
                 ranking=self.ranking().used,
                 seed=settings.controls.seed,
+                known={},
             )
         return replace(self._tasks[role], circuit=self.circuits.get(role))
 

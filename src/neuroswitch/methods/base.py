@@ -1,4 +1,4 @@
-"""What every method gives: fitted once, an intervention of any strength, open around a block of code.
+"""What a method is: fitted once, it gives an intervention of any strength, which changes a model in a block.
 
     Method --fit(model, task)--> Fitted --at(strength)--> Intervention --applied(model)--> with ...:
 
@@ -6,7 +6,7 @@ Values here hold no model. A new method is one file that registers a `Method`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -14,7 +14,7 @@ from neuroswitch.activations import Intervention
 from neuroswitch.answering import Decoding
 from neuroswitch.chat import ChatFormat
 from neuroswitch.circuits import Circuit
-from neuroswitch.discovery import DEFAULT, Scores, Shows, find_scores, select
+from neuroswitch.discovery import DEFAULT, Scores, Shows, find_scores
 from neuroswitch.errors import BadOption
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
@@ -24,19 +24,19 @@ from neuroswitch.registry import Registry
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What a method may see while it is fitted: never a test prompt.
+    """What a method is fitted to; test prompts are not part of it.
 
     Attributes:
-        contrast: Fitted on its discovery split; settings are chosen on its validation split.
-        shows: Says whether an answer shows the behaviour.
+        contrast: Methods are fitted on its discovery split; settings are chosen on its validation split.
+        shows: From an answer and its prompt to whether it shows the behaviour.
         chat: System prompt and thinking mode.
         decoding: Length and batch size of the answers by which settings are chosen.
-        size: Budget of methods that choose neurons: below 1 a fraction of all, else a count.
-        ranking: How methods that choose neurons rank them, unless they say otherwise.
+        size: Size of circuits: below 1 a fraction of all neurons, else a count.
+        ranking: The ranking of methods that choose neurons and name none themselves.
         seed: Of everything random.
-        circuit: The circuit that random controls are matched to; None takes the one that is found.
-        known: Ranking -> scores that were found so far for this untouched model; tasks made from one
-            another by `replace` share it.
+        circuit: The circuit that random controls are matched to; None finds it.
+        known: Ranking -> scores of one untouched model. Scores that were found are added, so that several
+            methods share them; whoever passes it must not change the model meanwhile. None shares nothing.
     """
 
     contrast: ContrastSet
@@ -47,24 +47,20 @@ class Task:
     ranking: str = DEFAULT
     seed: int = 0
     circuit: Circuit | None = None
-    known: dict[str, Scores] = field(default_factory=dict, compare=False, repr=False)
+    known: dict[str, Scores] | None = field(default=None, compare=False, repr=False)
 
     def scores(self, model: LanguageModel, *, progress: Progress = silent) -> Scores:
-        """Score the neurons of a model by the task's ranking, once for all methods that share `known`."""
-        if self.ranking not in self.known:
-            self.known[self.ranking] = find_scores(
-                model, self.contrast, self.shows, ranking=self.ranking, chat=self.chat, progress=progress
-            )
-        return self.known[self.ranking]
-
-    def find_circuit(self, model: LanguageModel, *, progress: Progress = silent) -> Circuit:
-        """Find the circuit of the task. Its date and command stay empty: equal fits are equal files.
+        """Score the neurons of a model by the task's ranking, or take the scores that are known.
 
         Raises:
-            WeakBehaviour: The ranking needs answers that show the behaviour, and there are none.
+            WeakBehaviour: The ranking needs responses that show the behaviour, and there are none.
         """
-        circuit = select(self.scores(model, progress=progress), self.size)
-        return replace(circuit, provenance=replace(circuit.provenance, date="", command=""))
+        known = {} if self.known is None else self.known
+        if self.ranking not in known:
+            known[self.ranking] = find_scores(
+                model, self.contrast, self.shows, ranking=self.ranking, chat=self.chat, progress=progress
+            )
+        return known[self.ranking]
 
 
 class Fitted(Protocol):
@@ -72,16 +68,16 @@ class Fitted(Protocol):
 
     @property
     def description(self) -> str:
-        """One line for reports: what it does to the model, and how it was tuned, on what, with what result."""
+        """One line for reports: what it does to the model, how it was tuned, and with what result."""
         ...
 
     @property
     def acts_on(self) -> Literal["model", "prompt"]:
-        """Whether it changes the model's computation, or only what it is asked."""
+        """Whether it changes what the model computes, or only what it is asked."""
         ...
 
     def strengths(self, asked: tuple[float, ...]) -> tuple[float, ...]:
-        """Return those strengths that the method has; a system prompt has only 1."""
+        """Return those of the asked strengths that the method has; a system prompt has only 1."""
         ...
 
     def at(self, strength: float) -> Intervention:
@@ -89,12 +85,12 @@ class Fitted(Protocol):
         ...
 
     def save(self, folder: Path) -> None:
-        """Write it, safetensors and JSON only, atomically: a folder that exists is complete."""
+        """Write it atomically as safetensors and JSON: a folder that exists is complete."""
         ...
 
 
 class ChangesModel:
-    """What fitted methods have in common that change the model's computation: any strength."""
+    """Base of fitted methods that change what the model computes: they have any strength."""
 
     @property
     def acts_on(self) -> Literal["model", "prompt"]:

@@ -1,41 +1,52 @@
-"""Contrastive activation addition: a vector added to the residual stream behind one layer.
+"""Contrastive activation addition: vectors added to what modules write, at every token position.
 
-Source: Rimsky et al., "Steering Llama 2 via Contrastive Activation Addition" (arXiv:2312.06681). The
-vector is the mean difference of the residual stream at the last prompt token. The paper adds it
-behind the prompt only; we add it at every position, the prompt included, so that a prompt is read
-in one state of the model whether or not its beginning was computed before.
+`caa` adds the mean difference of the residual stream at the last prompt token behind one layer. The paper adds it
+behind the prompt only; here it is added at every position, the prompt included, so that a prompt is read in one
+state of the model whether or not its beginning was computed before. Layer, sign and scale are chosen on
+validation prompts (`methods.tuning`): every layer and sign is screened by the first token of the answer, the best
+are answered in full, with a growing scale until answers are harmed.
 
-Layer, sign and scale are chosen on validation prompts (`methods.tuning`): every layer and sign is
-screened by the first token of the answer, the best are answered in full, with growing scale until
-answers take harm.
+Source: Rimsky et al., "Steering Llama 2 via Contrastive Activation Addition" (arXiv:2312.06681).
+
+`caa-paper` is what the paper on contrastive neuron attribution compares with, for reproduction: the mean
+difference of what the feed-forward block writes, added in all layers at once, with nothing tuned. The published
+code adds toward the positive class, which for refusal makes a model refuse more. Here every method at strength 1
+should reduce the behaviour, so it is subtracted; `caa-paper:toward` has the published sign.
+
+Source: Herring, Naviasky & Malhotra (arXiv:2605.12290) and their code.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from neuroswitch.activations import layer_paths
-from neuroswitch.methods.additions import Addition, FittedAddition, load_addition
+from neuroswitch.activations import added, layer_paths
+from neuroswitch.errors import BadOption, BadRun
 from neuroswitch.methods.base import METHODS, Method, Task, no_argument
 from neuroswitch.methods.differences import mean_differences
-from neuroswitch.methods.files import identity
+from neuroswitch.methods.fitted import FittedChange, identity, load_fitted
 from neuroswitch.methods.tuning import Trial, Validation, attempt, best, screen, validation_of
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
+from neuroswitch.sites import stream_width
 
 LAYERS = 8
-"""How many layers are screened, spread over the middle of the model."""
+"""How many layers are screened, evenly spread over the middle of the model."""
 
 FINALISTS = 3
 """How many pairs of layer and sign are answered in full."""
 
 MOST_KL = 3.0
-"""Nats on negative prompts beyond which a pair is not answered in full, unless all are beyond."""
+"""Nats on negative prompts above which a pair is not answered in full, unless all pairs are above."""
 
 SIGNS = {-1.0: "away from", 1.0: "toward"}
+TOWARD = "toward"
 
 
 class Setting(NamedTuple):
@@ -43,6 +54,44 @@ class Setting(NamedTuple):
 
     layer: int
     factor: float
+
+
+def addition(
+    model: LanguageModel,
+    paths: Sequence[str],
+    vectors: Float[Tensor, "paths hidden"],
+    method: str = "candidate",
+    description: str = "",
+) -> FittedChange:
+    """Return the method that adds strength times a vector to the output of each of some modules."""
+    return FittedChange(
+        method=method,
+        description=description,
+        model=identity(model),
+        change=_add,
+        tensors={"vectors": vectors},
+        settings={"paths": list(paths)},
+    )
+
+
+def _add(fitted: FittedChange, strength: float, model: LanguageModel) -> AbstractContextManager[None]:
+    pairs = zip(fitted.settings["paths"], fitted.tensors["vectors"], strict=True)
+    return added(model, {path: strength * vector for path, vector in pairs})
+
+
+def _load_addition(folder: Path, method: str, model: LanguageModel, paths: Sequence[str]) -> FittedChange:
+    """Read an addition, and refuse one to other modules than `paths`."""
+    shapes = {"vectors": (torch.float32, (-1, stream_width(model.module)))}
+    fitted = load_fitted(folder, method, model, _add, shapes)
+    named, count = fitted.settings.get("paths"), len(fitted.tensors["vectors"])
+    if not isinstance(named, list) or len(named) != count or not set(named) <= set(paths):
+        raise BadRun(
+            f"{folder} names no places of this model",
+            found=f"{named}",
+            expected=f"{count} of {list(paths)}",
+            do="remove the folder and fit the method again",
+        )
+    return fitted
 
 
 def middle_layers(count: int, most: int) -> list[int]:
@@ -59,9 +108,9 @@ def middle_layers(count: int, most: int) -> list[int]:
 
 @dataclass(frozen=True)
 class ContrastiveAddition:
-    """The method."""
+    """The method `caa`."""
 
-    def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedAddition:
+    def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedChange:
         """Find the vectors of all layers and choose one.
 
         Raises:
@@ -71,20 +120,20 @@ class ContrastiveAddition:
         vectors = mean_differences(model, task, paths, 1, progress=progress)[0]  # (layers, H)
         validation = validation_of(model, task, progress=progress)
         search = _Search(model, task, validation, paths, vectors)
-        finalists = search.screened(progress)
-        trials = search.attempted(finalists, progress)
-        settings = list(trials)
-        chosen = settings[best(list(trials.values()), validation.baseline)]
-        return FittedAddition(
-            method="caa",
-            vectors={paths[chosen.layer]: chosen.factor * vectors[chosen.layer]},
-            description=_described(task, validation, chosen, trials[chosen], len(trials)),
-            model=identity(model),
+        trials = search.attempted(search.screened(progress), progress)
+        chosen = list(trials)[best(list(trials.values()), validation.baseline)]
+        layer, factor = chosen
+        description = (
+            f"adds {abs(factor):g} x strength times the mean difference of the residual stream behind layer"
+            f" {layer}, {SIGNS[1.0 if factor > 0 else -1.0]} the positive prompts of {task.contrast.name!r}, at every"
+            f" position; layer, sign and scale chosen on {len(validation.positive)} validation prompts out of"
+            f" {len(trials)} settings answered: {validation.compared(trials[chosen])}"
         )
+        return addition(model, [paths[layer]], factor * vectors[layer, None], "caa", description)
 
-    def load(self, folder: Path, model: LanguageModel) -> FittedAddition:
+    def load(self, folder: Path, model: LanguageModel) -> FittedChange:
         """Read the vector."""
-        return load_addition(folder, "caa", model, layer_paths(model))
+        return _load_addition(folder, "caa", model, layer_paths(model))
 
 
 @dataclass(frozen=True)
@@ -97,48 +146,73 @@ class _Search:
     paths: Sequence[str]
     vectors: Tensor
 
-    def intervention(self, setting: Setting) -> Addition:
-        vector = setting.factor * self.vectors[setting.layer]
-        return Addition("caa, candidate", {self.paths[setting.layer]: vector}, identity(self.model))
-
     def screened(self, progress: Progress) -> list[Setting]:
-        """Return the pairs of layer and sign after which answers begin least as the behaviour does."""
+        """Return the pairs of layer and sign after which the first token is least that of the behaviour."""
         layers = middle_layers(len(self.paths), LAYERS)
         candidates = [Setting(layer, sign) for layer in layers for sign in SIGNS]
         found = []
         for done, candidate in enumerate(candidates, start=1):
-            odds, kl = screen(self.model, self.validation, self.intervention(candidate))
+            fitted = addition(self.model, [self.paths[candidate.layer]], self.vectors[candidate.layer, None])
+            odds, kl = screen(self.model, self.validation, fitted.at(candidate.factor))
             found.append((kl > MOST_KL, odds, candidate))
             progress("screen layers and signs", done, len(candidates))
         return [candidate for *_, candidate in sorted(found)[:FINALISTS]]
 
     def attempted(self, finalists: Sequence[Setting], progress: Progress) -> dict[Setting, Trial]:
-        """Answer under each finalist at scales that grow until answers take harm."""
+        """Answer at each finalist with a growing scale until answers are harmed."""
         trials: dict[Setting, Trial] = {}
+
+        def attempt_at(finalist: Setting, scale: float) -> bool:
+            setting = finalist._replace(factor=scale * finalist.factor)
+            fitted = addition(self.model, [self.paths[setting.layer]], self.vectors[setting.layer, None])
+            trials[setting] = attempt(self.model, self.task, self.validation, fitted.at(setting.factor))
+            return trials[setting].harms(self.validation.baseline)
+
         for done, finalist in enumerate(finalists, start=1):
-            for scale in (1, 2, 4):
-                setting = finalist._replace(factor=scale * finalist.factor)
-                trials[setting] = attempt(self.model, self.task, self.validation, self.intervention(setting))
-                if trials[setting].harms(self.validation.baseline):
-                    break
-            if scale == 1:
-                gentle = finalist._replace(factor=0.5 * finalist.factor)
-                trials[gentle] = attempt(self.model, self.task, self.validation, self.intervention(gentle))
+            harmed = next((scale for scale in (1, 2, 4) if attempt_at(finalist, scale)), None)
+            if harmed == 1:
+                attempt_at(finalist, 0.5)
             progress("answer validation prompts", done, len(finalists))
         return trials
 
 
-def _described(task: Task, validation: Validation, chosen: Setting, trial: Trial, tried: int) -> str:
-    sign = SIGNS[1.0 if chosen.factor > 0 else -1.0]
-    return (
-        f"adds {abs(chosen.factor):g} x strength times the mean difference of the residual stream behind layer"
-        f" {chosen.layer}, {sign} the positive prompts of {task.contrast.name!r}, at every position; layer, sign"
-        f" and scale chosen on {len(validation.positive)} validation prompts out of {tried} settings answered:"
-        f" {trial}, against {validation.baseline} untouched"
-    )
+@dataclass(frozen=True)
+class PaperAddition:
+    """The method `caa-paper`.
+
+    Attributes:
+        toward: Add toward the positive class, as published, instead of away from it.
+    """
+
+    toward: bool = False
+
+    def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedChange:
+        """Find the vectors of all feed-forward output projections."""
+        paths, sign = model.layout.paths, 1.0 if self.toward else -1.0
+        vectors = sign * mean_differences(model, task, paths, 1, progress=progress)[0]  # (sites, H)
+        description = (
+            f"adds strength times the mean difference of the feed-forward output in all {len(paths)} places,"
+            f" {SIGNS[sign]} the positive prompts of {task.contrast.name!r}, at every position; nothing tuned"
+        )
+        return addition(model, paths, vectors, "caa-paper", description)
+
+    def load(self, folder: Path, model: LanguageModel) -> FittedChange:
+        """Read the vectors."""
+        return _load_addition(folder, "caa-paper", model, model.layout.paths)
 
 
 @METHODS.register("caa")
 def _caa(argument: str) -> Method:
     no_argument("caa", argument, ": layer, sign and scale are tuned")
     return ContrastiveAddition()
+
+
+@METHODS.register("caa-paper")
+def _caa_paper(argument: str) -> Method:
+    if argument not in ("", TOWARD):
+        raise BadOption(
+            "the method 'caa-paper' has two forms",
+            found=f"caa-paper:{argument}",
+            expected=f"caa-paper, or caa-paper:{TOWARD} for the published sign",
+        )
+    return PaperAddition(argument == TOWARD)

@@ -1,35 +1,35 @@
 """Contrastive neuron attribution: scale the neurons of a circuit at every token position.
 
-`cna` finds the circuit of a ranking, `cna-tuned` chooses its size on validation prompts, `circuit:FOLDER` takes a
-saved one; `random` and `largest` scale neurons that were chosen without regard to the behaviour, as
-controls: what a circuit does is only worth something beside what these do with as many neurons.
+`cna` finds the circuit of a ranking, `cna-tuned` chooses its size on validation prompts, `circuit:FOLDER` reads a
+saved one. `random` and `largest` are controls: they scale as many neurons, chosen without regard to the behaviour.
 
 Source: Herring, Naviasky & Malhotra (arXiv:2605.12290), steps 1 to 6.
 """
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 
 from neuroswitch.activations import read_last_token, scaled_neurons
 from neuroswitch.batching import compute_prefix
-from neuroswitch.chat import encode
+from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.circuits import Circuit, check_model, new_folder, random_circuit
-from neuroswitch.discovery import RANKINGS, budget
+from neuroswitch.discovery import RANKINGS, Scores, budget, select
 from neuroswitch.errors import BadCircuit, BadOption, BadRun
 from neuroswitch.methods.base import METHODS, ChangesModel, Method, MethodFactory, Task, no_argument
 from neuroswitch.methods.tuning import attempt_all, best, validation_of
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
+from neuroswitch.prompts import ContrastSet
 from neuroswitch.provenance import Provenance
 
 HOW = "how"
-"""Argument in a circuit's provenance that says in words how it was chosen."""
+"""Name of the argument in a circuit's provenance that says in words how it was chosen."""
 
 SIZES = (0.5, 1, 2, 5)
-"""Times the task's size: what `cna-tuned` tries."""
+"""The sizes that `cna-tuned` tries, as multiples of the task's."""
 
 BATCH = 32
 
@@ -99,7 +99,7 @@ class FittedCircuit(ChangesModel):
 
     @property
     def description(self) -> str:
-        """Say what is scaled and how it was chosen."""
+        """What is scaled, and how it was chosen."""
         made, dose = self.circuit.provenance, "" if bool((self.circuit.doses == 1).all()) else " x dose"
         chosen = made.arguments.get(
             HOW,
@@ -123,7 +123,7 @@ class FittedCircuit(ChangesModel):
 
 
 class ChoosesNeurons:
-    """What methods have in common that scale a circuit: they are saved as circuit folders."""
+    """Base of methods that scale a circuit; they are saved as circuit folders."""
 
     def load(self, folder: Path, model: LanguageModel) -> FittedCircuit:
         """Read a circuit folder."""
@@ -131,39 +131,45 @@ class ChoosesNeurons:
             return FittedCircuit(Circuit.load(folder, model))
         except BadCircuit as error:
             raise BadRun(
-                f"{folder} does not hold a whole circuit", found=str(error), do="remove it and fit again"
+                f"{folder} does not hold a complete circuit", found=str(error), do="remove it and fit again"
             ) from error
 
 
 @dataclass(frozen=True)
 class ContrastiveNeurons(ChoosesNeurons):
-    """The method `cna`: find a circuit by a ranking; None takes the task's."""
+    """The method `cna`: find a circuit by a ranking.
+
+    Attributes:
+        ranking: Name of the ranking; None takes the task's.
+    """
 
     ranking: str | None = None
 
     def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedCircuit:
         """Find the circuit."""
         task = replace(task, ranking=self.ranking or task.ranking)
-        return FittedCircuit(task.find_circuit(model, progress=progress))
+        return FittedCircuit(_select(task.scores(model, progress=progress), task.size))
 
 
 @dataclass(frozen=True)
 class TunedNeurons(ContrastiveNeurons):
     """The method `cna-tuned`: as `cna`, with the size chosen on validation prompts.
 
-    The paper fixes 0.1 % of all neurons. Methods that it is compared with choose their layers and scales; this
-    gives it the same choice, by the same rule.
+    The paper fixes the size at 0.1 % of all neurons. The methods that it is compared with choose layers and
+    scales on validation prompts; this method chooses the size by the same rule.
     """
 
     def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedCircuit:
         """Rank once, ablate circuits of several sizes, and keep the best.
 
         Raises:
-            BadOption: Too few neurons score high enough for the smallest of them.
+            BadOption: Too few neurons promote the behaviour for the smallest circuit.
             WeakBehaviour: No answer to a validation prompt shows the behaviour.
         """
         task = replace(task, ranking=self.ranking or task.ranking)
-        circuits = self._circuits(model, task, progress)
+        circuits = _of_several_sizes(
+            task.scores(model, progress=progress), budget(task.size, model.layout.size)
+        )
         validation = validation_of(model, task, progress=progress)
         ablations = [Scaling(circuit, 1.0) for circuit in circuits]
         trials = attempt_all(model, task, validation, ablations, progress)
@@ -171,22 +177,9 @@ class TunedNeurons(ContrastiveNeurons):
         how = (
             f"chosen by the ranking {task.ranking!r} on the discovery prompts of {task.contrast.name!r}; how many"
             f" of {[len(one) for one in circuits]} was chosen on {len(validation.positive)} validation prompts:"
-            f" {trials[chosen]}, against {validation.baseline} untouched"
+            f" {validation.compared(trials[chosen])}"
         )
         return FittedCircuit(_explained(circuits[chosen], how))
-
-    @staticmethod
-    def _circuits(model: LanguageModel, task: Task, progress: Progress) -> list[Circuit]:
-        """Return circuits of the sizes that the ranking has neurons for."""
-        usual = budget(task.size, model.layout.size)
-        circuits: list[Circuit] = []
-        for count in dict.fromkeys(max(1, round(factor * usual)) for factor in SIZES):
-            try:
-                circuits.append(replace(task, size=count).find_circuit(model, progress=progress))
-            except BadOption:
-                if not circuits:
-                    raise
-        return circuits
 
 
 @dataclass(frozen=True)
@@ -207,13 +200,17 @@ class SavedCircuit(ChoosesNeurons):
 
 @dataclass(frozen=True)
 class RandomNeurons(ChoosesNeurons):
-    """The method `random`: random neurons, matched to the task's circuit site by site; None takes its seed."""
+    """The method `random`: random neurons, as many of each site as the task's circuit has.
+
+    Attributes:
+        seed: Of the draw; None takes the task's.
+    """
 
     seed: int | None = None
 
     def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedCircuit:
-        """Draw the neurons, after finding the circuit to match if the task names none."""
-        matched = task.circuit or task.find_circuit(model, progress=progress)
+        """Draw the neurons, after finding the circuit to match if the task holds none."""
+        matched = task.circuit or _select(task.scores(model, progress=progress), task.size)
         seed = task.seed if self.seed is None else self.seed
         how = (
             f"random neurons, as many of each site as the circuit of the ranking {matched.provenance.ranking!r}"
@@ -227,25 +224,68 @@ class LargestNeurons(ChoosesNeurons):
     """The method `largest`: the neurons with the largest mean |activation| on the positive prompts."""
 
     def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedCircuit:
-        """Read the positive discovery prompts at their last token and keep the largest neurons."""
-        positive = task.contrast.discovery.positive
-        prompts = sorted((encode(model.tokenizer, prompt, task.chat) for prompt in positive), key=len)
-        prefix = compute_prefix(model, prompts)
-        total = torch.zeros(model.layout.size, dtype=torch.float64)
-        for start in range(0, len(prompts), BATCH):
-            read = read_last_token(model, prompts[start : start + BATCH], prefix)
-            total += read.neurons.double().abs().sum(0)
-            progress("read positive prompts", min(start + BATCH, len(prompts)), len(prompts))
-        ids = total.topk(budget(task.size, model.layout.size)).indices.sort().values
-        how = (
-            "the largest by mean |activation| at the last token of the positive discovery prompts of"
-            f" {task.contrast.name!r}; nothing tuned"
+        """Read the positive discovery prompts and keep the largest neurons."""
+        return FittedCircuit(
+            largest_circuit(model, task.contrast, size=task.size, chat=task.chat, progress=progress)
         )
-        provenance = Provenance(
-            vars(model.identity), task.contrast.sha256, task.contrast.name, "largest", {HOW: how}
-        )
-        doses = torch.ones(len(ids))
-        return FittedCircuit(Circuit(layout=model.layout, ids=ids, doses=doses, provenance=provenance))
+
+
+def largest_circuit(
+    model: LanguageModel,
+    contrast: ContrastSet,
+    *,
+    size: float,
+    chat: ChatFormat = ChatFormat(),
+    progress: Progress = silent,
+) -> Circuit:
+    """Return the neurons with the largest mean |activation| at the last token of the positive discovery prompts.
+
+    Args:
+        model: The model, untouched.
+        contrast: Only its positive discovery prompts are read.
+        size: Below 1 a fraction of all neurons, else a count.
+        chat: System prompt and thinking mode.
+        progress: Called after each batch.
+
+    Returns:
+        The circuit, with dose 1 for every neuron and without evidence.
+
+    Raises:
+        BadOption: The size gives no neuron, or more than the model has.
+    """
+    positive = contrast.discovery.positive
+    prompts = sorted((encode(model.tokenizer, prompt, chat) for prompt in positive), key=len)
+    prefix = compute_prefix(model, prompts)
+    total = torch.zeros(model.layout.size, dtype=torch.float64)
+    for start in range(0, len(prompts), BATCH):
+        read = read_last_token(model, prompts[start : start + BATCH], prefix)
+        total += read.neurons.double().abs().sum(0)
+        progress("read positive prompts", min(start + BATCH, len(prompts)), len(prompts))
+    ids = total.topk(budget(size, model.layout.size)).indices.sort().values
+    how = (
+        "the largest by mean |activation| at the last token of the positive discovery prompts of"
+        f" {contrast.name!r}; nothing tuned"
+    )
+    provenance = Provenance(asdict(model.identity), contrast.sha256, contrast.name, "largest", {HOW: how})
+    return Circuit(layout=model.layout, ids=ids, doses=torch.ones(len(ids)), provenance=provenance)
+
+
+def _select(scores: Scores, size: float) -> Circuit:
+    """Select a circuit without date and command, so that equal fits are equal files."""
+    circuit = select(scores, size)
+    return replace(circuit, provenance=replace(circuit.provenance, date="", command=""))
+
+
+def _of_several_sizes(scores: Scores, usual: int) -> list[Circuit]:
+    """Return circuits of `SIZES` times the usual size, as far as there are enough neurons."""
+    circuits: list[Circuit] = []
+    for count in dict.fromkeys(max(1, round(factor * usual)) for factor in SIZES):
+        try:
+            circuits.append(_select(scores, count))
+        except BadOption:
+            if not circuits:
+                raise
+    return circuits
 
 
 def _explained(circuit: Circuit, how: str) -> Circuit:
@@ -254,7 +294,7 @@ def _explained(circuit: Circuit, how: str) -> Circuit:
 
 
 def _by_ranking(kind: type[ContrastiveNeurons]) -> MethodFactory:
-    """Return a factory that takes the text behind a method's colon for the name of a ranking."""
+    """Return a factory of methods whose argument is the name of a ranking."""
 
     def made(argument: str) -> Method:
         if argument:

@@ -1,6 +1,6 @@
-"""Differences of means between the two piles of a contrast set, wherever a model writes vectors.
+"""Differences of means between the two piles of a contrast set, at the outputs of modules.
 
-What CAA adds and what directional ablation takes out. Knows prompts and modules; does not choose.
+CAA adds them, directional ablation removes them.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,14 @@ BATCH = 32
 
 
 def tokens_of(model: LanguageModel, prompts: Sequence[Prompt], task: Task) -> list[list[int]]:
-    """Encode prompts as the task puts them to the model."""
+    """Encode prompts with the task's chat format."""
     return [encode(model.tokenizer, prompt, task.chat) for prompt in prompts]
 
 
 def closing_tokens(rows: Sequence[Sequence[int]]) -> int:
-    """Count the tokens with which all prompts end alike, those of the template; at least 1.
+    """Count the last tokens that all prompts share, those of the template; at least 1.
 
-    They are never counted into what all prompts begin with.
+    Tokens that all prompts begin with are not counted.
     """
     ends = shared_prefix([list(reversed(row)) for row in rows])
     return max(1, min(ends, min(map(len, rows)) - shared_prefix(rows)))
@@ -44,7 +44,7 @@ def mean_differences(
         task: Only its discovery split is read.
         paths: Modules whose outputs are read.
         last: How many tokens, counted from the end; row 0 is the earliest.
-        progress: Told after each batch.
+        progress: Called after each batch.
 
     Returns:
         Differences in float32; the sums behind them are float64.

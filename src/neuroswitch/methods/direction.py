@@ -1,15 +1,14 @@
-"""Directional ablation: one direction taken out of the residual stream everywhere.
+"""Directional ablation: one direction removed from the residual stream of every layer.
 
 Source: Arditi et al., "Refusal in Language Models Is Mediated by a Single Direction" (arXiv:2406.11717).
-Candidates are differences of means at the template's tokens behind the instruction, at layers
-below 80 % of the depth. As in the paper, the one chosen leaves the lowest evidence of the
-behaviour when it is ablated, among those that change little on negative prompts (KL below 0.1 nats)
-and bring the behaviour about when they are added there.
+Candidates are differences of means at the template's tokens behind the instruction, at layers below 80 % of the
+depth. As in the paper, the chosen one leaves the least evidence of the behaviour when it is ablated, among those
+that change little on negative prompts (KL below 0.1 nats) and bring the behaviour about when added there.
 
-What differs: layers are screened at even distances, evidence is the log odds of the model's own
-opening tokens, and the best candidates are answered in full before one is chosen. The stream is
-projected where it enters and leaves layers; for a model whose feed-forward block reads what
-attention has just written, the paper also projects between the two.
+Differences to the paper: layers are screened at even distances, evidence is the log odds of the model's own
+opening tokens, and the best candidates are answered in full before one is chosen. The stream is projected where
+it enters and leaves layers; for a model whose feed-forward block reads what attention has just written, the paper
+also projects between the two.
 """
 
 from collections.abc import Sequence
@@ -22,16 +21,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neuroswitch.activations import layer_paths, projected_out
-from neuroswitch.errors import BadRun
-from neuroswitch.methods.additions import Addition, hidden_size
-from neuroswitch.methods.base import METHODS, ChangesModel, Method, Task, no_argument
-from neuroswitch.methods.caa import middle_layers
+from neuroswitch.activations import Intervention, layer_paths, projected_out
+from neuroswitch.methods.base import METHODS, Method, Task, no_argument
+from neuroswitch.methods.caa import addition, middle_layers
 from neuroswitch.methods.differences import closing_tokens, mean_differences, tokens_of
-from neuroswitch.methods.files import Identity, check_identity, identity, load_fit, save_fit
+from neuroswitch.methods.fitted import FittedChange, damaged, identity, load_fitted
 from neuroswitch.methods.tuning import Validation, attempt_all, best, opening_odds, screen, validation_of
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
+from neuroswitch.sites import stream_width
 
 LAYERS = 8
 """How many layers are screened."""
@@ -43,14 +41,14 @@ FINALISTS = 3
 """How many candidates are answered in full."""
 
 INDUCED = 10
-"""How many candidates are asked whether they bring the behaviour about, at most."""
+"""How many candidates are added to negative prompts, at most."""
 
 MOST_KL = 0.1
 """Nats on negative prompts; the paper's threshold."""
 
 
 class Candidate(NamedTuple):
-    """Where a direction was found, and what its screening said; position -1 is the last token."""
+    """Where a direction was found, and the result of its screening; position -1 is the last token."""
 
     layer: int
     position: int
@@ -58,66 +56,31 @@ class Candidate(NamedTuple):
     kl: float
 
 
-@dataclass(frozen=True, eq=False)
-class Projection:
-    """Take a direction out of the residual stream.
-
-    Attributes:
-        name: Method and strength.
-        direction: What is taken out, float32; its length does not count.
-        strength: 0 nothing, 1 all of it.
-        model: The model that the direction belongs to.
-    """
-
-    name: str
-    direction: Float[Tensor, " hidden"]
-    strength: float
-    model: Identity
-
-    def applied(self, model: LanguageModel) -> AbstractContextManager[None]:
-        """Open the block inside which the direction is taken out.
-
-        Raises:
-            WrongModel: The direction belongs to another model.
-        """
-        check_identity(self.model, model)
-        return projected_out(model, self.direction, self.strength)
+def projection(
+    model: LanguageModel,
+    direction: Float[Tensor, " hidden"],
+    method: str = "candidate",
+    description: str = "",
+) -> FittedChange:
+    """Return the method that removes strength times a direction: x <- x - strength (x . r) r / |r|^2."""
+    return FittedChange(
+        method=method,
+        description=description,
+        model=identity(model),
+        change=_project,
+        tensors={"direction": direction},
+    )
 
 
-@dataclass(frozen=True, eq=False)
-class FittedDirection(ChangesModel):
-    """A direction as a fitted method: x <- x - strength (x . r) r.
-
-    Attributes:
-        direction: r, of length 1, float32.
-        description: How it was found and chosen.
-        model: The model that it belongs to.
-    """
-
-    direction: Float[Tensor, " hidden"]
-    description: str
-    model: Identity
-
-    def at(self, strength: float) -> Projection:
-        """Return the projection that takes out so large a share."""
-        return Projection(f"direction x {strength:g}", self.direction, strength, self.model)
-
-    def save(self, folder: Path) -> None:
-        """Write the direction."""
-        save_fit(
-            folder,
-            "direction",
-            self.model,
-            {"description": self.description},
-            {"direction": self.direction},
-        )
+def _project(fitted: FittedChange, strength: float, model: LanguageModel) -> AbstractContextManager[None]:
+    return projected_out(model, fitted.tensors["direction"], strength)
 
 
 @dataclass(frozen=True)
 class DirectionalAblation:
     """The method."""
 
-    def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedDirection:
+    def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedChange:
         """Find candidates and choose one.
 
         Raises:
@@ -139,21 +102,21 @@ class DirectionalAblation:
         chosen = finalists[winner]
         direction = vectors[chosen.layer, chosen.position]
         description = (
-            f"takes strength times one direction out of the residual stream of every layer, at every position:"
+            f"removes strength times one direction from the residual stream of every layer, at every position:"
             f" the difference of means behind layer {chosen.layer} at token {chosen.position} of the prompts of"
             f" {task.contrast.name!r}; chosen out of {len(vectors)} candidates on validation prompts ({passed};"
             f" its KL on negative prompts is {chosen.kl:.3f} nats), the best {len(finalists)} on"
-            f" {len(validation.positive)} answers: {trials[winner]}, against {validation.baseline} untouched"
+            f" {len(validation.positive)} answers: {validation.compared(trials[winner])}"
         )
-        return FittedDirection(direction / direction.norm(), description, identity(model))
+        return projection(model, direction / direction.norm(), "direction", description)
 
-    def load(self, folder: Path, model: LanguageModel) -> FittedDirection:
+    def load(self, folder: Path, model: LanguageModel) -> FittedChange:
         """Read the direction."""
-        saved = load_fit(folder, "direction", model, {"direction": (torch.float32, (hidden_size(model),))})
-        direction = saved.tensors["direction"]
-        if abs(float(direction.norm()) - 1) > 1e-3:
-            raise BadRun(f"{folder} does not hold a direction of length 1", do="remove it and fit again")
-        return FittedDirection(direction, saved.settings["description"], saved.model)
+        shapes = {"direction": (torch.float32, (stream_width(model.module),))}
+        fitted = load_fitted(folder, "direction", model, _project, shapes)
+        if abs(float(fitted.tensors["direction"].norm()) - 1) > 1e-3:
+            raise damaged(folder, "a direction of another length than 1")
+        return fitted
 
 
 @dataclass(frozen=True)
@@ -165,9 +128,8 @@ class _Search:
     validation: Validation
     vectors: dict[tuple[int, int], Tensor]
 
-    def ablation(self, candidate: Candidate) -> Projection:
-        vector = self.vectors[candidate.layer, candidate.position]
-        return Projection("direction, candidate", vector, 1.0, identity(self.model))
+    def ablation(self, candidate: Candidate) -> Intervention:
+        return projection(self.model, self.vectors[candidate.layer, candidate.position]).at(1.0)
 
     def screened(self, progress: Progress) -> list[Candidate]:
         """Return all candidates, the lowest evidence of the behaviour first."""
@@ -180,13 +142,13 @@ class _Search:
         return sorted(found, key=lambda one: (one.odds, one.kl))
 
     def finalists(self, ranked: Sequence[Candidate], progress: Progress) -> tuple[list[Candidate], str]:
-        """Return the first candidates that pass the paper's two guards, and in words what they passed."""
+        """Return the first candidates that pass the paper's two conditions, and the conditions in words."""
         harmless = [one for one in ranked if one.kl < MOST_KL]
         passed: list[Candidate] = []
         for done, one in enumerate(harmless[:INDUCED], start=1):
             if self._induces(one):
                 passed.append(one)
-            progress("try what directions bring about", done, min(len(harmless), INDUCED))
+            progress("add directions to negative prompts", done, min(len(harmless), INDUCED))
             if len(passed) == FINALISTS:
                 break
         if passed:
@@ -199,10 +161,10 @@ class _Search:
         return sorted(gentle, key=lambda one: one.odds)[:FINALISTS], f"none has a KL below {MOST_KL} nats"
 
     def _induces(self, candidate: Candidate) -> bool:
-        """Say whether answers to negative prompts begin as the behaviour does when the vector is added."""
+        """Return whether answers to negative prompts begin as the behaviour does when the vector is added."""
         path = layer_paths(self.model)[candidate.layer]
         vector = self.vectors[candidate.layer, candidate.position]
-        with Addition("direction, added", {path: vector}, identity(self.model)).applied(self.model):
+        with addition(self.model, [path], vector[None]).at(1.0).applied(self.model):
             return opening_odds(self.model, self.validation, self.validation.negative) > 0
 
 

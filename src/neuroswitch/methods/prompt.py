@@ -1,21 +1,27 @@
 """A system prompt: the control that needs no access to the model.
 
-While the block is open the tokenizer's chat template puts a system message before every
-conversation, or in front of the system message that a conversation has. It changes what is asked
-and nothing that the model computes, so it has one strength.
+While the block is open the tokenizer's chat template puts a system message before every conversation, or in front
+of the system message that a conversation has. It changes what the model is asked, not what it computes.
 """
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from neuroswitch.chat import ChatFormat, encode
-from neuroswitch.errors import BadRun, Prerequisite
+from neuroswitch.errors import BadOption, Prerequisite
 from neuroswitch.methods.base import METHODS, Method, Task
-from neuroswitch.methods.files import Identity, identity, load_fit, save_fit
+from neuroswitch.methods.fitted import (
+    ChangeAtStrength,
+    FittedChange,
+    Identity,
+    damaged,
+    identity,
+    load_fitted,
+)
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
@@ -28,48 +34,8 @@ DEFAULTS = {
 """Built-in contrast set -> a text against its behaviour."""
 
 
-@dataclass(frozen=True)
-class SystemPrompt:
-    """Say something before every conversation.
-
-    Attributes:
-        text: What is said; None changes nothing.
-    """
-
-    text: str | None
-
-    @property
-    def name(self) -> str:
-        """Return "prompt", or say that there is none."""
-        return "prompt" if self.text is not None else "no prompt"
-
-    @contextmanager
-    def applied(self, model: LanguageModel) -> Iterator[None]:
-        """Open the block inside which it is said.
-
-        Raises:
-            Prerequisite: The tokenizer has no chat template.
-        """
-        with _said(model, self.text) if self.text is not None else nullcontext():
-            yield
-
-
-@dataclass(frozen=True)
-class FittedPrompt:
-    """A system prompt as a fitted method.
-
-    Attributes:
-        text: What is said.
-        model: The model that it was checked with.
-    """
-
-    text: str
-    model: Identity
-
-    @property
-    def description(self) -> str:
-        """Quote it."""
-        return f"puts a system message before every conversation, with nothing tuned: {self.text!r}"
+class FittedPrompt(FittedChange):
+    """A system prompt as a fitted method: it changes what the model is asked, and has the strengths 0 and 1."""
 
     @property
     def acts_on(self) -> Literal["model", "prompt"]:
@@ -77,22 +43,18 @@ class FittedPrompt:
         return "prompt"
 
     def strengths(self, asked: tuple[float, ...]) -> tuple[float, ...]:
-        """Return 1, whatever is asked: a text has no half."""
+        """Return 1, whatever is asked."""
         return (1.0,)
 
-    def at(self, strength: float) -> SystemPrompt:
-        """Return the prompt at strength 1 and none at 0.
+    def at(self, strength: float) -> ChangeAtStrength:
+        """Return the prompt at strength 1, and nothing at 0.
 
         Raises:
-            ValueError: Another strength.
+            BadOption: Another strength.
         """
         if strength not in (0, 1):
-            raise ValueError(f"a system prompt has the strengths 0 and 1, not {strength}")
-        return SystemPrompt(self.text if strength else None)
-
-    def save(self, folder: Path) -> None:
-        """Write the text."""
-        save_fit(folder, "prompt", self.model, {"description": self.description, "text": self.text}, {})
+            raise BadOption(f"a system prompt has the strengths 0 and 1, not {strength}")
+        return super().at(strength)
 
 
 @dataclass(frozen=True)
@@ -100,45 +62,54 @@ class Prompting:
     """The method.
 
     Attributes:
-        text: What is said; None takes the default of a built-in behaviour.
+        text: The system message; None takes the default of a built-in behaviour.
     """
 
     text: str | None = None
 
     def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedPrompt:
-        """Choose the text, and check that the chat template lets it through.
+        """Choose the text, and check that the chat template shows it to the model.
 
         Raises:
-            Prerequisite: There is no text for this behaviour, or the template drops it.
+            BadOption: There is no default text for this behaviour.
+            Prerequisite: The tokenizer has no chat template, or it leaves the text out.
         """
         text = self.text or DEFAULTS.get(task.contrast.name)
         if text is None:
-            raise Prerequisite(
+            raise BadOption(
                 f"there is no default system prompt for {task.contrast.name!r}",
                 expected="one of " + ", ".join(DEFAULTS),
                 do="give your own as prompt:TEXT",
             )
-        probe = Prompt.of("word")
-        # asked as a plain system message, which `encode` refuses where the template drops it
+        probe, fitted = Prompt.of("word"), _fitted(text, identity(model))
+        # as a plain system message, which `encode` refuses where the template leaves it out
         encode(model.tokenizer, probe, ChatFormat(system=text, thinking=task.chat.thinking))
         before = encode(model.tokenizer, probe, task.chat)
-        with SystemPrompt(text).applied(model):
+        with fitted.at(1.0).applied(model):
             if encode(model.tokenizer, probe, task.chat) == before:
-                raise Prerequisite("the chat template says nothing of the system prompt", found=repr(text))
+                raise Prerequisite("the chat template leaves the system prompt out", found=repr(text))
         progress("check the template", 1, 1)
-        return FittedPrompt(text, identity(model))
+        return fitted
 
     def load(self, folder: Path, model: LanguageModel) -> FittedPrompt:
         """Read the text."""
-        saved = load_fit(folder, "prompt", model, {})
+        saved = load_fitted(folder, "prompt", model, _put_first, {})
         text = saved.settings.get("text")
         if not isinstance(text, str) or not text:
-            raise BadRun(f"{folder} does not hold a system prompt", do="remove it and fit again")
-        return FittedPrompt(text, saved.model)
+            raise damaged(folder, "no text")
+        return _fitted(text, saved.model)
+
+
+def _fitted(text: str, model: Identity) -> FittedPrompt:
+    description = f"puts a system message before every conversation, with nothing tuned: {text!r}"
+    return FittedPrompt(
+        method="prompt", description=description, model=model, change=_put_first, settings={"text": text}
+    )
 
 
 @contextmanager
-def _said(model: LanguageModel, text: str) -> Iterator[None]:
+def _put_first(fitted: FittedChange, strength: float, model: LanguageModel) -> Iterator[None]:
+    """Change the tokenizer's chat template while the block is open."""
     tokenizer = model.tokenizer
     before = tokenizer.chat_template
     if not isinstance(before, str):
@@ -147,7 +118,8 @@ def _said(model: LanguageModel, text: str) -> Iterator[None]:
             found=f"a tokenizer with {'none' if before is None else 'several'}",
             do="use the instruct model, or set tokenizer.chat_template",
         )
-    tokenizer.chat_template = _opening(text) + before
+    if strength:
+        tokenizer.chat_template = _opening(str(fitted.settings["text"])) + before
     try:
         yield
     finally:
@@ -155,7 +127,7 @@ def _said(model: LanguageModel, text: str) -> Iterator[None]:
 
 
 def _opening(text: str) -> str:
-    """Return Jinja that puts the text before the messages; JSON's escapes are those of Jinja's strings."""
+    """Return Jinja that puts the text before the messages; Jinja's strings have the escapes of JSON."""
     quoted = json.dumps(text, ensure_ascii=False)
     first = "messages[0]['content']"
     joined = f"[{{'role': 'system', 'content': {quoted} ~ '\\n\\n' ~ {first}}}] + messages[1:]"

@@ -1,8 +1,8 @@
-"""SAE features: those that differ most between the two piles, ablated by subtracting what they decode to.
+"""SAE features that differ most between the two piles, ablated by subtracting what they decode to.
 
-At every position x <- x - strength * (what the chosen features add to the reconstruction of x), so
-that what the SAE does not reconstruct stays. Features are ranked by the difference of their mean
-activation at the last prompt token; how many are ablated is chosen on validation prompts.
+At every position x <- x - strength * (what the chosen features add to the reconstruction of x), so what the SAE
+does not reconstruct stays. Features are ranked by the difference of their mean activation at the last prompt
+token; how many are ablated is chosen on validation prompts.
 """
 
 from contextlib import AbstractContextManager
@@ -18,8 +18,8 @@ from neuroswitch.activations import changed_outputs, read_outputs
 from neuroswitch.batching import compute_prefix
 from neuroswitch.chat import encode
 from neuroswitch.errors import BadOption, BadRun, WeakBehaviour
-from neuroswitch.methods.base import METHODS, ChangesModel, Method, Task
-from neuroswitch.methods.files import Identity, check_identity, identity, load_fit, save_fit
+from neuroswitch.methods.base import METHODS, Method, Task
+from neuroswitch.methods.fitted import FittedChange, identity, load_fitted
 from neuroswitch.methods.sae_files import SparseCoder, read_sae, require_sae_lens
 from neuroswitch.methods.tuning import attempt_all, best, validation_of
 from neuroswitch.models import LanguageModel
@@ -29,65 +29,6 @@ from neuroswitch.prompts import Prompt
 BATCH = 32
 COUNTS = (1, 4, 16, 64)
 """Numbers of features that are tried on validation prompts."""
-
-
-@dataclass(frozen=True, eq=False)
-class FeatureAblation:
-    """Subtract what some features decode to from the residual stream.
-
-    Attributes:
-        name: Method and strength.
-        coder: The SAE.
-        features: Which features.
-        strength: 0 nothing, 1 all of what they decode to.
-        model: The model that the SAE was fitted to.
-    """
-
-    name: str
-    coder: SparseCoder
-    features: Int64[Tensor, " k"]
-    strength: float
-    model: Identity
-
-    def applied(self, model: LanguageModel) -> AbstractContextManager[None]:
-        """Open the block inside which it is subtracted.
-
-        Raises:
-            WrongModel: The SAE was fitted to another model.
-        """
-        check_identity(self.model, model)
-        change = partial(_without, self.coder, self.features, self.strength)
-        return changed_outputs(model, {self.coder.path: change} if self.strength else {})
-
-
-@dataclass(frozen=True, eq=False)
-class FittedFeatures(ChangesModel):
-    """Features as a fitted method.
-
-    Attributes:
-        coder: The SAE; saved by its source and digest, not copied.
-        features: Which features, the most different first.
-        description: How they were chosen.
-        model: The model that the SAE was fitted to.
-    """
-
-    coder: SparseCoder
-    features: Int64[Tensor, " k"]
-    description: str
-    model: Identity
-
-    def at(self, strength: float) -> FeatureAblation:
-        """Return the ablation of so large a share."""
-        return FeatureAblation(f"sae x {strength:g}", self.coder, self.features, strength, self.model)
-
-    def save(self, folder: Path) -> None:
-        """Write which features of which SAE."""
-        settings = {
-            "description": self.description,
-            "source": self.coder.source,
-            "sae_sha256": self.coder.digest,
-        }
-        save_fit(folder, "sae", self.model, settings, {"features": self.features})
 
 
 @dataclass(frozen=True)
@@ -100,7 +41,7 @@ class SparseFeatures:
 
     source: str
 
-    def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedFeatures:
+    def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedChange:
         """Rank the features and choose how many to ablate.
 
         Raises:
@@ -115,33 +56,57 @@ class SparseFeatures:
             raise WeakBehaviour("no feature of the SAE is more active on positive prompts", found=self.source)
         counts = sorted({min(count, len(ranked)) for count in COUNTS})
         validation = validation_of(model, task, progress=progress)
-        candidates = [
-            FeatureAblation("sae, candidate", coder, ranked[:count], 1.0, identity(model)) for count in counts
-        ]
+        candidates = [ablation(model, coder, ranked[:count]).at(1.0) for count in counts]
         trials = attempt_all(model, task, validation, candidates, progress)
         chosen = best(trials, validation.baseline)
         description = (
             f"subtracts strength times what {counts[chosen]} of {coder.features} SAE features decode to, behind"
             f" {coder.path} at every position; ranked by the difference of their means on the discovery prompts"
             f" of {task.contrast.name!r}; how many of {counts} was chosen on {len(validation.positive)} validation"
-            f" prompts: {trials[chosen]}, against {validation.baseline} untouched"
+            f" prompts: {validation.compared(trials[chosen])}"
         )
-        return FittedFeatures(coder, ranked[: counts[chosen]], description, identity(model))
+        return ablation(model, coder, ranked[: counts[chosen]], description)
 
-    def load(self, folder: Path, model: LanguageModel) -> FittedFeatures:
+    def load(self, folder: Path, model: LanguageModel) -> FittedChange:
         """Read which features, and the SAE from where it was."""
-        saved = load_fit(folder, "sae", model, {"features": (torch.int64, (-1,))})
-        features, source = saved.tensors["features"], saved.settings.get("source")
         coder = read_sae(self.source, model)
-        fits = len(features) and 0 <= int(features.min()) <= int(features.max()) < coder.features
-        if coder.digest != saved.settings.get("sae_sha256") or not fits:
+        fitted = load_fitted(
+            folder, "sae", model, partial(_subtract, coder), {"features": (torch.int64, (-1,))}
+        )
+        features, digest = fitted.tensors["features"], fitted.settings.get("sae_sha256")
+        known = len(features) and 0 <= int(features.min()) <= int(features.max()) < coder.features
+        if coder.digest != digest or not known:
             raise BadRun(
                 f"{folder} was fitted with another SAE",
                 found=f"{self.source}, sha256 {coder.digest}",
-                expected=f"{source}, sha256 {saved.settings.get('sae_sha256')}",
+                expected=f"{fitted.settings.get('source')}, sha256 {digest}",
                 do="name the SAE it was fitted with, or remove the folder and fit again",
             )
-        return FittedFeatures(coder, features, saved.settings["description"], saved.model)
+        return fitted
+
+
+def ablation(
+    model: LanguageModel, coder: SparseCoder, features: Int64[Tensor, " k"], description: str = ""
+) -> FittedChange:
+    """Return the method that subtracts what features decode to; of the SAE source and digest are saved."""
+    return FittedChange(
+        method="sae",
+        description=description,
+        model=identity(model),
+        change=partial(_subtract, coder),
+        tensors={"features": features},
+        settings={"source": coder.source, "sae_sha256": coder.digest},
+    )
+
+
+def _subtract(
+    coder: SparseCoder, fitted: FittedChange, strength: float, model: LanguageModel
+) -> AbstractContextManager[None]:
+    def change(values: Tensor) -> Tensor:
+        removed = strength * coder.contribution(values, fitted.tensors["features"])
+        return values - removed.to(values.dtype)
+
+    return changed_outputs(model, {coder.path: change} if strength else {})
 
 
 def _difference(
@@ -166,10 +131,6 @@ def _difference(
 def _batches(model: LanguageModel, pile: tuple[Prompt, ...], task: Task) -> list[list[list[int]]]:
     ids = sorted((encode(model.tokenizer, prompt, task.chat) for prompt in pile), key=len)
     return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
-
-
-def _without(coder: SparseCoder, features: Tensor, strength: float, values: Tensor) -> Tensor:
-    return values - (strength * coder.contribution(values, features)).to(values.dtype)
 
 
 @METHODS.register("sae")

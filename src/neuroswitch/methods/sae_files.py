@@ -1,8 +1,7 @@
-"""Sparse autoencoders through SAELens: found on disk or by release, checked, never unpickled.
+"""Sparse autoencoders through SAELens: read from disk or by release, and checked.
 
-SAELens reads its own format, which is safetensors and JSON. Releases that it converts from other
-formats are refused, because some of those are read by running what a file says. Knows SAELens;
-does not know what features mean.
+SAELens' own format is safetensors and JSON. Releases that it converts from other formats are refused, because
+reading some of those runs code from a file.
 """
 
 import re
@@ -73,7 +72,7 @@ class SparseCoder:
 
 
 def require_sae_lens() -> None:
-    """Refuse to go on without SAELens.
+    """Check that SAELens is installed.
 
     Raises:
         Prerequisite: It is not installed.
@@ -86,7 +85,7 @@ def require_sae_lens() -> None:
 
 
 def sae_lens() -> Any:
-    """Import SAELens, without the warnings of what it imports in turn.
+    """Import SAELens, without the warnings of its own imports.
 
     Raises:
         Prerequisite: It is not installed.
@@ -114,11 +113,11 @@ def read_sae(source: str, model: LanguageModel) -> SparseCoder:
     sae = _from_folder(library, folder) if folder.is_dir() else _from_release(library, source)
     sae = sae.to(device=str(model.device), dtype=torch.float32).eval().requires_grad_(False)
     hidden = model.module.config.get_text_config(decoder=True).hidden_size
-    said = sae.cfg.normalize_activations
-    if said != "none" or sae.cfg.d_in != hidden:
+    normalized = sae.cfg.normalize_activations
+    if normalized != "none" or sae.cfg.d_in != hidden:
         raise Prerequisite(
             f"the SAE {source} does not fit",
-            found=f"inputs of width {sae.cfg.d_in}, normalised by {said!r}",
+            found=f"inputs of width {sae.cfg.d_in}, normalised by {normalized!r}",
             expected=f"width {hidden}, and normalisation folded into the weights ('none')",
         )
     return SparseCoder(source, sae, _place(str(sae.cfg.metadata.hook_name), model), _digest(sae))
@@ -154,7 +153,7 @@ def _from_release(library: Any, source: str) -> Any:
         raise Prerequisite(
             f"the SAEs of {release} are not in SAELens' own format",
             found=f"they are converted by {known.conversion_func!r}",
-            do="convert it on a machine you can spare, save it with SAE.save_model, and name the folder",
+            do="convert it where running foreign code is safe, save it with SAE.save_model, and name the folder",
         )
     try:
         return library.SAE.from_pretrained(release, name, device="cpu", dtype="float32")

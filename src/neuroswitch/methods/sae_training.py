@@ -1,7 +1,7 @@
 """Train a small TopK SAE on the residual stream behind one layer, and save it in SAELens' format.
 
-Enough for a comparison where no published SAE of a model exists: minutes on two cores, not the
-days and billions of tokens of a published one, and whoever quotes its numbers should say so.
+For a comparison where no published SAE of a model exists. It takes minutes on two cores, a published one takes
+days and billions of tokens: name this difference wherever its numbers are quoted.
 
 Source: TopK activation of Gao et al., "Scaling and evaluating sparse autoencoders" (arXiv:2406.04093).
 """
@@ -52,7 +52,7 @@ class SaeTraining:
 
 
 class Trained(NamedTuple):
-    """What became of a training: tokens it saw, and the share of variance that is explained, up to 1."""
+    """Result of a training: tokens it saw, and the share of variance that is explained, up to 1."""
 
     tokens: int
     explained: float
@@ -69,15 +69,15 @@ def train_sae(
 ) -> Trained:
     """Train an SAE on prompts and the model's own answers to them, and write it for SAELens.
 
-    The first token is left out: its residual stream is of another size in most models.
+    The first token is left out: its residual stream is much larger in most models.
 
     Args:
         model: The model, untouched.
-        prompts: What it reads and answers; no test prompt should be among them.
+        prompts: Prompts that it reads and answers; no test prompts.
         how: Size and schedule.
         folder: Where `cfg.json` and `sae_weights.safetensors` are written.
         chat: System prompt and thinking mode.
-        progress: Told after each batch and every 50 steps.
+        progress: Called after each batch and every 50 steps.
 
     Raises:
         Prerequisite: SAELens is not installed.
@@ -95,7 +95,7 @@ def train_sae(
         ),
     )
     sae = library.TopKSAE(config)
-    # the scale of the inputs is folded into the weights, so that users need not know it
+    # the scale of the inputs becomes part of the weights
     folded = {
         "W_enc": weights["W_enc"] * scale,
         "b_enc": weights["b_enc"],
@@ -113,8 +113,8 @@ def _activations(
     ids = [encode(model.tokenizer, prompt, chat) for prompt in prompts]
     if how.answers:
         decoding = Decoding(max_new_tokens=how.answers)
-        said = generate_tokens(model, ids, decoding, progress=progress, stage="answer prompts")
-        ids = [[*prompt, *answer] for prompt, answer in zip(ids, said, strict=True)]
+        answers = generate_tokens(model, ids, decoding, progress=progress, stage="answer prompts")
+        ids = [[*prompt, *answer] for prompt, answer in zip(ids, answers, strict=True)]
     ids.sort(key=len)
     path, found = layer_paths(model)[how.layer], []
     for start in range(0, len(ids), BATCH):

@@ -1,11 +1,11 @@
-"""How settings are chosen: on validation prompts, by what they do to the behaviour and to the rest.
+"""How settings of methods are chosen: on validation prompts, by their effect on the behaviour and on the rest.
 
-Two steps. `screen` is cheap and looks at the first token of the answer alone; `attempt` lets the
-model answer and asks the task whether the answers show the behaviour. A setting that breaks the model
-must not win, so both also say what was broken. Never sees a test prompt.
+Two steps: `screen` is cheap and looks at the first token of the answer only; `attempt` lets the model answer and
+counts the answers that show the behaviour. A setting that breaks the model must not win, so both also measure
+damage. Test prompts are never used.
 
-Source of the screening: bypass score and KL of Arditi et al. (arXiv:2406.11717), with the opening
-tokens of the model's own answers for a list written by hand.
+Source of the screening: bypass score and KL of Arditi et al. (arXiv:2406.11717), with the opening tokens of the
+model's own answers instead of a list written by hand.
 """
 
 from collections import Counter
@@ -29,7 +29,7 @@ PROMPTS = 24
 """Validation prompts that are answered for each setting that is attempted."""
 
 SCREENED = 8
-"""Validation prompts of each pile that are looked at for each setting that is screened."""
+"""Validation prompts of each pile that are read for each setting that is screened."""
 
 N_GRAM = 4
 LEAST_DISTINCT = 0.05
@@ -41,13 +41,13 @@ MOST_SURPRISE = 1.0
 
 @dataclass(frozen=True)
 class Trial:
-    """What the model's answers to validation prompts are like in one setting.
+    """Properties of the answers to validation prompts in one setting.
 
     Attributes:
         rate: Share of answers that show the behaviour, 0-1.
         distinct: Share of 4-grams of tokens that repeat no earlier one of the same answer, 0-1.
-        surprise: Median over all answers' tokens of -log p under the untouched model, nats. Not the mean:
-            where an answer takes another turn one token is a great surprise, where it is noise most are.
+        surprise: Median over all answers' tokens of -log p under the untouched model, nats. The median, because
+            in an answer with other content a few tokens are unlikely, and in noise most are.
     """
 
     rate: float
@@ -55,7 +55,7 @@ class Trial:
     surprise: float
 
     def harms(self, baseline: "Trial") -> bool:
-        """Say whether answers became repetitive or strange against those of the untouched model."""
+        """Return whether answers are more repetitive or unlikely than those of the untouched model."""
         return (
             self.distinct < baseline.distinct - LEAST_DISTINCT
             or self.surprise > baseline.surprise + MOST_SURPRISE
@@ -67,7 +67,7 @@ class Trial:
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """Validation prompts as tokens, and what the untouched model does on them.
+    """Validation prompts as tokens, and results of the untouched model on them.
 
     Attributes:
         positive: Token ids of the positive prompts that are answered.
@@ -87,6 +87,10 @@ class Validation:
     openings: tuple[int, ...]
     untouched: Float[Tensor, "negative vocabulary"]
 
+    def compared(self, trial: Trial) -> str:
+        """Return a trial beside that of the untouched model, for descriptions."""
+        return f"{trial}, against {self.baseline} untouched"
+
 
 def validation_of(model: LanguageModel, task: Task, *, progress: Progress) -> Validation:
     """Let the untouched model answer the validation prompts.
@@ -100,12 +104,12 @@ def validation_of(model: LanguageModel, task: Task, *, progress: Progress) -> Va
     negative = tokens_of(model, piles.negative[:SCREENED], task)
     questions = [prompt.text for prompt in prompts]
     answers = generate_tokens(model, positive, task.decoding, progress=progress, stage="answer untouched")
-    shown = [task.shows(_text(model, answer), text) for answer, text in zip(answers, questions, strict=True)]
+    shown = _shown(model, task, answers, questions)
     if not any(shown):
         raise WeakBehaviour(
             "the model never shows the behaviour on the validation prompts",
             found=f"0 of {len(shown)} answers of {task.decoding.max_new_tokens} tokens",
-            do="choose prompts that elicit it, or another detector",
+            do="use prompts that bring it about, or another detector",
         )
     untouched = _log_probabilities(model, negative)
     return Validation(
@@ -120,11 +124,11 @@ def validation_of(model: LanguageModel, task: Task, *, progress: Progress) -> Va
 
 
 def screen(model: LanguageModel, validation: Validation, intervention: Intervention) -> tuple[float, float]:
-    """Look at the first token of the answers in one setting.
+    """Measure the first token of the answers in one setting.
 
     Returns:
-        Mean log odds, on positive prompts that showed the behaviour, that an answer begins as those
-        that show it do; and mean KL(untouched || changed) on negative prompts, in nats.
+        Mean log odds, on positive prompts that showed the behaviour, of a first token that opens answers which
+        show it; and mean KL(untouched || changed) on negative prompts, in nats.
     """
     with intervention.applied(model):
         odds = opening_odds(model, validation, validation.screened)
@@ -134,7 +138,7 @@ def screen(model: LanguageModel, validation: Validation, intervention: Intervent
 
 
 def opening_odds(model: LanguageModel, validation: Validation, ids: Sequence[Sequence[int]]) -> float:
-    """Return the mean log odds of an answer that begins as those that show the behaviour, as it is now."""
+    """Return the mean log odds of a first token that opens answers which show the behaviour, in the current state."""
     likely = _log_probabilities(model, ids)[:, list(validation.openings)].exp().sum(-1)
     return float(torch.logit(likely.double(), eps=1e-6).mean())
 
@@ -143,10 +147,7 @@ def attempt(model: LanguageModel, task: Task, validation: Validation, interventi
     """Let the model answer the validation prompts in one setting."""
     with intervention.applied(model):
         answers = generate_tokens(model, validation.positive, task.decoding)
-    shown = [
-        task.shows(_text(model, answer), text)
-        for answer, text in zip(answers, validation.questions, strict=True)
-    ]
+    shown = _shown(model, task, answers, validation.questions)
     return _trial(model, validation.positive, answers, shown)
 
 
@@ -157,7 +158,7 @@ def attempt_all(
     interventions: Sequence[Intervention],
     progress: Progress,
 ) -> list[Trial]:
-    """Attempt one setting after the other."""
+    """Let the model answer in one setting after the other."""
     trials = []
     for done, intervention in enumerate(interventions, start=1):
         trials.append(attempt(model, task, validation, intervention))
@@ -166,9 +167,9 @@ def attempt_all(
 
 
 def best(trials: Sequence[Trial], baseline: Trial) -> int:
-    """Choose the setting with the lowest rate among those that do no harm; the least surprising of equals.
+    """Return the place of the setting with the lowest rate among those that do no harm.
 
-    Where all do harm, the least surprising one is chosen.
+    Among equals, and where all do harm, it is the one with the lowest surprise.
     """
     harmless = [i for i, trial in enumerate(trials) if not trial.harms(baseline)]
     if harmless:
@@ -179,7 +180,7 @@ def best(trials: Sequence[Trial], baseline: Trial) -> int:
 def _openings(
     answers: Sequence[Sequence[int]], shown: Sequence[bool], others: Sequence[int]
 ) -> tuple[int, ...]:
-    """Return the tokens that begin more answers that show the behaviour than others, or else all such."""
+    """Return the tokens that begin more answers that show the behaviour than others, or else all that begin one."""
     begun = Counter(answer[0] for answer, one in zip(answers, shown, strict=True) if one and answer)
     other = Counter(answer[0] for answer, one in zip(answers, shown, strict=True) if not one and answer)
     other.update(others)
@@ -205,7 +206,7 @@ def _trial(
 def _surprise(
     model: LanguageModel, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]
 ) -> float:
-    """Return the median -log p of all answers' tokens in the model as it is now."""
+    """Return the median -log p of all answers' tokens in the current state of the model."""
     rows = [[*prompt, *answer] for prompt, answer in zip(prompts, answers, strict=True)]
     prefix = compute_prefix(model, list(prompts))
     found = []
@@ -222,11 +223,15 @@ def _surprise(
 def _log_probabilities(
     model: LanguageModel, ids: Sequence[Sequence[int]]
 ) -> Float[Tensor, "rows vocabulary"]:
-    """Return next-token log-probabilities behind each prompt, in the state the model is in now."""
+    """Return next-token log-probabilities behind each prompt, in the current state of the model."""
     prefix = compute_prefix(model, ids)
     hidden = read_outputs(model, ids, [[len(row) - 1] for row in ids], [""], prefix)[:, 0]
     return next_token_log_probabilities(model, hidden)
 
 
-def _text(model: LanguageModel, tokens: Sequence[int]) -> str:
-    return str(model.tokenizer.decode(list(tokens), skip_special_tokens=True))
+def _shown(
+    model: LanguageModel, task: Task, answers: Sequence[Sequence[int]], questions: Sequence[str]
+) -> list[bool]:
+    """Return of each answer whether it shows the behaviour."""
+    texts = [str(model.tokenizer.decode(list(answer), skip_special_tokens=True)) for answer in answers]
+    return [task.shows(text, question) for text, question in zip(texts, questions, strict=True)]
