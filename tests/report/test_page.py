@@ -226,6 +226,21 @@ def test_a_damaged_summary_is_refused_by_name(
     assert not (tmp_path / "report.html").exists()
 
 
+def test_a_matched_method_without_a_row_and_a_third_model_are_refused(tmp_path: Path) -> None:
+    summary, rows = summaries.comparison()
+    write(tmp_path, summary, rows)
+    content = json.loads(summary_json(summary))
+    content["matched"]["rows"][0]["method"] = "magic"
+    (tmp_path / "summary.json").write_text(json.dumps(content))
+    with pytest.raises(BadRun, match="matched methods without a row: magic"):
+        rebuild(tmp_path)
+    third = {name: summary.models["model"] for name in ("a", "b", "model")}
+    cells = tuple(summary.untouched().model_copy(update={"model": name}) for name in third)
+    write(tmp_path, summary.model_copy(update={"models": third, "cells": cells, "matched": None}), rows)
+    with pytest.raises(BadRun, match="3 models"):
+        rebuild(tmp_path)
+
+
 def test_a_measure_that_is_not_described_and_a_row_of_no_model_are_refused(tmp_path: Path) -> None:
     summary, rows = summaries.run()
     for change, complaint in (

@@ -252,6 +252,12 @@ class Summary(Part):
             raise ValueError(f"no row of the untouched model: {', '.join(lacking)}")
         if strange := {role for role, _ in rows} - set(self.models):
             raise ValueError(f"rows of no model: {', '.join(sorted(strange))}")
+        if self.matched and (
+            out := {row.method for row in self.matched.rows} - {method for _, method in rows}
+        ):
+            raise ValueError(f"matched methods without a row: {', '.join(sorted(out))}")
+        if len(self.models) > 2:
+            raise ValueError(f"{len(self.models)} models, expected one or two")
         named = {name for cell in self.cells for name in cell.measures}
         named |= {name for name in (self.match, self.matched and self.matched.by) if name}
         if unknown := named - set(self.measures):

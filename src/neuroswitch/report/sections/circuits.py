@@ -6,79 +6,67 @@ from typing import NamedTuple
 
 from neuroswitch.report import plots
 from neuroswitch.report.plots import Axis, Chart, Point, Series
-from neuroswitch.report.summary import CircuitFacts, LayerProfile, TopNeuron
+from neuroswitch.report.summary import LayerProfile, TopNeuron
 from neuroswitch.report.view import TONES, View
 
 PAIR_TONES = ("m3", "m4")
 """Colours of the circuits of two models."""
 
 
-class PlacedNeuron(NamedTuple):
-    """A neuron as a row of a table, its two class means placed on the axis of the table."""
-
-    name: str
-    facts: TopNeuron
-    positive_at: float | None
-    negative_at: float | None
-
-
-class NeuronTable(NamedTuple):
-    """The strongest neurons of a circuit; `zero_at` is the place of an activation of 0."""
+class CircuitLayers(NamedTuple):
+    """A circuit as a line of the figure and a row of the table."""
 
     name: str
     tone: str
-    rows: tuple[PlacedNeuron, ...]
-    zero_at: float
+    layers: LayerProfile
+
+
+class NeuronTable(NamedTuple):
+    """The strongest neurons of a circuit, and the axis on which their class means are drawn."""
+
+    name: str
+    tone: str
+    neurons: Sequence[TopNeuron]
+    axis: Axis
 
 
 def layers_and_neurons(view: View) -> dict[str, object] | None:
-    """Return the layers of all circuits, and the strongest neurons of each."""
-    profiles = _profiles(view)
-    tables = [
-        _table(f"{view.summary.models[role].name}, {one.name}" if view.two else one.name, tone, one)
-        for role, one in view.circuits
-        for tone in [_circuit_tone(view, role, one.name)]
-        if one.top
+    """Return the layers of all circuits, of two models size by size; and the strongest neurons of each."""
+    models = view.summary.models
+    placed = [(at, role, one) for role, model in models.items() for at, one in enumerate(model.profiles)]
+    profiles = [
+        CircuitLayers(_name(view, role, one.name), _tone(view, role, one.name), one)
+        for _, role, one in sorted(placed, key=lambda entry: entry[0])
     ]
     if not profiles:
         return None
-    only = view.circuits[0][1] if len(profiles) == 1 and len(view.circuits) == 1 else None
-    drawn = profiles[: len(view.summary.models)] if view.two else profiles
+    only = view.circuits[0][1] if len(profiles) == len(view.circuits) == 1 else None
     return {
         "only": only,
-        "chart": _bars(*profiles[0]) if only else _profile_chart(drawn),
-        "profiles": [(one, concentration(one), tone) for one, tone in profiles],
-        "tables": tables,
+        "chart": _chart(profiles[: len(models)] if view.two else profiles, counts=only is not None),
+        "profiles": [(one, concentration(one.layers)) for one in profiles],
+        "tables": [
+            NeuronTable(_name(view, role, one.name), _tone(view, role, one.name), one.top, _axis(one.top))
+            for role, one in view.circuits
+            if one.top
+        ],
         "experts": any(circuit.experts for _, circuit in view.circuits),
     }
 
 
-def _profiles(view: View) -> list[tuple[LayerProfile, str]]:
-    """Return every circuit with its colour; of two models size by size, the name of the model in front."""
-    if not view.two:
-        profiles = [one for model in view.summary.models.values() for one in model.profiles]
-        free = [tone for tone in TONES if tone not in map(view.tone, view.methods)] or list(TONES)
-        others = [one.name for one in profiles if one.name not in view.methods]
-        return [
-            (
-                one,
-                view.tone(one.name) if one.name in view.methods else free[others.index(one.name) % len(free)],
-            )
-            for one in profiles
-        ]
-    found = []
-    models = list(view.summary.models.values())
-    for place in range(max(len(model.profiles) for model in models)):
-        for model, tone in zip(models, PAIR_TONES, strict=False):
-            for one in model.profiles[place : place + 1]:
-                found.append((one.model_copy(update={"name": f"{model.name}, {one.name}"}), tone))
-    return found
+def _name(view: View, role: str, name: str) -> str:
+    return f"{view.summary.models[role].name}, {name}" if view.two else name
 
 
-def _circuit_tone(view: View, role: str, name: str) -> str:
+def _tone(view: View, role: str, name: str) -> str:
+    """Return the colour of a circuit: that of its model or method, or one that no method has."""
     if view.two:
         return PAIR_TONES[list(view.summary.models).index(role) % len(PAIR_TONES)]
-    return view.tone(name) if name in view.methods else "steered"
+    if name in view.methods:
+        return view.tone(name)
+    free = [tone for tone in TONES if tone not in map(view.tone, view.methods)] or list(TONES)
+    others = [one.name for one in view.summary.models[role].profiles if one.name not in view.methods]
+    return free[others.index(name) % len(free)] if name in others else free[0]
 
 
 def concentration(profile: LayerProfile) -> Mapping[str, float]:
@@ -91,46 +79,27 @@ def concentration(profile: LayerProfile) -> Mapping[str, float]:
     }
 
 
-def _bars(profile: LayerProfile, tone: str) -> Chart:
-    """Return the neurons in every layer."""
-    layers = max(profile.by_layer, default=0) + 1
-    counts = plots.linear([0, *profile.by_layer.values()], "neurons")
-    counts = replace(counts, values=tuple(value for value in counts.values if value.is_integer()))
-    points = [
-        Point(layer, found, f"layer {layer}: {found} neuron{'' if found == 1 else 's'}")
-        for layer, found in sorted(profile.by_layer.items())
-    ]
-    axis = Axis(-0.5, layers - 0.5, "layer", values=plots.layer_ticks(layers))
-    return Chart(axis, counts, (Series(profile.name, tone, tuple(points)),))
-
-
-def _profile_chart(profiles: Sequence[tuple[LayerProfile, str]]) -> Chart:
-    """Return the share of each circuit in every layer, one line per circuit."""
+def _chart(profiles: Sequence[CircuitLayers], *, counts: bool) -> Chart:
+    """Return each circuit in every layer: how many neurons, or which share of the circuit."""
     series = []
-    for profile, tone in profiles:
+    for name, tone, profile in profiles:
+        total = 1 if counts else max(profile.neurons, 1)
         points = [
-            Point(layer, count / max(profile.neurons, 1), f"layer {layer}: {count}")
-            for layer, count in sorted(profile.by_layer.items())
+            Point(layer, found / total, f"layer {layer}: {found} neuron{'' if found == 1 else 's'}")
+            for layer, found in sorted(profile.by_layer.items())
         ]
-        series.append(Series(profile.name, tone, tuple(points)))
-    last = max((point.x for one in series for point in one.points), default=0.0)
-    highest = [point.y for one in series for point in one.points]
-    share = plots.linear([0.0, *highest], "share of the circuit (%)", kind="fraction")
-    ticks = plots.layer_ticks(round(last) + 1)
-    return Chart(Axis(0.0, max(last, 1.0), "layer", values=ticks), share, tuple(series))
+        series.append(Series(name, tone, tuple(points)))
+    layers = max((layer for one in profiles for layer in one.layers.by_layer), default=0) + 1
+    heights = [0.0, *(point.y for one in series for point in one.points)]
+    ticks = plots.layer_ticks(layers)
+    if not counts:
+        share = plots.linear(heights, "share of the circuit (%)", kind="fraction")
+        return Chart(Axis(0.0, max(layers - 1.0, 1.0), "layer", values=ticks), share, tuple(series))
+    y = plots.linear(heights, "neurons")
+    y = replace(y, values=tuple(value for value in y.values if value.is_integer()))
+    return Chart(Axis(-0.5, layers - 0.5, "layer", values=ticks), y, tuple(series))
 
 
-def _table(name: str, tone: str, circuit: CircuitFacts) -> NeuronTable:
-    means = [
-        mean for one in circuit.top for mean in (one.positive_mean, one.negative_mean) if mean is not None
-    ]
-    axis = plots.linear([0.0, *means], "activation")
-    rows = [
-        PlacedNeuron(
-            ":".join(str(part) for part in (one.layer, one.expert, one.index) if part is not None),
-            one,
-            *(None if mean is None else axis.place(mean) for mean in (one.positive_mean, one.negative_mean)),
-        )
-        for one in circuit.top
-    ]
-    return NeuronTable(name, tone, tuple(rows), axis.place(0.0))
+def _axis(neurons: Sequence[TopNeuron]) -> Axis:
+    means = [mean for one in neurons for mean in (one.positive_mean, one.negative_mean) if mean is not None]
+    return plots.linear([0.0, *means], "activation")
