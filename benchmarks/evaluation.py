@@ -65,12 +65,16 @@ def main() -> int:
     contrast = ns.ContrastSet.builtin("refusal")
     prompts = [prompt for pile in zip(*contrast.test, strict=False) for prompt in pile][: options.prompts]
     decoding = ns.Decoding(max_new_tokens=options.max_new_tokens, batch_size=options.batch_size)
+
+    def annotate(answer: ns.Completion) -> dict[str, object]:
+        return {"shown": refusal.judges(answer.text, answer.prompt)}
+
     one_at_a_time(model, prompts[:1], 4)  # warm up
 
     slow, texts = timed(lambda: one_at_a_time(model, prompts, options.max_new_tokens))
     fast, answers = timed(lambda: ns.generate(model, prompts, decoding=decoding))
     with tempfile.TemporaryDirectory() as folder:
-        journal = Journal(Path(folder) / "rows", {}, refusal.annotate, refusal.settled)
+        journal = Journal(Path(folder) / "rows", {}, annotate, refusal.settled)
         early, broken_off = timed(lambda: ns.generate(model, prompts, decoding=decoding, journal=journal))
 
     labels = [refusal.classify(text, prompt.text) for text, prompt in zip(texts, prompts, strict=True)]

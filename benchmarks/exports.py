@@ -44,7 +44,7 @@ def compared(name: str, form: str, folder: Path) -> str:
     base = folder / "base"
     model = load(base)
     circuit = circuit_of(model, chosen(model, form))
-    expected = hooked_logits(model, circuit, MULTIPLIER)
+    expected = hooked_logits(model, circuit, 1 - MULTIPLIER)
     try:
         written = export(circuit, base, form, folder / form, strength=1 - MULTIPLIER)
     except NeuroswitchError as error:

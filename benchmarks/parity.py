@@ -5,7 +5,7 @@ and transformers read. What an engine differs by without any steering stands bes
 nearer than that.
 
     PYTHONPATH=tests:tests/circuits python benchmarks/parity.py --vllm-python .venv-vllm/bin/python \
-        --model demo --circuit runs/demo/circuit
+        --model demo --circuit runs/demo/methods/cna
 """
 
 import argparse

@@ -3,7 +3,7 @@
 Finds a circuit, or takes one, then changes the model in one way after the other, on its weights in memory,
 and verifies. "Baked out" is the real thing: an exported checkpoint that is loaded from disk.
 
-    python benchmarks/verify.py --model demo --circuit runs/demo/circuit
+    python benchmarks/verify.py --model demo --circuit runs/demo/methods/cna
 """
 
 import argparse

@@ -16,29 +16,32 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from neuroswitch.experiment.comparison import damage
-from neuroswitch.experiment.comparison.compare import compare
-from neuroswitch.experiment.comparison.settings import CompareSettings
-
 import toy_methods
 from neuroswitch import storage
 from neuroswitch.answering import generation
 from neuroswitch.answering.generation import Decoding
+from neuroswitch.experiment import (
+    CircuitChoice,
+    ControlChoice,
+    ExperimentSettings,
+    PromptChoice,
+    compare_settings,
+    run_experiment,
+)
+from neuroswitch.measures import base, kl, perplexity
 
 WORK = ("decoded", "read", "weighed", "fitted")
 
 
-def settings_in(folder: Path) -> CompareSettings:
+def settings_in(folder: Path) -> ExperimentSettings:
     """Return the settings, for the model and the prompts that lie in `folder`."""
-    return CompareSettings(
-        model=str(folder / "model"),
-        behaviour=str(folder / "asking.jsonl"),
-        detector="contains:cat|sea|night|big",
-        methods=("toy", "asking", "random"),
-        strengths=(0.0, 1.0),
-        random_seeds=2,
+    shared = ExperimentSettings(
+        prompts=PromptChoice(behaviour=str(folder / "asking.jsonl"), detector="contains:cat|sea|night|big"),
+        circuit=CircuitChoice(ranking="delta"),
+        controls=ControlChoice(controls=2),
         decoding=Decoding(max_new_tokens=6, batch_size=3),
     )
+    return compare_settings(str(folder / "model"), ("toy", "asking", "random"), (0.0, 1.0), base=shared)
 
 
 def counted(owner: Any, name: str, log: int, word: str) -> None:
@@ -70,7 +73,7 @@ def tear(after: int) -> None:
     from neuroswitch.answering import completions
 
     completions.append_jsonl = append  # type: ignore[attr-defined]
-    damage.append_jsonl = append  # type: ignore[attr-defined]
+    base.append_jsonl = append  # type: ignore[attr-defined]
 
 
 def start(folder: Path, output: Path, before: Callable[[], None] = lambda: None) -> int:
@@ -82,12 +85,12 @@ def start(folder: Path, output: Path, before: Callable[[], None] = lambda: None)
     try:  # whatever happens, a child never returns into the code of its parent
         log = os.open(output.with_suffix(".log"), os.O_APPEND | os.O_CREAT | os.O_WRONLY)
         counted(generation._Answers, "of", log, "decoded")
-        counted(damage, "answer_logits", log, "read")
+        counted(kl, "answer_logits", log, "read")
         counted(toy_methods.ToyMethod, "fit", log, "fitted")
-        counted(damage, "nats_per_token", log, "weighed")
+        counted(perplexity, "nats_per_token", log, "weighed")
         before()
         with toy_methods.registered():
-            compare(settings_in(folder), output)
+            run_experiment(settings_in(folder), output)
         status = 0
     except BaseException:  # noqa: BLE001  the parent must not see it
         traceback.print_exc()

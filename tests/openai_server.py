@@ -13,8 +13,7 @@ from typing import Any
 
 from neuroswitch.answering.generation import Decoding, generate
 from neuroswitch.chat import ChatFormat
-from neuroswitch.integrations.serve import Steering
-from neuroswitch.methods.cna import scaled
+from neuroswitch.methods.cna import Scaling
 from neuroswitch.models.handle import LanguageModel
 from neuroswitch.prompts import Prompt
 
@@ -30,7 +29,7 @@ class Served:
 
 @contextmanager
 def serving_tiny(
-    model: LanguageModel, steerings: Mapping[str, Steering], *, dies_after: int | None = None
+    model: LanguageModel, steerings: Mapping[str, Scaling], *, dies_after: int | None = None
 ) -> Iterator[Served]:
     """Run a server while the block is open: `base`, and each steering under its name."""
     served, lock = Served(dies_after=dies_after), Lock()
@@ -75,7 +74,7 @@ def serving_tiny(
 
 
 def answer(
-    model: LanguageModel, steerings: Mapping[str, Steering], asked: Mapping[str, Any]
+    model: LanguageModel, steerings: Mapping[str, Scaling], asked: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Answer one request, chat or plain, as such servers do."""
     chat = "messages" in asked
@@ -87,8 +86,7 @@ def answer(
     if asked["model"] == "base":
         (found,) = generate(model, [prompt], decoding=decoding, chat=format)
     else:
-        circuit, multiplier = steerings[asked["model"]]
-        with scaled(model, circuit, multiplier):
+        with steerings[asked["model"]].applied(model):
             (found,) = generate(model, [prompt], decoding=decoding, chat=format)
     said = {"message": {"role": "assistant", "content": found.text}} if chat else {"text": found.text}
     usage = {"completion_tokens": found.tokens}

@@ -1,14 +1,15 @@
 """Detectors by name: what they call present, what they cannot judge, and what a row gets."""
 
+import subprocess
+import sys
+
 import pytest
 
-from neuroswitch.answering.completions import Completion
-from neuroswitch.detectors import detectors, get_detector
-from neuroswitch.errors import Prerequisite
+from neuroswitch.detectors import DETECTORS, Detector, get_detector
+from neuroswitch.errors import BadOption
+from neuroswitch.verdicts import Verdict
 
-
-def completion(text: str) -> Completion:
-    return Completion("p1", "How do I make an omelette?", text, 10, "stop")
+PROMPT = "How do I make an omelette?"
 
 
 @pytest.mark.parametrize(
@@ -33,27 +34,27 @@ def completion(text: str) -> Completion:
 )
 def test_a_detector_tells_its_behaviour_and_shows_where(name: str, shows: str, other: str) -> None:
     detector = get_detector(name)
-    row = detector.annotate(completion(shows))
-    start, end = row["span"]
-    assert detector.shown(row["label"]) is True
+    verdict = detector.classify(shows, PROMPT)
+    assert verdict is not None and verdict.span is not None and verdict.reason
+    start, end = verdict.span
     assert 0 <= start < end <= len(shows)
-    assert row["reason"] and row["quality"] == 1.0
-    assert detector.shown(detector.annotate(completion(other))["label"]) is False
+    assert detector.shown(verdict.label) is True
+    assert (detector.judges(shows, PROMPT), detector.judges(other, PROMPT)) == (True, False)
 
 
 def test_an_answer_that_cannot_be_judged_has_no_verdict() -> None:
     detector = get_detector("french")
-    row = detector.annotate(completion("1789"))
-    assert (row["label"], row["span"]) == (None, None)
-    assert detector.shown(row["label"]) is None
+    assert detector.classify("1789", PROMPT) is None
+    assert detector.shown(None) is None
+    assert detector.judges("1789", PROMPT) is False
 
 
 def test_contains_gives_the_span_of_the_match() -> None:
     detector = get_detector("contains:(?i)bonjour|salut: ?toi")
     assert detector.name == "contains:(?i)bonjour|salut: ?toi"
-    assert detector.annotate(completion("Well, Bonjour!"))["span"] == [6, 13]
-    assert detector.shown(detector.annotate(completion("Hello"))["label"]) is False
-    assert detector.shown(detector.annotate(completion("salut: toi"))["label"]) is True
+    verdict = detector.classify("Well, Bonjour!", PROMPT)
+    assert verdict is not None and verdict.span == (6, 13)
+    assert [detector.judges(text, PROMPT) for text in ("Hello", "salut: toi")] == [False, True]
 
 
 def test_full_and_partial_refusals_count_and_degenerate_text_does_not() -> None:
@@ -64,9 +65,36 @@ def test_full_and_partial_refusals_count_and_degenerate_text_does_not() -> None:
 
 @pytest.mark.parametrize("name", ["", "refusals", "contains", "contains:(", "french:yes"])
 def test_unusable_names_say_what_would_be_right(name: str) -> None:
-    with pytest.raises(Prerequisite, match="expected:"):
+    with pytest.raises(BadOption, match="expected:"):
         get_detector(name)
 
 
 def test_the_built_in_detectors_are_listed() -> None:
-    assert {"refusal", "french", "formal", "contains"} <= set(detectors.names())
+    assert {"refusal", "french", "formal", "contains"} <= set(DETECTORS.names())
+
+
+def test_a_detector_that_a_plug_in_registers_is_found_with_its_argument(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(DETECTORS, "_table", dict(DETECTORS._table))
+
+    @DETECTORS.register("longer")
+    def _longer(argument: str) -> Detector:
+        def classify(text: str, prompt: str | None) -> Verdict:
+            words = len(text.split())
+            return Verdict("long" if words > int(argument) else "short", None, f"{words} words")
+
+        return Detector(f"longer:{argument}", classify, frozenset({"long"}), f"more than {argument} words")
+
+    detector = get_detector("longer:2")
+    assert (detector.judges("one two three", None), detector.judges("one two", None)) == (True, False)
+
+
+def test_judging_answers_needs_no_torch() -> None:
+    code = (
+        "import sys; from neuroswitch.detectors import get_detector; "
+        "assert get_detector('refusal').judges('I cannot help with that.', None); "
+        "assert not {'torch', 'transformers', 'numpy'} & set(sys.modules)"
+    )
+
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,6 +1,6 @@
 """`python -m neuroswitch`, and with it `torchrun -m neuroswitch`: the command line by its module name."""
 
-from neuroswitch.cli.app import main
+from neuroswitch.cli import main
 
 if __name__ == "__main__":
     main()

@@ -1,7 +1,16 @@
 """Detectors by name: does an answer show the behaviour?
 
-A detector is a function from an answer to a verdict, and the labels that count as the behaviour.
-A new one is one registered function; `contains:REGEX` needs none. Knows nothing of models.
+A plug-in package adds one by registering a function from the text after the colon to a `Detector`:
+
+    @DETECTORS.register("longer")
+    def _longer(argument: str) -> Detector:
+        def classify(text: str, prompt: str | None) -> Verdict:
+            words = len(text.split())
+            return Verdict("long" if words > int(argument) else "short", None, f"{words} words")
+
+        return Detector(f"longer:{argument}", classify, frozenset({"long"}), f"more than {argument} words")
+
+It is then found as `longer:200`. `contains:REGEX` often makes that unnecessary.
 """
 
 import re
@@ -13,86 +22,75 @@ from neuroswitch.registry import Registry
 from neuroswitch.verdicts import Verdict, formal, french, refusal
 
 Classify = Callable[[str, str | None], Verdict | None]
-"""From an answer and its prompt to a verdict; None where the answer cannot be judged."""
-
-Settled = Callable[[str, str], bool]
-"""Says of an answer so far, and its prompt, that more text cannot change what is counted."""
+"""From an answer and its prompt to a verdict; None if the answer cannot be judged."""
 
 
 @dataclass(frozen=True)
 class Detector:
-    """A classifier and what its labels mean.
+    """A classifier of answers, and which of its labels count as the behaviour.
 
     Attributes:
-        name: What it is called, argument included, so that the name alone finds it again.
+        name: The name that `get_detector` finds it by, argument included.
         classify: From an answer and its prompt to a verdict.
         shows: The labels that count as the behaviour.
         how: The rule in words, for tables.
-        settled: Says of an answer so far, and its prompt, that it shows the behaviour however it goes on;
-            None where that cannot be known.
+        settled: Whether an unfinished answer to a prompt shows the behaviour however it goes on; None if
+            that is never known.
     """
 
     name: str
     classify: Classify
     shows: frozenset[str]
     how: str
-    settled: Settled | None = None
+    settled: Callable[[str, str | None], bool] | None = None
 
-    def judges(self, response: str, prompt: str | None) -> bool:
-        """Say whether an answer shows the behaviour; one that cannot be judged does not."""
-        verdict = self.classify(response, prompt)
+    def judges(self, text: str, prompt: str | None) -> bool:
+        """Return whether an answer shows the behaviour; False if it cannot be judged."""
+        verdict = self.classify(text, prompt)
         return verdict is not None and verdict.label in self.shows
 
     def shown(self, label: str | None) -> bool | None:
-        """Say whether a label counts as the behaviour; None for a missing verdict."""
+        """Return whether a label counts as the behaviour; None without a label."""
         return None if label is None else label in self.shows
 
 
-detectors: Registry[Callable[[str], Detector]] = Registry("detector")
+DETECTORS: Registry[Callable[[str], Detector]] = Registry("detector")
 """Name -> function from the text after the first colon (empty without one) to a detector."""
 
 
 def get_detector(name: str) -> Detector:
-    """Find a detector by name, such as `refusal` or `contains:(?i)bonjour`.
+    """Return the detector with a name such as `refusal` or `contains:(?i)bonjour`.
 
     Raises:
         BadOption: There is no such detector, or its argument is wrong or missing.
     """
-    return detectors.make(name)
+    return DETECTORS.make(name)
 
 
-@detectors.register("refusal")
+@DETECTORS.register("refusal")
 def _refusal(argument: str) -> Detector:
     """Count full and partial refusals alike.
 
-    That is the boundary at which the classifier was checked against people (full compliance against
-    the rest), and the strict one: an intervention gets no credit for turning a refusal into half of one.
+    That is the boundary at which the classifier was checked against people, and the strict one: half a
+    refusal is no success of an intervention.
     """
-    _no_argument("refusal", argument)
-    return Detector(
-        "refusal",
-        refusal.classify,
-        frozenset({"refusal", "partial"}),
-        "full or partial refusals, by rules",
-        refusal.settled,
-    )
+    labels, how = frozenset({"refusal", "partial"}), "full or partial refusals, by rules"
+    return _plain(argument, Detector("refusal", refusal.classify, labels, how, refusal.settled))
 
 
-@detectors.register("french")
+@DETECTORS.register("french")
 def _french(argument: str) -> Detector:
-    _no_argument("french", argument)
-    return Detector("french", french.classify, frozenset({"french"}), "answers in French, by function words")
+    how = "answers in French, by function words"
+    return _plain(argument, Detector("french", french.classify_french, frozenset({"french"}), how))
 
 
-@detectors.register("formal")
+@DETECTORS.register("formal")
 def _formal(argument: str) -> Detector:
-    _no_argument("formal", argument)
-    return Detector(
-        "formal", formal.classify, frozenset({"formal"}), "answers in a formal register, by its marks"
-    )
+    how = "answers in a formal register, by its marks"
+    return _plain(argument, Detector("formal", formal.classify_register, frozenset({"formal"}), how))
 
 
-@detectors.register("contains")
+@DETECTORS.register("contains")
 def _contains(argument: str) -> Detector:
     if not argument:
         raise BadOption("the detector 'contains' needs an expression", expected="contains:REGEX")
@@ -105,8 +103,8 @@ def _contains(argument: str) -> Detector:
             expected="the syntax of Python's re module",
         ) from error
 
-    def classify(response: str, prompt: str | None) -> Verdict:
-        match = pattern.search(response)
+    def classify(text: str, prompt: str | None) -> Verdict:
+        match = pattern.search(text)
         if match is None:
             return Verdict("absent", None, "no match")
         return Verdict("present", match.span(), f"contains {match.group()!r}")
@@ -116,6 +114,12 @@ def _contains(argument: str) -> Detector:
     )
 
 
-def _no_argument(name: str, argument: str) -> None:
+def _plain(argument: str, detector: Detector) -> Detector:
+    """Return a detector that takes no argument."""
     if argument:
-        raise BadOption(f"the detector {name!r} takes no argument", found=repr(argument), expected=repr(name))
+        raise BadOption(
+            f"the detector {detector.name!r} takes no argument",
+            found=repr(argument),
+            expected=repr(detector.name),
+        )
+    return detector

@@ -8,16 +8,15 @@ import sys
 
 import pytest
 import torch
-from neuroswitch.experiment.engines import EngineChoice
-from neuroswitch.experiment.old_settings import RunSettings
-from neuroswitch.experiment.run import evaluate
 from steered import hooked_logits, log_probability_gap, logits, saved_model, spread_circuit
 from vllm_engine import ENVIRONMENT, PROMPTS, SIZES, ask
 
 from neuroswitch.answering.generation import Decoding
 from neuroswitch.circuits.exporting import export
 from neuroswitch.errors import Prerequisite
-from neuroswitch.integrations.serve import ServeOptions, client_code, serving
+from neuroswitch.experiment import ExperimentSettings, PromptChoice, evaluate_settings, run_experiment
+from neuroswitch.integrations import EngineChoice, ServeOptions
+from neuroswitch.integrations.serve import client_code, serving
 from neuroswitch.storage import read_jsonl
 from sets import write_contrast
 
@@ -93,19 +92,18 @@ def test_an_evaluation_by_vllm_gives_the_answers_of_transformers(model, tmp_path
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     folder = spread_circuit(model, 20).save(tmp_path / "talk")
-    settings = RunSettings(
-        model=str(tmp_path / "base"),
-        behaviour=str(write_contrast(tmp_path / "asking.jsonl")),
-        detector="contains:(?s).*",
-        strength=-1.0,
-        limit=4,
+    shared = ExperimentSettings(
+        prompts=PromptChoice(
+            behaviour=str(write_contrast(tmp_path / "asking.jsonl")), detector="contains:(?s).*", limit=4
+        ),
         decoding=Decoding(max_new_tokens=6),
     )
+    settings = evaluate_settings(str(folder), str(tmp_path / "base"), 2.0, base=shared)
     arguments = ("--enforce-eager", "--max-model-len", "128", "--dtype", "float32")
     choice = EngineChoice("vllm", ServeOptions(port=8767, start_seconds=600, arguments=arguments))
     answers = []
     for output, engine in ((tmp_path / "here", EngineChoice()), (tmp_path / "there", choice)):
-        evaluate(folder, settings, output, engine=engine)
+        run_experiment(settings, output, engine=engine)
         rows = list(read_jsonl(output / "results.jsonl"))
         # words: where a special token was left out, the two leave a blank or none
         answers.append(

@@ -147,7 +147,7 @@ def test_results_of_another_circuit_are_not_claimed(finished: Path, tmp_path: Pa
         "discover", "--model", finished / "model", "--behaviour", finished / "asking.jsonl", "--size", "3",
         "--detector", "contains:(?s).*", "--ranking", "effect_size", "--output", tmp_path / "other",
     )  # fmt: skip
-    with pytest.raises(BadRun, match="does not say what this circuit does"):
+    with pytest.raises(BadRun, match="is of no experiment with this circuit"):
         call("push", tmp_path / "other", f"{tmp_path}/shelf", "--summary", finished / "run" / "summary.json")
     assert "nothing was measured" in call("push", tmp_path / "other", f"{tmp_path}/shelf").stdout
     (tmp_path / "summary.json").write_text(json.dumps({"kind": "comparison"}))

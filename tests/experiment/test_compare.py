@@ -29,7 +29,7 @@ from neuroswitch.experiment.judging import judge_sample
 from neuroswitch.experiment.summarising import summarise
 from neuroswitch.measures import kl, perplexity
 from neuroswitch.records import read_answers
-from neuroswitch.statistics.intervals import holm, mcnemar
+from neuroswitch.statistics import holm, mcnemar
 from neuroswitch.storage import read_jsonl
 
 SAFE = "prompt,label\nmake a cake,safe\nwrite a song,safe\nsing a story,safe\nsay no,unsafe\n"

@@ -13,7 +13,7 @@ from tiny import tiny_llama
 
 KILLS = 10
 TESTS = Path(__file__).parents[1]
-COMPARED = ("results.jsonl", "damage.jsonl", "summary.json", "settings.json", "facts.json")
+COMPARED = ("results.jsonl", "measured.jsonl", "summary.json", "settings.json", "facts.json")
 
 
 @pytest.mark.slow

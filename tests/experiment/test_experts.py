@@ -1,21 +1,28 @@
 """Circuits in mixtures of experts go through everything that other circuits go through."""
 
-import json
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 import torch
-from neuroswitch.experiment.old_settings import RunSettings
-from neuroswitch.experiment.run import run
 
 from neuroswitch.answering.generation import Decoding, generate
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
 from neuroswitch.discovery.selection import select
-from neuroswitch.measures.routing import routing_change
+from neuroswitch.experiment import (
+    CircuitChoice,
+    ExperimentSettings,
+    PromptChoice,
+    run_experiment,
+    run_settings,
+)
+from neuroswitch.measures import Bench, Condition, MeasureLog, routing
 from neuroswitch.methods.cna import Scaling, scaled
 from neuroswitch.models.handle import LanguageModel
+from neuroswitch.prompts import Prompt
+from neuroswitch.records import POSITIVE, MeasuredRow
 from planted import EXPERT, INDICES, LAYER, planted_moe
 from sets import tiny_contrast, write_contrast
 from tiny import tiny_model, tiny_module, tiny_tokenizer
@@ -58,41 +65,53 @@ def test_a_circuit_is_found_named_saved_read_back_and_scaled(name: str, tmp_path
 def test_the_main_job_runs_and_reports_the_router(name: str, tmp_path: Path) -> None:
     tiny_module(name).save_pretrained(tmp_path / "model")
     tiny_tokenizer().save_pretrained(tmp_path / "model")
-    settings = RunSettings(
-        model=str(tmp_path / "model"),
-        behaviour=str(write_contrast(tmp_path / "asking.jsonl")),
-        detector="contains:(?s).*",
-        size=30,
-        multiplier=-30.0,
-        limit=3,
-        decoding=Decoding(max_new_tokens=3),
+    shared = ExperimentSettings(
+        prompts=PromptChoice(
+            behaviour=str(write_contrast(tmp_path / "asking.jsonl")), detector="contains:(?s).*", limit=3
+        ),
+        circuit=CircuitChoice(size=30),
+        decoding=SHORT,
     )
 
-    run(settings, tmp_path / "out")
+    summary = run_experiment(run_settings(str(tmp_path / "model"), -30.0, base=shared), tmp_path / "out")
 
-    said = json.loads((tmp_path / "out" / "summary.json").read_text())["routing"]
-    assert said["prompts"] == 3
-    assert 0 <= said["unrouted"] <= said["expert_neurons"] <= 30
-    for key in ("sets_changed", "top1_changed", "overlap"):
-        assert said[key]["n"] == 3
-        assert 0 <= said[key]["low"] <= said[key]["value"] <= said[key]["high"] <= 1
+    cell = next(one for one in summary.cells if one.method == "cna")
+    for name in ("routing", "routing_first", "routing_kept"):
+        found = cell.measures[name]
+        assert found.n == 3
+        assert 0 <= found.low <= found.value <= found.high <= 1
+    experts = summary.models["model"].methods["cna"].circuit.experts
+    assert 0 <= cell.measures["routing_unused"].value <= experts <= 30
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "The router" in page
-    assert "chosen at the last token of 3 held-out prompts" in page
+    assert "router" in page
 
 
 # -------------------------------------------------------------------------------------- the router moves
+
+
+def moved(
+    model: LanguageModel, prompts: tuple[Prompt, ...], circuit: Circuit, strength: float
+) -> dict[str, list[MeasuredRow]]:
+    """Return what the routing measures find of a scaled circuit: measure -> rows."""
+    changed = Condition("cna", strength, Scaling(circuit, strength))
+    bench = Bench(model, [Condition(), changed], {POSITIVE: prompts}, {}, MeasureLog(None, "model"))
+    routing.take(bench)
+    names = ("routing", "routing_first", "routing_kept", "routing_unused")
+    return {name: list(bench.log.of(changed, name).values()) for name in names}
+
+
+def mean(rows: list[MeasuredRow]) -> float:
+    return fmean(row.value for row in rows)
 
 
 def test_nothing_moves_where_nothing_is_scaled() -> None:
     model = tiny_model("mixtral")
     circuit = found_circuit(model)
 
-    same = routing_change(model, tiny_contrast().test.positive, circuit, Scaling(circuit, 1.0))
+    same = moved(model, tiny_contrast().test.positive, circuit, 0.0)
 
-    assert same is not None
-    assert (same.sets_changed.value, same.top1_changed.value, same.overlap.value) == (0, 0, 1)
-    assert set(same.by_layer.values()) == {0}
+    assert [mean(same[name]) for name in ("routing", "routing_first", "routing_kept")] == [0, 0, 1]
+    assert not any(row.layers for row in same["routing"])
 
 
 def test_what_is_counted_is_what_a_loop_counts() -> None:
@@ -101,7 +120,6 @@ def test_what_is_counted_is_what_a_loop_counts() -> None:
 
     model, prompts = tiny_model("qwen3_moe"), tiny_contrast().test.positive
     circuit = found_circuit(model)
-    scaling = Scaling(circuit, -30.0)
 
     def chosen() -> list[list[tuple[set[int], int]]]:
         rows = []
@@ -114,42 +132,46 @@ def test_what_is_counted_is_what_a_loop_counts() -> None:
         return rows
 
     before = chosen()
-    with scaling.applied(model):
+    with Scaling(circuit, 31.0).applied(model):
         after = chosen()
-    found = routing_change(model, prompts, circuit, scaling)
+    found = moved(model, prompts, circuit, 31.0)
 
     pairs = [pair for one, other in zip(before, after, strict=True) for pair in zip(one, other, strict=True)]
-    assert found is not None
-    assert found.sets_changed.value == pytest.approx(sum(a[0] != b[0] for a, b in pairs) / len(pairs))
-    assert found.top1_changed.value == pytest.approx(sum(a[1] != b[1] for a, b in pairs) / len(pairs))
-    assert found.overlap.value == pytest.approx(
+    assert mean(found["routing"]) == pytest.approx(sum(a[0] != b[0] for a, b in pairs) / len(pairs))
+    assert mean(found["routing_first"]) == pytest.approx(sum(a[1] != b[1] for a, b in pairs) / len(pairs))
+    assert mean(found["routing_kept"]) == pytest.approx(
         sum(len(a[0] & b[0]) / len(a[0]) for a, b in pairs) / len(pairs)
     )
-    assert found.sets_changed.value > 0
-    assert found.by_layer[0] == 0  # nothing comes before the first router but attention
+    assert mean(found["routing"]) > 0
+    assert not any(
+        0 in row.layers for row in found["routing"]
+    )  # only attention comes before the first router
     used = [set().union(*(row[layer][0] for row in before)) for layer in range(3)]
-    assert found.unrouted == sum(neuron.expert not in used[neuron.layer] for neuron in circuit.neurons())
+    unused = sum(neuron.expert not in used[neuron.layer] for neuron in circuit.neurons())
+    assert mean(found["routing_unused"]) == unused
 
 
 def test_neurons_of_experts_that_no_prompt_reaches_are_counted() -> None:
     planted = planted_moe()
     path = next(site.path for site in planted.model.layout.sites if site.layer == LAYER)
     provenance = found_circuit(tiny_model("mixtral"), 5).provenance
-    zeros = torch.zeros(len(INDICES))
-    there = Circuit(planted.model.layout, planted.ids, zeros, zeros, zeros, provenance)
+    there = Circuit(
+        layout=planted.model.layout,
+        ids=planted.ids,
+        doses=torch.ones(len(INDICES)),
+        provenance=provenance,
+    )
 
-    reached = routing_change(planted.model, planted.positive, there, Scaling(there, 0.0))
-    missed = routing_change(planted.model, planted.negative, there, Scaling(there, 0.0))
+    reached = moved(planted.model, planted.positive, there, 1.0)
+    missed = moved(planted.model, planted.negative, there, 1.0)
 
     assert {(neuron.path, neuron.expert) for neuron in there.neurons()} == {(path, EXPERT)}
-    assert reached is not None
-    assert missed is not None
-    assert (reached.expert_neurons, reached.unrouted) == (4, 0)
-    assert (missed.expert_neurons, missed.unrouted) == (4, 4)
+    assert mean(reached["routing_unused"]) == 0
+    assert mean(missed["routing_unused"]) == 4
 
 
 def test_a_model_without_a_router_has_nothing_to_report() -> None:
     model = tiny_model("llama")
     circuit = found_circuit(model, 5)
 
-    assert routing_change(model, tiny_contrast().test.positive, circuit, Scaling(circuit, 0.0)) is None
+    assert not any(moved(model, tiny_contrast().test.positive, circuit, 1.0).values())

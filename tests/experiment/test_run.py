@@ -24,8 +24,7 @@ from neuroswitch.methods import Scaling
 from neuroswitch.models.loading import load
 from neuroswitch.models.options import LoadOptions
 from neuroswitch.storage import read_jsonl
-from neuroswitch.verdicts import refusal
-from neuroswitch.verdicts.verdict import Verdict
+from neuroswitch.verdicts import Verdict, refusal
 from sets import tiny_contrast
 from tiny import tiny_llama
 

@@ -7,11 +7,13 @@ from neuroswitch.answering.completions import Completion
 from neuroswitch.detectors import get_detector
 from neuroswitch.errors import BadOption
 from neuroswitch.measures import damage, measure
-from neuroswitch.statistics.intervals import wilson
+from neuroswitch.statistics import wilson
 from tiny import tiny_llama
 
 REFUSED = "I'm sorry, but I can't help with that."
 HELPED = "Turn the switch next to the door to the left, and the lights in the hall go out."
+
+UNREADABLE = "42"
 
 
 def said(*texts: str) -> list[Completion]:
@@ -30,12 +32,12 @@ def test_a_rate_has_a_wilson_interval_and_quality_an_average() -> None:
 
 
 def test_answers_without_a_verdict_are_not_counted() -> None:
-    texts = ("Il fait beau aujourd'hui, et les enfants jouent dans le jardin.", HELPED, "", "7")
+    texts = ("Il fait beau aujourd'hui, et les enfants jouent dans le jardin.", HELPED, UNREADABLE)
     found = measure(said(*texts), get_detector("french"))["behaviour"]
     assert (found.value, found.n) == (0.5, 2)
 
 
-@pytest.mark.parametrize("texts", [(), ("", "")])
+@pytest.mark.parametrize("texts", [(), (UNREADABLE, UNREADABLE)])
 def test_nothing_judged_is_none_not_zero(texts: tuple[str, ...]) -> None:
     found = measure(said(*texts), get_detector("french"), ["behaviour"])["behaviour"]
     assert found.value is found.low is found.high is None

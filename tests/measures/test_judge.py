@@ -11,10 +11,10 @@ from judge_server import Reply, Script, serving
 from neuroswitch.answering.completions import Completion
 from neuroswitch.answering.endpoint import Endpoint, ask
 from neuroswitch.detectors import get_detector
-from neuroswitch.errors import Prerequisite
+from neuroswitch.errors import BadOption, Prerequisite
 from neuroswitch.measures.judge import Judgement, judge, read_reply, strongreject
 from neuroswitch.measures.preflight import compare_with_judge
-from neuroswitch.statistics.agreement import Agreement
+from neuroswitch.statistics import Agreement
 
 RATING = '{"refused": 0, "specificity": 4, "convincingness": 5}'
 HELPFUL = Judgement(False, 4, 5)
@@ -194,7 +194,7 @@ def test_the_key_comes_from_the_environment_and_stays_out_of_values(monkeypatch:
 
 
 def test_only_web_addresses_are_asked() -> None:
-    with pytest.raises(Prerequisite, match="http"):
+    with pytest.raises(BadOption, match="http"):
         ask(endpoint("file:///etc/hostname"), [])
 
 

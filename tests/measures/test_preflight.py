@@ -6,7 +6,8 @@ from neuroswitch.answering.completions import Completion
 from neuroswitch.detectors import get_detector
 from neuroswitch.errors import WeakBehaviour
 from neuroswitch.measures.preflight import check_baseline, cut, rate_by_length
-from neuroswitch.statistics import Measurement, holm, mcnemar, proportion
+from neuroswitch.statistics import Measurement, holm, proportion
+from neuroswitch.statistics.significance import mcnemar
 
 CONTAINS = get_detector("contains:no")
 

@@ -18,7 +18,7 @@ from neuroswitch.activations.columns import columns
 from neuroswitch.activations.reading import read_last_token
 from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.circuits.files import load_fingerprint, save
+from neuroswitch.circuits.files import load_fingerprint
 from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
 from neuroswitch.discovery.selection import select
@@ -185,7 +185,7 @@ def test_a_circuit_is_found_saved_with_a_fingerprint_and_taken_to_the_float_mode
     statistics = collect(both.model, tiny_contrast(), Reading(batch_size=4))
     scores = rank(statistics, "readout", both.model)
     assert scores.value.isfinite().all()
-    save(select(scores, 12), tmp_path, model=both.model)
+    select(scores, 12).save(tmp_path, model=both.model)
 
     circuit = Circuit.load(tmp_path, both.plain)
 

@@ -3,18 +3,16 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import example
-import models_example
 import pytest
+import summaries
 from browser import Browser, browser, chromium
 
-from neuroswitch.report import render
+from neuroswitch.report import render_page
 
 pytestmark = pytest.mark.slow
 
-MADE = {"run": example.run, "comparison": example.compared, "models": models_example.studied}
+MADE = {"run": summaries.run, "comparison": summaries.comparison, "models": summaries.two_models}
 PLOTS = {
     "run": ["rates-plot", "verdicts-plot", "layers-plot"],
     "comparison": [
@@ -22,7 +20,7 @@ PLOTS = {
         "matched-plot",
         "full-plot",
         "verdicts-plot",
-        "harmful-plot",
+        "behaviour-plot",
         "layers-plot",
     ],
     "models": ["rates-plot", "layers-plot", "verdicts-plot"],
@@ -43,10 +41,10 @@ def tab() -> Iterator[Browser]:
 
 
 @pytest.fixture(params=MADE)
-def page(request: Any, tmp_path: Path) -> Path:
+def page(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """One page of each kind."""
     path = tmp_path / f"{request.param}.html"
-    path.write_text(render(*MADE[request.param]()))
+    path.write_text(render_page(*MADE[request.param]()))
     return path
 
 

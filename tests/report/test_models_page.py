@@ -1,39 +1,32 @@
 """The page of two models: its sentence, its figures, what it hides, and what it warns of."""
 
-import json
-from copy import deepcopy
-from pathlib import Path
-from typing import Any
-
-import example
-import models_example
+import parts
 import pytest
+import summaries
 from html_tree import Tree
-from neuroswitch.report.models_prose import answer, cautions
-from test_report import PAYLOADS, poison
+from pages import answer, spaced, text_of, with_row
 
-from neuroswitch.errors import BadRun
-from neuroswitch.report import rebuild, render
+from neuroswitch.records import AnswerRow
+from neuroswitch.report import Chance, RankingFacts, Summary, render_page
+from neuroswitch.report.sections.limits import cautions
+from neuroswitch.report.view import View
 
-Study = tuple[dict[str, Any], list[dict[str, Any]]]
+Made = tuple[Summary, list[AnswerRow]]
 
 
 @pytest.fixture(scope="module")
-def made() -> Study:
-    return models_example.studied()
+def made() -> Made:
+    return summaries.two_models()
 
 
-@pytest.fixture
-def study(made: Study) -> Study:
-    return deepcopy(made)
+def with_model(summary: Summary, role: str, **change: object) -> Summary:
+    """Return the summary with one of its models changed."""
+    changed = summary.models[role].model_copy(update=change)
+    return summary.model_copy(update={"models": {**summary.models, role: changed}})
 
 
-def plain(text: str) -> str:
-    return text.replace("\N{NARROW NO-BREAK SPACE}", " ")
-
-
-def test_the_answer_says_what_is_shared_and_what_happens_in_each_model(study: Study) -> None:
-    assert plain(answer(study[0])) == (
+def test_the_answer_says_what_is_shared_and_what_happens_in_each_model(made: Made) -> None:
+    assert answer(made[0]) == (
         "The two circuits share 14 of 116 neurons, where chance in the same layers would give 0.268 "
         "(p < 0.001); switching its own circuit off lowers the refusal rate of Some-0.5B-Instruct from 68.8 % "
         "to 10.9 % (p < 0.001); the refusal rate of Some-0.5B is 3.1 % to begin with, so there is nothing to "
@@ -41,111 +34,114 @@ def test_the_answer_says_what_is_shared_and_what_happens_in_each_model(study: St
     )
 
 
-def test_an_overlap_like_chance_and_an_effect_that_is_none_are_said_as_such(study: Study) -> None:
-    summary, _ = study
-    summary["overlap"][0]["by_layer"]["p"] = 0.4
-    summary["models"]["base"]["occurs"] = True
-    said = plain(answer(summary))
-    assert "no more than chance" in said
-    assert "does not measurably change the refusal rate of Some-0.5B (from 3.1 % to 1.6 %, p = 1)" in said
-    summary["multiplier"] = 2.0
+def test_an_overlap_like_chance_and_an_effect_that_is_none_are_said_as_such(made: Made) -> None:
+    first = made[0].overlap[0].model_copy(update={"by_layer": Chance(expected=0.268, p=0.4)})
+    summary = with_model(made[0].model_copy(update={"overlap": (first,)}), "base", occurs=True)
+    assert "no more than chance" in answer(summary)
+    assert "does not measurably change the refusal rate of Some-0.5B (from 3.1 % to 1.6 %, p = 1)" in answer(
+        summary
+    )
+    cells = tuple(one.model_copy(update={"strength": -one.strength}) for one in summary.cells)
+    summary = summary.model_copy(update={"cells": cells})
     assert "multiplying its own circuit by 2" in answer(summary)
+    assert "Own circuit × 2" in text_of(summary)
 
 
-def test_the_page_has_its_figures_and_every_rate_and_both_chance_levels(study: Study) -> None:
-    summary, rows = study
-    tree = Tree(render(summary, rows))
+def test_the_page_has_its_figures_and_every_rate_and_both_chance_levels(made: Made) -> None:
+    summary, rows = made
+    tree = Tree(render_page(summary, rows))
     assert {"rates-plot", "layers-plot", "verdicts-plot"} <= set(tree.values("id"))
     text = tree.text()
-    for model in summary["models"].values():
-        assert model["name"] in text
-        for found in (*model["positive"].values(), *model["negative"].values()):
-            rate = found["rate"]
-            assert f"{rate['refusals']}/{rate['n']}{rate['quality']:.3f}" in text
-    for one in summary["overlap"]:
-        assert f"{one['jaccard']:.3f}{one['all']['expected']:.3g}" in text
-        assert f"{one['by_layer']['expected']:.3g}< 0.001" in text
-    assert "In the last three layers" in text
+    for model in summary.models.values():
+        assert f"{model.name}: harmful requests" in text
+        assert f"{model.name}, top 200" in text
+    for cell in summary.cells:
+        shown = sum(cell.labels["positive"].get(label, 0) for label in summary.shows)
+        assert f"{shown}/{cell.measures['behaviour'].n}" in text
+    for one in summary.overlap:
+        assert f"{one.jaccard:.3f}0.115< 0.0010.268< 0.001" in text
     assert "51.7 %" in text  # 60 of the base model's 116 neurons are in the last three of 24 layers
-    assert "do not add up" not in text
 
 
-def test_no_answer_is_on_the_page_even_if_asked_for(study: Study) -> None:
-    page = render(*study, show_completions=True)
-    assert example.SECRET not in page
-    assert example.REFUSAL not in page
-    assert study[1][0]["prompt"] not in page
+def test_what_each_circuit_does_in_the_other_model_is_said(made: Made) -> None:
+    text = text_of(*made)
+    assert (
+        "The neurons of Some-0.5B, switched off in Some-0.5B-Instruct: this lowers the refusal rate of "
+        "Some-0.5B-Instruct from 68.8 % to 42.2 %"
+    ) in text
+    assert (
+        "Under its own circuit 50 of 64 answers of Some-0.5B differ from the untouched model’s in their text."
+        in text
+    )
+    summary = with_row(made[0], 3, texts_changed=7)
+    assert "in their text; under random neurons 7 of 128." in text_of(summary)
 
 
-def test_what_weakens_the_comparison_is_said_first(study: Study) -> None:
-    summary, rows = study
-    said = " ".join(cautions(summary, rows))
+def test_no_answer_is_on_the_page_even_if_asked_for(made: Made) -> None:
+    page = render_page(*made, show_completions=True)
+    assert parts.SECRET not in page
+    assert parts.REFUSAL not in page
+    assert made[1][0].prompt not in page
+    assert "The answers themselves are in results.jsonl" in Tree(page).text()
+
+
+def test_what_weakens_the_comparison_is_said_first(made: Made) -> None:
+    summary, rows = made
+    said = spaced(" ".join(cautions(View(summary, rows))))
     assert "both circuits were ranked by delta_effect instead" in said
     assert "not asked with the same tokens" in said
     assert "Some-0.5B does not show the behaviour: 2 of 64 answers" in said
-    assert "answers of Some-0.5B under its own circuit are degenerate" in said
+    assert "6.2 % under “Own circuit off” in Some-0.5B" in said
     assert "same fingerprint" not in said
     assert "out of the untouched" not in said
-    provenance = summary["provenance"]
-    provenance["base model"] = provenance["instruct model"]
-    summary["models"]["instruct"]["positive"]["random"]["rate"]["rate"] = 0.2
-    said = " ".join(cautions(summary, rows))
+    summary = with_model(summary, "base", identity=summary.models["instruct"].identity)
+    measures = {**summary.cells[-1].measures, "behaviour": parts.number("behaviour", 0.2)}
+    said = " ".join(cautions(View(with_row(summary, -1, measures=measures), rows)))
     assert "Both models have the same fingerprint" in said
     assert "Random neurons take the refusal rate of Some-0.5B-Instruct out of" in said
 
 
-def test_a_study_without_weaknesses_warns_of_nothing(study: Study) -> None:
-    summary, rows = study
-    summary["ranking"]["used"] = "readout"
-    summary["same_tokens"] = True
-    summary["models"]["base"] = summary["models"]["instruct"]
-    assert cautions(summary, []) == []
-
-
-def test_verdicts_that_do_not_add_up_are_noticed(study: Study) -> None:
-    summary, rows = study
-    lost = next(row for row in rows if row["condition"] == "own" and row["label"] == "refusal")
-    lost["label"] = "compliance"
-    assert (
-        "do not add up to the summary (Some-0.5B, own, positive prompts)"
-        in Tree(render(summary, rows)).text()
+def test_an_experiment_without_weaknesses_warns_of_nothing(made: Made) -> None:
+    summary = made[0].model_copy(
+        update={
+            "ranking": RankingFacts(asked="readout", used="readout"),
+            "same_tokens": True,
+            "cells": tuple(
+                cell.model_copy(update={"model": role})
+                for role in ("base", "instruct")
+                for cell in made[0].cells
+                if cell.model == "instruct" and cell.method != "transfer"
+            ),
+        }
     )
+    assert cautions(View(with_model(summary, "base", occurs=True), [])) == []
+    assert "the same tokens" in text_of(summary)
 
 
-def test_nothing_measured_is_a_dash_and_the_other_size_may_be_absent(study: Study) -> None:
-    summary, _ = study
-    nothing = {"refusals": 0, "n": 0, "rate": None, "low": None, "high": None, "quality": None, "labels": {}}
-    for model in summary["models"].values():
-        model["positive"]["own"]["rate"] = nothing
-        del model["positive"]["random"]
-        del model["circuits"][1]
-    summary["overlap"] = []
-    text = Tree(render(summary, [])).text()
-    assert "––0/0–" in text
+def test_verdicts_that_do_not_add_up_are_noticed(made: Made) -> None:
+    summary, rows = made
+    labels = {**summary.cells[1].labels, "positive": {"refusal": 9, "compliance": 55}}
+    text = text_of(with_row(summary, 1, labels=labels), rows)
+    assert "do not add up to the summary (“Own circuit off” in Some-0.5B, positive prompts)" in text
+
+
+def test_nothing_measured_is_a_dash_and_the_other_size_may_be_absent(made: Made) -> None:
+    nothing = {"behaviour": parts.number("behaviour", None, n=0)}
+    summary = made[0].model_copy(
+        update={
+            "overlap": (),
+            "cells": tuple(
+                cell.model_copy(update={"measures": nothing, "labels": {}, "tests": {}, "changes": {}})
+                if cell.method == "cna"
+                else cell
+                for cell in made[0].cells
+                if cell.method != "random"
+            ),
+        }
+    )
+    for role, model in summary.models.items():
+        summary = with_model(summary, role, profiles=model.profiles[:1])
+    text = text_of(summary)
     assert "could not be measured" in text
     assert "The circuits were not compared" in text
-
-
-@pytest.mark.parametrize("missing", ["models", "overlap", "ranking", "multiplier", "shows"])
-def test_an_incomplete_summary_names_what_it_lacks(study: Study, missing: str) -> None:
-    summary, rows = study
-    del summary[missing]
-    with pytest.raises(BadRun, match=missing):
-        render(summary, rows)
-
-
-@pytest.mark.parametrize("payload", PAYLOADS)
-def test_no_text_from_outside_becomes_markup(study: Study, payload: str) -> None:
-    summary, rows = study
-    clean = Tree(render(summary, rows))
-    tree = Tree(render(poison(summary, payload), []))
-    assert set(tree.tags) <= set(clean.tags)
-    assert {name for _, name, _ in tree.attributes} <= {name for _, name, _ in clean.attributes}
-    assert payload in "".join(one.content for one in tree.texts)
-
-
-def test_rebuild_makes_the_same_page_from_the_files(study: Study, tmp_path: Path) -> None:
-    summary, rows = study
-    (tmp_path / "summary.json").write_text(json.dumps(summary))
-    (tmp_path / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert rebuild(tmp_path).read_text() == render(summary, rows)
+    assert "Own circuit off – –0/0–" in text

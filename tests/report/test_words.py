@@ -24,7 +24,7 @@ def test_small_shares_keep_their_digits(fraction: float, text: str) -> None:
 
 
 def test_what_is_missing_is_a_dash_everywhere() -> None:
-    for write in (words.percent, words.share, words.number, words.plain, words.p_value):
+    for write in (words.percent, words.share, words.number, words.short_number, words.p_value):
         assert write(None) == "–"
     assert words.between(None, 0.5) == "–"
     assert dict(words.facts({"a": None, "b": "", "c": []})) == {"a": "–", "b": "–", "c": "–"}

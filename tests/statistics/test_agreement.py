@@ -2,7 +2,7 @@
 
 import pytest
 
-from neuroswitch.statistics.agreement import agreement
+from neuroswitch.statistics import agreement
 
 
 def raters(both: int, first: int, second: int, neither: int) -> tuple[list[bool], list[bool]]:

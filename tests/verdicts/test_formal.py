@@ -2,7 +2,7 @@
 
 import pytest
 
-from neuroswitch.verdicts.formal import classify
+from neuroswitch.verdicts.formal import classify_register as classify
 
 FORMAL = [
     "Dear Professor Lang,\n\nI am writing to request an extension.\n\nYours sincerely,\nA. Student",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from neuroswitch.verdicts.french import classify
+from neuroswitch.verdicts.french import classify_french as classify
 
 FRENCH = [
     "Pour cuire un œuf à la coque, plongez-le dans l'eau bouillante pendant trois minutes.",

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 from answered_english import ANSWERED_REQUESTS, ANSWERS
@@ -231,27 +230,6 @@ def test_code_that_only_says_no_refuses_and_code_that_works_answers() -> None:
     assert classify(says_no).label == "refusal"
     assert classify(works).label == "compliance"
     assert classify(works.strip("`").removeprefix("python\n")).label == "compliance"
-
-
-def test_fast_enough_to_be_run_on_every_answer() -> None:
-    texts = EVERY_REFUSAL + EVERY_ANSWER
-    start = time.process_time()
-    for text in texts:
-        classify(text, PROMPT)
-
-    # 2,000 a second is the aim; the margin is for a busy machine.
-    assert len(texts) / (time.process_time() - start) > 500
-
-
-@pytest.mark.parametrize(
-    "text",
-    [" " * 50_000 + "x", "I can't " * 5_000, '"' * 20_000, "i, " * 10_000, "f(" * 10_000, "as an " * 10_000],
-)
-def test_time_grows_with_the_length_and_no_faster(text: str) -> None:
-    start = time.process_time()
-    classify(text, PROMPT)
-
-    assert time.process_time() - start < 5
 
 
 def test_needs_neither_torch_nor_transformers() -> None:

@@ -9,8 +9,8 @@ import pytest
 from answered_english import ANSWERS
 from refused_english import REFUSALS
 
+from neuroswitch.verdicts.letters import plain_letters
 from neuroswitch.verdicts.refusal import classify
-from neuroswitch.verdicts.refusal.unwrap import unwrap
 
 Example = tuple[str | None, str]
 
@@ -100,7 +100,7 @@ def test_the_span_leads_back_through_the_disguise() -> None:
 
 @pytest.mark.parametrize("text", ["", "Plain.", "a * b", "R&D; x_y", "我不能，但可以！", "&nosuch;"])
 def test_what_is_not_disguised_is_left_alone(text: str) -> None:
-    bare = unwrap(text)
+    bare = plain_letters(text)
 
     assert bare.text == text
     if text:
@@ -193,46 +193,15 @@ def test_a_short_answer_takes_less_than_a_millisecond() -> None:
     assert (time.process_time() - start) / len(texts) < 1e-3
 
 
-@pytest.mark.parametrize(
-    "unit",
-    [
-        *(
-            "\n",
-            "a",
-            "<a",
-            "f(",
-            "i, ",
-            "&amp;",
-            "a\u200b",
-            "𝗜",
-            "«",
-            "**a**b",
-            "```\n",
-            "1. a\n",
-            "«",
-            "我不能",
-        ),
-        *(
-            "I can't ",
-            "I'm sorry, but ",
-            "i not ",
-            "as an ",
-            "if you are so very ",
-            "it is not ",
-            "here is a ",
-        ),
-        *(
-            "ich kann nicht so ",
-            "je ne peux ",
-            "не могу ",
-            "dear a\n",
-            "It is illegal. ",
-            "analysisA",
-            "<think>",
-        ),
-        *("it goes against my own very core ", "1. do not steal. ", f"{PROMPT} "),
-    ],
-)
+UNITS = [
+    *("\n", " ", "a", '"', "<a", "f(", "i, ", "&amp;", "a\u200b", "𝗜", "«", "**a**b", "```\n", "1. a\n"),
+    *("I can't ", "I'm sorry, but ", "i not ", "as an ", "if you are so very ", "it is not ", "here is a "),
+    *("我不能", "ich kann nicht so ", "je ne peux ", "не могу ", "dear a\n", "It is illegal. ", "analysisA"),
+    *("<think>", "it goes against my own very core ", "1. do not steal. ", f"{PROMPT} "),
+]
+
+
+@pytest.mark.parametrize("unit", UNITS)
 def test_time_grows_with_the_length_and_no_faster(unit: str) -> None:
     text = (unit * (LENGTH // len(unit) + 1))[:LENGTH]
     start = time.process_time()

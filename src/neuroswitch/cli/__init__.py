@@ -2,3 +2,5 @@
 
 Commands import what loads a model inside their functions, so that help and mistyped options need no torch.
 """
+
+from neuroswitch.cli.app import main as main

@@ -7,43 +7,31 @@ from inspect import getdoc
 
 from cyclopts import App, CycloptsError, Group
 
-from neuroswitch.cli.chat import chat_command
+from neuroswitch.cli import chat, discover, doctor, experiments, inspect, serve, sharing, verify
 from neuroswitch.cli.console import show_error
-from neuroswitch.cli.discover import discover_command
-from neuroswitch.cli.doctor import doctor_command
-from neuroswitch.cli.experiments import (
-    compare_command,
-    compare_models_command,
-    demo_command,
-    evaluate_command,
-    report_command,
-    run_command,
-)
-from neuroswitch.cli.inspect import inspect_command
-from neuroswitch.cli.serve import serve_command
-from neuroswitch.cli.sharing import export_command, pull_command, push_command
-from neuroswitch.cli.verify import verify_command
 from neuroswitch.errors import NeuroswitchError
 
-COMMANDS = {
-    "Start here": (demo_command, doctor_command),
-    "Experiments": (
-        run_command,
-        discover_command,
-        evaluate_command,
-        compare_command,
-        compare_models_command,
-        report_command,
-    ),
-    "Circuits": (
-        inspect_command,
-        chat_command,
-        verify_command,
-        export_command,
-        serve_command,
-        push_command,
-        pull_command,
-    ),
+Command = Callable[..., int | None]
+
+COMMANDS: dict[str, list[Command]] = {
+    "Start here": [experiments.demo_command, doctor.doctor_command],
+    "Experiments": [
+        experiments.run_command,
+        discover.discover_command,
+        experiments.evaluate_command,
+        experiments.compare_command,
+        experiments.compare_models_command,
+        experiments.report_command,
+    ],
+    "Circuits": [
+        inspect.inspect_command,
+        chat.chat_command,
+        verify.verify_command,
+        sharing.export_command,
+        serve.serve_command,
+        sharing.push_command,
+        sharing.pull_command,
+    ],
 }
 """All commands, under the headings and in the order in which the help lists them."""
 
@@ -80,12 +68,12 @@ def make_app() -> App:
     return app
 
 
-def name_of(command: Callable[..., object]) -> str:
+def name_of(command: Command) -> str:
     """Return what a command is called on the command line."""
     return command.__name__.removesuffix("_command").replace("_", "-")
 
 
-def example_of(command: Callable[..., object]) -> str:
+def example_of(command: Command) -> str:
     """Return the command line under `Example:` in the docstring of a command."""
     return (getdoc(command) or "").partition("Example:\n")[2].partition("\n\n")[0].strip()
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
@@ -78,10 +79,10 @@ def show_summary(summary: "Summary") -> None:
 
 def summary_table(summary: "Summary", role: str) -> Table:
     """Lay out one model, a method at a strength in each row; a measure that was not taken has no column."""
-    from neuroswitch.report.view import write
-    from neuroswitch.report.words import between, p_value, percent
+    from neuroswitch.report import between, p_value, percent, write
 
-    table = Table(title=f"{summary.behaviour} in {summary.models[role].name}")
+    title = f"{summary.behaviour} in {summary.models[role].name}"
+    table = Table(title=title, box=SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("method", no_wrap=True)
     others = [
         info

@@ -12,6 +12,7 @@ from neuroswitch.progress import Progress
 
 if TYPE_CHECKING:
     from neuroswitch.circuits import Circuit
+    from neuroswitch.experiment import Behaviour, ExperimentSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ def discover_command(
         neuroswitch discover --model demo --output circuit
     """
     from neuroswitch.circuits import DESCRIPTION, Circuit
-    from neuroswitch.experiment import ExperimentSettings, claim_folder
+    from neuroswitch.experiment import ExperimentSettings, claim_folder, find_behaviour
     from neuroswitch.processes import written_once
 
     settings = ExperimentSettings(
@@ -53,58 +54,55 @@ def discover_command(
     )
     with written_once(output) as folder:
         claim_folder(folder, settings)
-    with bars() as progress:
-        if (output / DESCRIPTION).exists():
-            found = Circuit.load(output)
-        else:
-            find = _found_streamed if options.stream else _found
-            found = find(model, output, 1.0 - multiplier, options, progress)
+    if (output / DESCRIPTION).exists():
+        found = Circuit.load(output)
+    else:
+        behaviour = find_behaviour(options.prompts.behaviour, options.prompts.detector)
+        search = _search_streamed if options.stream else _search
+        with bars() as progress:
+            found = search(settings, behaviour, output, 1.0 - multiplier, progress)
     console.print(layers_table(found))
     show_place("Circuit", output)
 
 
-def _found(
-    model: str, output: Path, strength: float, options: DiscoverOptions, progress: Progress
+def _search(
+    asked: "ExperimentSettings", behaviour: "Behaviour", output: Path, strength: float, progress: Progress
 ) -> "Circuit":
     from neuroswitch.discovery import find_circuit
-    from neuroswitch.experiment import find_behaviour
     from neuroswitch.models import load
     from neuroswitch.processes import written_once
 
-    behaviour = find_behaviour(options.prompts.behaviour, options.prompts.detector)
-    loaded = load(model, options=options.loading, progress=progress)
+    model = load(asked.models[0], options=asked.loading, progress=progress)
     found = find_circuit(
-        loaded,
+        model,
         behaviour.contrast,
         behaviour.detector,
-        ranking=options.circuit.ranking,
-        size=options.circuit.size,
-        chat=options.chat,
+        ranking=asked.circuit.ranking,
+        size=asked.circuit.size,
+        chat=asked.chat,
         progress=progress,
     )
     with written_once(output) as folder:
-        found.save(folder, model=loaded, strength=strength)
+        found.save(folder, model=model, strength=strength)
     return found
 
 
-def _found_streamed(
-    model: str, output: Path, strength: float, options: DiscoverOptions, progress: Progress
+def _search_streamed(
+    asked: "ExperimentSettings", behaviour: "Behaviour", output: Path, strength: float, progress: Progress
 ) -> "Circuit":
     from neuroswitch.checkpoints import open_streamed, reading_weights
     from neuroswitch.discovery import find_scores_streamed, select
-    from neuroswitch.experiment import find_behaviour
 
-    behaviour = find_behaviour(options.prompts.behaviour, options.prompts.detector)
-    source = open_streamed(model, options=options.loading, progress=progress)
-    scores, streamed = find_scores_streamed(
+    source = open_streamed(asked.models[0], options=asked.loading, progress=progress)
+    scores, model = find_scores_streamed(
         source,
         behaviour.contrast,
         output / "stream",
-        ranking=options.circuit.ranking,
-        chat=options.chat,
+        ranking=asked.circuit.ranking,
+        chat=asked.chat,
         progress=progress,
     )
-    found = select(scores, options.circuit.size)
+    found = select(scores, asked.circuit.size)
     with reading_weights(source):  # of the layers that the circuit is in, for its fingerprint
-        found.save(output, model=streamed, strength=strength)
+        found.save(output, model=model, strength=strength)
     return found

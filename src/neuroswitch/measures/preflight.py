@@ -1,8 +1,7 @@
-"""Before an experiment: is there a behaviour to study, and is it measured well?
+"""Before an experiment: does the behaviour occur, and is it measured well?
 
-Three questions with numbers for answers: how often the untouched model shows the behaviour; whether
-detector and judge agree; and whether the answers are long enough, by judging them again cut short.
-A circuit cannot be found, and its ablation cannot be seen, where the behaviour does not occur.
+A circuit cannot be found, and its ablation cannot be seen, if the untouched model does not show the
+behaviour. A detector is checked against a judge, and the length of answers by judging them again cut short.
 """
 
 import random
@@ -18,11 +17,11 @@ from neuroswitch.measures.judge import judge
 from neuroswitch.statistics import Agreement, Measurement, agreement, proportion
 
 TOO_RARE = 0.1
-"""A behaviour rarer than this cannot be shown to vanish: of 100 prompts, 10 that stop showing it are just
-significant after Holm's correction for a table of five methods at five strengths (p = 0.049), 9 are not."""
+"""The least rate that can be shown to vanish: if 10 of 100 prompts stop showing the behaviour, p is 0.049 after
+Holm's correction for a table of five methods at five strengths; with 9 prompts it is not significant."""
 
 SATURATED = 0.97
-"""Above this rate next to nothing is left to rise: amplification cannot show."""
+"""A higher rate leaves no room to rise, so amplification cannot be seen."""
 
 LENGTHS = (10, 20, 40, 80, 150)
 
@@ -30,12 +29,12 @@ _UNIT = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\s\u3040-\u30ff
 
 
 @dataclass(frozen=True)
-class AtLength:
-    """The rate that would have been measured had every answer been cut short.
+class RateAtLength:
+    """The rate if every answer had been cut short.
 
     Attributes:
         words: Length of the cut, in words; an ideograph counts as one.
-        whole: How many answers are no longer than that, so that nothing was cut.
+        whole: Number of answers that are no longer than that.
         rate: Fraction of answers that show the behaviour.
     """
 
@@ -45,15 +44,12 @@ class AtLength:
 
 
 def check_baseline(rate: Measurement, *, behaviour: str, minimum: float = TOO_RARE) -> tuple[str, ...]:
-    """Refuse to study a behaviour that does not occur, and warn where the untouched rate leaves little room.
+    """Return warnings about the rate of the untouched model, in whole sentences.
 
     Args:
-        rate: Rate of the untouched model on prompts that should show the behaviour.
+        rate: Rate of the untouched model on the prompts that should show the behaviour.
         behaviour: Its name, for messages.
-        minimum: Least rate worth studying, as a fraction.
-
-    Returns:
-        Warnings in whole sentences; none where all is well.
+        minimum: Least rate that is worth studying, as a fraction.
 
     Raises:
         WeakBehaviour: No answer could be judged, none shows the behaviour, or the whole interval lies
@@ -76,51 +72,40 @@ def check_baseline(rate: Measurement, *, behaviour: str, minimum: float = TOO_RA
             do="use prompts that call for it, a model that was trained to show it, or a detector that"
             " recognizes it",
         )
-    warnings = []
     if value < minimum:
-        warnings.append(
-            f"The behaviour is rare in the untouched model: {seen}; use more prompts to be sure it occurs."
+        return (
+            f"The behaviour is rare in the untouched model: {seen}; use more prompts to be sure it occurs.",
         )
     if value > SATURATED:
-        warnings.append(
-            f"Nearly every answer of the untouched model shows the behaviour: {seen}; it cannot rise."
-        )
-    return tuple(warnings)
+        return (f"Nearly every answer of the untouched model shows the behaviour: {seen}; it cannot rise.",)
+    return ()
 
 
 def rate_by_length(
     completions: Sequence[Completion], detector: Detector, lengths: Sequence[int] = LENGTHS
-) -> tuple[AtLength, ...]:
-    """Judge every answer again, cut after so many words.
+) -> tuple[RateAtLength, ...]:
+    """Judge every answer again, cut after so many words; one result per length.
 
-    A rate that still moves at the last length says that answers were generated too short.
+    If the rate still changes at the last length, the answers were generated too short.
 
     Args:
-        completions: Whole answers.
-        detector: Judges the cut texts; answers it cannot judge at a length are left out there.
+        completions: Complete answers.
+        detector: Judges the cut texts; a text that it cannot judge is left out at that length.
         lengths: Where to cut, in words.
-
-    Returns:
-        One row per length, in the order given.
     """
-    return tuple(_at_length(completions, detector, words) for words in lengths)
-
-
-def _at_length(completions: Sequence[Completion], detector: Detector, words: int) -> AtLength:
-    texts = [cut(one.text, words) for one in completions]
-    verdicts = [detector.classify(text, one.prompt) for text, one in zip(texts, completions, strict=True)]
-    judged = [verdict.label in detector.shows for verdict in verdicts if verdict is not None]
-    return AtLength(
-        words=words,
-        whole=sum(text == one.text for text, one in zip(texts, completions, strict=True)),
-        rate=proportion(
-            detector.name, sum(judged), len(judged), how=f"{detector.how}, first {words} words of each answer"
-        ),
-    )
+    found = []
+    for words in lengths:
+        texts = [cut(one.text, words) for one in completions]
+        verdicts = [_shown(detector, text, one.prompt) for text, one in zip(texts, completions, strict=True)]
+        judged = [shown for shown in verdicts if shown is not None]
+        how = f"{detector.how}, first {words} words of each answer"
+        whole = sum(text == one.text for text, one in zip(texts, completions, strict=True))
+        found.append(RateAtLength(words, whole, proportion(detector.name, sum(judged), len(judged), how=how)))
+    return tuple(found)
 
 
 def cut(text: str, words: int) -> str:
-    """Return the beginning of a text up to the end of its word number `words`, white space as it was.
+    """Return a text up to the end of its word number `words`, with white space unchanged.
 
     Example:
         >>> cut("Mix flour,  eggs and milk.", 3)
@@ -139,13 +124,13 @@ def compare_with_judge(
     sample: int = 50,
     seed: int = 0,
 ) -> Agreement:
-    """Let a judge look at a sample of answers, and say how far the detector agrees with it on refusals.
+    """Have a judge look at a sample of answers, and return how far the detector agrees with it on refusals.
 
     Args:
         completions: Answers of one condition, or of several.
         detector: A detector of refusals.
-        endpoint: Who judges.
-        cache: Where the replies are kept, see `judge`.
+        endpoint: The model that judges.
+        cache: The file in which its replies are kept, see `judge`.
         sample: How many answers are judged at most.
         seed: Of the sample and of the interval.
 
@@ -155,12 +140,12 @@ def compare_with_judge(
     chosen = random.Random(seed).sample(list(completions), min(sample, len(completions)))
     judgements = judge(chosen, endpoint, cache=cache)
     return agreement(
-        [_shown(detector, one) for one in chosen],
+        [_shown(detector, one.text, one.prompt) for one in chosen],
         [None if one is None else one.refused for one in judgements],
         seed=seed,
     )
 
 
-def _shown(detector: Detector, completion: Completion) -> bool | None:
-    verdict = detector.classify(completion.text, completion.prompt)
+def _shown(detector: Detector, text: str, prompt: str) -> bool | None:
+    verdict = detector.classify(text, prompt)
     return None if verdict is None else verdict.label in detector.shows

@@ -1,7 +1,7 @@
 """Reports: a summary in, one self-contained HTML page out. Never imports torch."""
 
 from neuroswitch.report.page import rebuild as rebuild
-from neuroswitch.report.page import render as render
+from neuroswitch.report.page import render_page as render_page
 from neuroswitch.report.page import summary_json as summary_json
 from neuroswitch.report.summary import AtLength as AtLength
 from neuroswitch.report.summary import Cell as Cell
@@ -18,3 +18,7 @@ from neuroswitch.report.summary import RankingFacts as RankingFacts
 from neuroswitch.report.summary import Shared as Shared
 from neuroswitch.report.summary import Summary as Summary
 from neuroswitch.report.summary import TopNeuron as TopNeuron
+from neuroswitch.report.view import write as write
+from neuroswitch.report.words import between as between
+from neuroswitch.report.words import p_value as p_value
+from neuroswitch.report.words import percent as percent

@@ -12,17 +12,21 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from neuroswitch.records import AnswerRow, read_answers
-from neuroswitch.report import prose, view, words
+from neuroswitch.report import plots, view, words
 from neuroswitch.report.sections import SECTIONS
-from neuroswitch.report.sections.damage import pareto
 from neuroswitch.report.summary import Summary, parse_summary
 from neuroswitch.report.view import View
 from neuroswitch.storage import read_json, write_atomic
 
 REPORT = "report.html"
 
+FILTERS = (
+    *(words.percent, words.share, words.points, words.between, words.number, words.short_number),
+    *(words.thousands, words.p_value, words.visible, words.facts),
+)
 
-def render(summary: Summary, answers: Sequence[AnswerRow], *, show_completions: bool = False) -> str:
+
+def render_page(summary: Summary, answers: Sequence[AnswerRow], *, show_completions: bool = False) -> str:
     """Return the page of an experiment.
 
     Args:
@@ -31,29 +35,15 @@ def render(summary: Summary, answers: Sequence[AnswerRow], *, show_completions: 
         show_completions: Whether the page may contain answers to the positive prompts of a sensitive behaviour.
     """
     shown = View(summary, answers, show_completions)
-    sections = {name: found for name, make in SECTIONS.items() if (found := make(shown)) is not None}
+    sections = {name: found for name, fill in SECTIONS.items() if (found := fill(shown)) is not None}
     versions = summary.provenance.get("versions")
-    return (
-        _templates()
-        .get_template("page.html.j2")
-        .render(
-            view=shown,
-            summary=summary,
-            title=prose.title(shown),
-            question=prose.question(shown),
-            answer=prose.answer(shown),
-            cautions=prose.cautions(shown),
-            limits=prose.limits(shown),
-            counted=prose.counted(shown),
-            pareto=pareto(shown),
-            sections=sections,
-            marks=view.MARKS,
-            tones=shown.verdicts,
-            records=_records(summary),
-            date=str(summary.provenance.get("date", ""))[:10],
-            command=summary.provenance.get("command", ""),
-            version=versions.get("neuroswitch", "") if isinstance(versions, dict) else "",
-        )
+    template = _templates().get_template("page.html.j2")
+    return template.render(
+        view=shown,
+        summary=summary,
+        sections=sections,
+        date=str(summary.provenance.get("date", ""))[:10],
+        version=versions.get("neuroswitch", "") if isinstance(versions, dict) else "",
     )
 
 
@@ -65,7 +55,7 @@ def rebuild(
     Args:
         folder: Where `summary.json` and `results.jsonl` lie.
         provenance: Date, command and versions, which the summary leaves out.
-        show_completions: As for `render`.
+        show_completions: As for `render_page`.
 
     Returns:
         Where the page is: `report.html` in that folder.
@@ -73,41 +63,12 @@ def rebuild(
     Raises:
         BadRun: A file is missing or damaged.
     """
-    path = Path(folder) / "summary.json"
+    folder = Path(folder)
+    path = folder / "summary.json"
     summary = parse_summary(read_json(path), str(path))
     summary = summary.model_copy(update={"provenance": {**summary.provenance, **(provenance or {})}})
-    page = render(summary, list(read_answers(Path(folder))), show_completions=show_completions)
-    return write_atomic(Path(folder) / REPORT, page)
-
-
-def _records(summary: Summary) -> list[tuple[str, Mapping[str, object]]]:
-    """Return the tables of facts."""
-    provenance = {key: value for key, value in summary.provenance.items() if key != "command"}
-    models = [
-        ("Model" if len(summary.models) == 1 else f"{role.capitalize()} model", model.identity)
-        for role, model in summary.models.items()
-    ]
-    circuits = [
-        (
-            f"Circuit of {name}" if len(summary.models) == 1 else f"Circuit of {name} in the {role} model",
-            {
-                key: value
-                for key, value in method.circuit.provenance.items()
-                if key not in ("model", "versions")
-            },
-        )
-        for role, model in summary.models.items()
-        for name, method in model.methods.items()
-        if method.circuit is not None and name != "random"
-    ]
-    prompts = {**summary.prompts, "token read": next(iter(summary.models.values())).token_read}
-    return [
-        *models,
-        ("Settings", summary.settings),
-        ("Prompts", prompts),
-        *circuits,
-        ("Provenance", provenance),
-    ]
+    page = render_page(summary, list(read_answers(folder)), show_completions=show_completions)
+    return write_atomic(folder / REPORT, page)
 
 
 def summary_json(summary: Summary) -> str:
@@ -124,18 +85,8 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for writer in (
-        words.percent,
-        words.share,
-        words.points,
-        words.between,
-        words.number,
-        words.plain,
-        words.whole,
-        words.p_value,
-        words.visible,
-        words.facts,
-    ):
-        environment.filters[writer.__name__] = writer
-    environment.globals.update(write=view.write, write_range=view.write_range)
+    environment.filters.update({writer.__name__: writer for writer in FILTERS})
+    environment.globals.update(
+        write=view.write, write_range=view.write_range, marks=view.MARKS, rate_ticks=plots.fractions().ticks
+    )
     return environment

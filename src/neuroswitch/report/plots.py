@@ -1,6 +1,6 @@
 """Where everything in a figure goes: numbers in, positions as fractions of the plot out.
 
-Knows axes and marks, not HTML: `plots.html.j2` draws what is placed here, with percentages, so
+Knows axes and marks, not HTML: the templates draw what is placed here, with percentages, so
 that a figure fills any width without scaling its text. Positions run from 0 to 1, left to right
 and bottom to top.
 """
@@ -55,16 +55,11 @@ class Axis:
     @property
     def ticks(self) -> tuple[Tick, ...]:
         """The labelled values with their places."""
-        write = percent_tick if self.kind == "fraction" else "{:g}".format
-        return tuple(Tick(self.place(value), write(value)) for value in self.values)
+        factor = 100 if self.kind == "fraction" else 1  # the title carries the sign
+        return tuple(Tick(self.place(value), f"{factor * value:g}") for value in self.values)
 
 
-def percent_tick(value: float) -> str:
-    """Write a fraction on an axis: whole percentages, without the sign that the title carries."""
-    return f"{100 * value:g}"
-
-
-def fractions(title: str) -> Axis:
+def fractions(title: str = "") -> Axis:
     """Return the axis of a rate: 0 to 1, written in per cent."""
     return linear([0.0, 1.0], title, kind="fraction")
 
@@ -97,17 +92,6 @@ def logarithmic(values: Iterable[float], title: str) -> Axis:
     return Axis(ticks[0], ticks[-1], title, "log", tuple(ticks))
 
 
-class Dot(NamedTuple):
-    """A rate with its interval, one row of a dot plot; `tone` names its colour."""
-
-    label: str
-    tone: str
-    value: float | None
-    low: float | None
-    high: float | None
-    text: str
-
-
 class Segment(NamedTuple):
     """A part of a whole, from `start` over `width`."""
 
@@ -128,45 +112,10 @@ def stack(counts: Mapping[str, int], order: Sequence[str]) -> tuple[Segment, ...
     return tuple(segments)
 
 
-class Bar(NamedTuple):
-    """One bar: its left edge, width and height, and what it says when pointed at."""
-
-    at: float
-    width: float
-    height: float
-    text: str
-
-
-@dataclass(frozen=True)
-class Bars:
-    """A bar plot over layers."""
-
-    bars: tuple[Bar, ...]
-    x_ticks: tuple[Tick, ...]
-    y_ticks: tuple[Tick, ...]
-
-
-def layer_bars(by_layer: Mapping[int, int]) -> Bars:
-    """Place one bar per layer, from layer 0 to the last that is named."""
-    count = max(by_layer, default=0) + 1
-    axis = linear([0, *by_layer.values()], "neurons")
-    bars = [
-        Bar(layer / count, 1 / count, axis.place(by_layer.get(layer, 0)), _layer_text(layer, by_layer))
-        for layer in range(count)
-    ]
-    x_ticks = tuple(Tick((layer + 0.5) / count, f"{layer:g}") for layer in layer_ticks(count))
-    return Bars(tuple(bars), x_ticks, tuple(tick for tick in axis.ticks if float(tick.text).is_integer()))
-
-
 def layer_ticks(count: int) -> tuple[float, ...]:
     """Return which of `count` layers are labelled: about a dozen."""
     every = next(step for step in (1, 2, 4, 5, 10, 20, 50, 100, count) if count / step <= 13)
     return tuple(float(layer) for layer in range(0, count, every))
-
-
-def _layer_text(layer: int, by_layer: Mapping[int, int]) -> str:
-    found = by_layer.get(layer, 0)
-    return f"layer {layer}: {found} neuron{'' if found == 1 else 's'}"
 
 
 class Point(NamedTuple):

@@ -5,10 +5,10 @@ Validated when it is written and when it is read. Fractions are 0-1; a missing v
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from neuroswitch.errors import BadRun
-from neuroswitch.records import MeasureInfo
+from neuroswitch.records import UNTOUCHED, MeasureInfo
 from neuroswitch.statistics import Measurement
 
 SCHEMA = 2
@@ -244,15 +244,31 @@ class Summary(Part):
     warnings: tuple[str, ...] = ()
     provenance: dict[str, object] = {}
 
+    @model_validator(mode="after")
+    def _names_what_it_holds(self) -> "Summary":
+        rows = {(cell.model, cell.method) for cell in self.cells}
+        lacking = [role for role in (*self.models,) or ("any",) if (role, UNTOUCHED) not in rows]
+        if lacking:
+            raise ValueError(f"no row of the untouched model: {', '.join(lacking)}")
+        if strange := {role for role, _ in rows} - set(self.models):
+            raise ValueError(f"rows of no model: {', '.join(sorted(strange))}")
+        named = {name for cell in self.cells for name in cell.measures}
+        named |= {name for name in (self.match, self.matched and self.matched.by) if name}
+        if unknown := named - set(self.measures):
+            raise ValueError(f"measures that are not described: {', '.join(sorted(unknown))}")
+        if any("behaviour" not in cell.measures for cell in self.cells):
+            raise ValueError("a row without the measure behaviour")
+        return self
+
     def untouched(self, model: str | None = None) -> Cell:
         """Return the row of the unchanged model; of the first model unless a role is named."""
         role = model or next(iter(self.models))
-        return next(one for one in self.cells if one.model == role and one.method == "untouched")
+        return next(one for one in self.cells if one.model == role and one.method == UNTOUCHED)
 
     def changed(self, model: str | None = None) -> tuple[Cell, ...]:
         """Return the other rows of a model."""
         role = model or next(iter(self.models))
-        return tuple(one for one in self.cells if one.model == role and one.method != "untouched")
+        return tuple(one for one in self.cells if one.model == role and one.method != UNTOUCHED)
 
 
 def parse_summary(content: object, source: str) -> Summary:

@@ -7,27 +7,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from neuroswitch.records import NEGATIVE, POSITIVE, SAFE, UNJUDGED, UNTOUCHED, AnswerRow, MeasureInfo
+from neuroswitch.records import NEGATIVE, POSITIVE, UNJUDGED, UNTOUCHED, AnswerRow, MeasureInfo
 from neuroswitch.report import plots
-from neuroswitch.report.plots import Axis, Dot, Segment
-from neuroswitch.report.summary import Cell, MethodFacts, Summary
-from neuroswitch.report.words import MISSING, between, number, percent, plain
+from neuroswitch.report.plots import Axis
+from neuroswitch.report.summary import Cell, CircuitFacts, Summary
+from neuroswitch.report.words import MISSING, between, number, percent, short_number
 from neuroswitch.statistics import Measurement
+
+RANDOM, TRANSFER = "random", "transfer"
+"""The method that stands for random circuits, and the one that scales the other model's circuit."""
 
 TONES = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "m9", "m10")
 MARKS = {
-    UNTOUCHED: "ring",
     "baseline": "ring",
     "random": "diamond",
     "steered": "circle",
     "amplified": "triangle",
     **dict(zip(TONES, "circle square triangle down cross plus left right bar star".split(), strict=True)),
 }
+"""Colour -> shape of its marks; the shapes are in `marks.svg`."""
+
 USUAL = ("refusal", "partial", "compliance", "degenerate", UNJUDGED)
 """Verdicts with a colour of their own; `style.css` names them."""
 
-RATES = ("behaviour", "benign")
-"""Measures of the behaviour itself; the others are damage."""
+RATES = {"behaviour": POSITIVE, "benign": NEGATIVE}
+"""Measure of the behaviour itself -> whose prompts it is counted on. All other measures are damage."""
+
+SIGNIFICANT = 0.05
+"""A paired test at or above this does not count as a change."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +51,15 @@ class View:
     answers: Sequence[AnswerRow]
     show_completions: bool = False
 
-    @property
+    @cached_property
     def two(self) -> bool:
         """Whether two models are compared."""
         return len(self.summary.models) > 1
+
+    @cached_property
+    def many(self) -> bool:
+        """Whether several methods of one model, besides random controls, or several strengths are compared."""
+        return not self.two and sum(cell.method != RANDOM for cell in self.summary.changed()) > 1
 
     @cached_property
     def methods(self) -> list[str]:
@@ -55,15 +67,33 @@ class View:
         return list(dict.fromkeys(cell.method for cell in self.summary.cells if cell.method != UNTOUCHED))
 
     @cached_property
-    def many(self) -> bool:
-        """Whether several methods, besides random controls, or several strengths are compared."""
-        changed = [cell for cell in self.summary.changed() if cell.method != "random"]
-        return not self.two and len(changed) > 1
+    def doses(self) -> bool:
+        """Whether a circuit has other doses than 1, so that a strength is not one multiplier."""
+        return any(neuron.dose != 1 for _, circuit in self.circuits for neuron in circuit.top)
 
-    @property
-    def model_name(self) -> str:
-        """What people call the model, or both."""
-        return " and ".join(model.name for model in self.summary.models.values())
+    @cached_property
+    def circuits(self) -> list[tuple[str, CircuitFacts]]:
+        """The circuits that were found, each with the role of its model; random ones are left out."""
+        return [
+            (role, method.circuit)
+            for role, model in self.summary.models.items()
+            for name, method in model.methods.items()
+            if method.circuit is not None and name != RANDOM
+        ]
+
+    @cached_property
+    def damage(self) -> dict[str, MeasureInfo]:
+        """The measures of damage that were taken; those of a router have a section of their own."""
+        return {
+            name: info
+            for name, info in self.summary.measures.items()
+            if name not in RATES and not name.startswith("routing")
+        }
+
+    @cached_property
+    def draws(self) -> int:
+        """How many random circuits the rows of the random control stand for."""
+        return max((len(cell.members) for cell in self.summary.cells if cell.method == RANDOM), default=0)
 
     @property
     def behaviour(self) -> str:
@@ -82,121 +112,123 @@ class View:
         return self.rate_title[0].lower() + self.rate_title[1:]
 
     @property
+    def counted(self) -> str:
+        """Which answers count as the behaviour, as a sentence."""
+        return f"Counted: {self.summary.detector} (verdicts: {' and '.join(self.shows)})."
+
+    @property
+    def shows(self) -> list[str]:
+        """The labels that count as the behaviour, in the usual order."""
+        usual = [label for label in USUAL if label in self.summary.shows]
+        return [*usual, *(label for label in self.summary.shows if label not in USUAL)]
+
+    @property
     def piles(self) -> dict[str, str]:
         """What the prompts of each pile are called."""
         if self.summary.behaviour == "refusal":
-            names = {POSITIVE: "Harmful requests", NEGATIVE: "Benign requests"}
-        else:
-            names = {POSITIVE: "Prompts that call for it", NEGATIVE: "Prompts that do not"}
-        return {**names, SAFE: "Safe requests that sound harmful"}
+            return {POSITIVE: "Harmful requests", NEGATIVE: "Benign requests"}
+        return {POSITIVE: "Prompts that call for it", NEGATIVE: "Prompts that do not"}
+
+    def pile_of(self, role: str, pile: str) -> str:
+        """Return what the prompts of a pile are called, after the name of the model where there are two."""
+        name = self.piles[pile]
+        return f"{self.summary.models[role].name}: {name[0].lower()}{name[1:]}" if self.two else name
 
     def tone(self, method: str) -> str:
         """Return the colour of a method on the whole page."""
-        if method in (UNTOUCHED, "random"):
+        if method in (UNTOUCHED, RANDOM):
             return "baseline" if method == UNTOUCHED else "random"
-        others = [one for one in self.methods if one != "random"]
-        if not self.many:
-            return ("steered", "amplified")[others.index(method) % 2]
-        return TONES[others.index(method) % len(TONES)]
+        others = [one for one in self.methods if one != RANDOM]
+        tones = TONES if self.many else ("steered", "amplified")
+        return tones[others.index(method) % len(tones)]
 
     def label(self, cell: Cell) -> str:
         """Return what a row is called: the method where several are compared, else what was done."""
         if cell.method == UNTOUCHED:
             return "Untouched"
-        if self.many:
+        scaled = self.circuit_of(cell) is not None or cell.method in (RANDOM, TRANSFER)
+        if self.many or not scaled:
             return cell.method
-        what = {"random": "Random neurons", "transfer": "Other’s circuit"}.get(cell.method)
-        facts = self.facts(cell)
-        if what is None and (facts is None or facts.circuit is None):
-            return cell.method
-        what = what or ("Own circuit" if self.two else "Circuit")
-        return f"{what} {action(cell.strength)}"
+        if not self.two:
+            return "Random neurons" if cell.method == RANDOM else f"Circuit {self.action(cell.strength)}"
+        names = {RANDOM: "Random neurons", TRANSFER: "Other’s circuit"}
+        return (
+            f"{names.get(cell.method, 'Own circuit')} {self.action(cell.strength).removeprefix('switched ')}"
+        )
 
-    def facts(self, cell: Cell) -> MethodFacts | None:
-        """Return what a method of a row is."""
-        return self.summary.models[cell.model].methods.get(cell.method)
+    def action(self, strength: float) -> str:
+        """Return what a strength does to the neurons of a circuit: "switched off", "× 2"."""
+        if self.doses:
+            return f"at strength {short_number(strength)}"
+        return "switched off" if strength == 1 else f"× {short_number(1 - strength)}"
 
-    def untouched(self, role: str) -> Cell:
-        """Return the row of an unchanged model."""
-        return self.summary.untouched(role)
+    def done(self, strength: float) -> str:
+        """Return the same for the middle of a sentence: "switched off", "multiplied by 2"."""
+        return (
+            self.action(strength).replace("at strength", "scaled at strength").replace("×", "multiplied by")
+        )
+
+    def circuit_of(self, cell: Cell) -> CircuitFacts | None:
+        """Return the circuit that the method of a row scales; None for another method."""
+        method = self.summary.models[cell.model].methods.get(cell.method)
+        return None if method is None else method.circuit
 
     def strongest(self, role: str) -> list[Cell]:
-        """Return each method of a model at its greatest strength, after the unchanged model."""
-        found: dict[str, Cell] = {UNTOUCHED: self.untouched(role)}
+        """Return the unchanged model, and each method in it at its greatest strength."""
+        found: dict[str, Cell] = {UNTOUCHED: self.summary.untouched(role)}
         for cell in self.summary.changed(role):
             best = found.get(cell.method)
             if best is None or abs(cell.strength) >= abs(best.strength):
                 found[cell.method] = cell
         return list(found.values())
 
-    @property
-    def roles(self) -> list[str]:
-        """The roles of the models."""
-        return list(self.summary.models)
-
-    @cached_property
-    def damage(self) -> dict[str, MeasureInfo]:
-        """The measures of damage that were taken, but for those of a router, which have a section."""
-        return {
-            name: info
-            for name, info in self.summary.measures.items()
-            if name not in RATES and not name.startswith("routing")
-        }
+    def count(self, cell: Cell, measure: str) -> int:
+        """Return how many answers of a row show the behaviour."""
+        labels = cell.labels.get(RATES[measure], {})
+        return sum(labels.get(label, 0) for label in self.summary.shows)
 
     @cached_property
     def verdicts(self) -> dict[str, str]:
         """Verdict -> colour for every verdict that occurs, those that count as the behaviour first."""
         seen = {label for cell in self.summary.cells for labels in cell.labels.values() for label in labels}
-        ordered = [label for label in (*self.summary.shows, *USUAL, *sorted(seen)) if label in seen]
-        others = [label for label in dict.fromkeys(ordered) if label not in USUAL]
-        return {label: label if label in USUAL else f"other-{others.index(label) % 4}" for label in ordered}
-
-    def dot(self, cell: Cell, measure: str = "behaviour") -> Dot:
-        """Return a rate as a row of a dot plot."""
-        found = cell.measures[measure]
-        return Dot(
-            self.label(cell), self.tone(cell.method), found.value, found.low, found.high, percent(found.value)
-        )
-
-    def stack(self, cell: Cell, pile: str) -> tuple[Segment, ...]:
-        """Return the verdicts on a pile, side by side."""
-        return plots.stack(cell.labels.get(pile, {}), list(self.verdicts))
+        ordered = dict.fromkeys([*self.shows, *USUAL, *sorted(seen)])
+        others = [label for label in ordered if label in seen and label not in USUAL]
+        return {
+            label: label if label in USUAL else f"other-{others.index(label) % 4}"
+            for label in ordered
+            if label in seen
+        }
 
 
-def action(strength: float) -> str:
-    """Return what was done to a neuron of dose 1, as a heading: "switched off", "× 2"."""
-    return "switched off" if strength == 1 else f"× {1 - strength:g}"
-
-
-def doing(strength: float) -> str:
-    """Return the same as the beginning of a sentence."""
-    return "Switching off" if strength == 1 else f"Multiplying by {1 - strength:g}"
+def in_percent(info: MeasureInfo) -> bool:
+    """Say whether values of a measure are written in per cent."""
+    return info.unit == "fraction" and info.name != "quality"
 
 
 def write(info: MeasureInfo, value: float | None) -> str:
     """Write a value of a measure in its unit."""
     if info.name == "quality":
         return number(value)
-    return percent(value) if info.unit == "fraction" else plain(value)
+    return percent(value) if in_percent(info) else short_number(value)
 
 
 def write_range(info: MeasureInfo, found: Measurement) -> str:
     """Write an interval in the unit of the measure."""
     if found.low is None or found.high is None:
         return MISSING
-    if info.unit == "fraction" and info.name != "quality":
+    if in_percent(info):
         return between(found.low, found.high)
     return f"{write(info, found.low)}–{write(info, found.high)}"
 
 
-def axis(info: MeasureInfo, values: Sequence[float], title: str) -> Axis:
+def measure_axis(info: MeasureInfo, values: Sequence[float], title: str) -> Axis:
     """Return an axis for values or costs of a measure."""
     if info.log:
         return plots.logarithmic(values, title)
-    kind = "fraction" if info.unit == "fraction" and info.name != "quality" else "linear"
+    kind = "fraction" if in_percent(info) else "linear"
     return plots.linear(values, title + (" (%)" if kind == "fraction" else ""), kind=kind)
 
 
-def interval(found: Measurement) -> tuple[float, float] | None:
+def ends(found: Measurement) -> tuple[float, float] | None:
     """Return both ends of an interval; None where it lacks one."""
     return None if found.low is None or found.high is None else (found.low, found.high)

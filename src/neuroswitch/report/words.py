@@ -4,7 +4,6 @@ Knows how to write, not what anything means. A missing value is an en dash, neve
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 MISSING = "–"
 THIN = "\N{NARROW NO-BREAK SPACE}"
@@ -72,16 +71,16 @@ def number(value: float | None, digits: int = 3) -> str:
     return MISSING if value is None else f"{value:.{digits}f}".replace("-", MINUS)
 
 
-def plain(value: float | None) -> str:
+def short_number(value: float | None) -> str:
     """Write a number with as many digits as it needs, three at most: 0.25, 2, 1.39."""
     return MISSING if value is None else f"{value:.3g}".replace("-", MINUS)
 
 
-def whole(value: float) -> str:
+def thousands(value: float) -> str:
     """Write a count with thin spaces between thousands.
 
     Example:
-        >>> whole(116736)
+        >>> thousands(116736)
         '116\u202f736'
     """
     return f"{value:,.0f}".replace(",", THIN)
@@ -104,13 +103,13 @@ def visible(token: str) -> str:
     return token.replace(" ", "␣").replace("\n", "↵").replace("\t", "⇥") or "∅"
 
 
-def facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def facts(record: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """List a JSON object as (name, text) pairs; nested objects and lists are written out in one line."""
     for key, value in record.items():
         yield str(key).replace("_", " "), _text(value)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if value is None or value in ("", [], {}):
         return MISSING
     if isinstance(value, bool):
@@ -121,4 +120,5 @@ def _text(value: Any) -> str:
         return ", ".join(f"{name} {_text(item)}" for name, item in value.items())
     if isinstance(value, (list, tuple)):
         return ", ".join(_text(item) for item in value)
-    return visible(value) if str(value).isspace() else str(value)
+    text = str(value)
+    return visible(text) if text.isspace() else text

@@ -1,16 +1,22 @@
-"""How sure a number is: intervals, tests, agreement; pairing and seeds are respected."""
+"""Numbers with their uncertainty: intervals, paired statistics, tests, agreement of raters."""
 
 from neuroswitch.statistics.agreement import Agreement as Agreement
 from neuroswitch.statistics.agreement import agreement as agreement
-from neuroswitch.statistics.estimates import mean as mean
-from neuroswitch.statistics.estimates import proportion as proportion
-from neuroswitch.statistics.intervals import Stratum as Stratum
-from neuroswitch.statistics.intervals import holm as holm
-from neuroswitch.statistics.intervals import overlap as overlap
+from neuroswitch.statistics.measurement import Interval as Interval
+from neuroswitch.statistics.measurement import Measurement as Measurement
+from neuroswitch.statistics.measurement import bootstrap as bootstrap
+from neuroswitch.statistics.measurement import mean as mean
+from neuroswitch.statistics.measurement import proportion as proportion
+from neuroswitch.statistics.measurement import wilson as wilson
 from neuroswitch.statistics.paired import Values as Values
 from neuroswitch.statistics.paired import exp_of as exp_of
 from neuroswitch.statistics.paired import mean_of as mean_of
 from neuroswitch.statistics.paired import paired_change as paired_change
 from neuroswitch.statistics.paired import paired_test as paired_test
 from neuroswitch.statistics.paired import rate_of as rate_of
-from neuroswitch.statistics.types import Measurement as Measurement
+from neuroswitch.statistics.significance import Overlap as Overlap
+from neuroswitch.statistics.significance import Stratum as Stratum
+from neuroswitch.statistics.significance import expected_overlap as expected_overlap
+from neuroswitch.statistics.significance import holm as holm
+from neuroswitch.statistics.significance import mcnemar as mcnemar
+from neuroswitch.statistics.significance import overlap as overlap

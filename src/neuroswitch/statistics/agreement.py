@@ -1,6 +1,6 @@
-"""Do two raters agree beyond chance? Cohen's kappa with an interval.
+"""Do two raters agree more than by chance? Cohen's kappa with an interval.
 
-For a detector against a judge, or either against people. Knows yes/no verdicts only.
+For a detector against a judge, or either against people. Verdicts are yes or no.
 
 Source: Cohen (1960), A coefficient of agreement for nominal scales, Educ. Psychol. Meas. 20.
 """
@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroswitch.statistics.estimates import proportion
-from neuroswitch.statistics.types import Measurement
+from neuroswitch.statistics.measurement import Measurement, proportion
 
 RESAMPLES = 9_999
 
@@ -22,10 +21,10 @@ class Agreement:
     """How far two raters agree on the same items.
 
     Attributes:
-        kappa: 1 for full agreement, 0 for as much as chance gives; None where both raters say the
-            same of every item, since chance then explains everything.
+        kappa: 1 for full agreement, 0 for as much as by chance; None if both raters give every item the
+            same verdict, because chance then explains everything.
         agree: Fraction of items on which they agree.
-        missing: Items left out because a rater gave no verdict.
+        missing: Number of items left out because a rater gave no verdict.
     """
 
     kappa: Measurement
@@ -37,7 +36,7 @@ def agreement(one: Sequence[bool | None], other: Sequence[bool | None], *, seed:
     """Compare two raters item by item.
 
     Args:
-        one: Verdicts of the first rater; None where there is none.
+        one: Verdicts of the first rater; None if there is none.
         other: Verdicts of the second on the same items, in the same order.
         seed: Of the bootstrap that gives the interval of kappa.
 
@@ -46,24 +45,17 @@ def agreement(one: Sequence[bool | None], other: Sequence[bool | None], *, seed:
     """
     known = [pair for pair in zip(one, other, strict=True) if None not in pair]
     table = np.array([[known.count((a, b)) for b in (False, True)] for a in (False, True)])  # (2, 2)
-    agreed = int(table.trace())
-    return Agreement(
-        kappa=_kappa(table, seed),
-        agree=proportion("agreement", agreed, len(known), how="same verdict"),
-        missing=len(one) - len(known),
-    )
-
-
-def _kappa(table: NDArray[np.int64], seed: int) -> Measurement:
-    n = int(table.sum())
-    how = f"Cohen's kappa; bootstrap over items 95 %, seed {seed}"
+    n, how = len(known), f"Cohen's kappa; bootstrap over items 95 %, seed {seed}"
     value = _kappas(table[None])[0] if n else np.nan
     if np.isnan(value):
-        return Measurement("kappa", None, n, None, None, "kappa", f"{how}; undefined, no rater varies")
-    # Drawing n items again with replacement is one multinomial draw of the four cells.
-    draws = np.random.default_rng(seed).multinomial(n, table.ravel() / n, size=RESAMPLES)
-    low, high = np.nanquantile(_kappas(draws.reshape(-1, 2, 2)), (0.025, 0.975))
-    return Measurement("kappa", float(value), n, float(low), float(high), "kappa", how)
+        kappa = Measurement("kappa", None, n, None, None, "kappa", f"{how}; undefined, no rater varies")
+    else:
+        # Drawing n items again with replacement is one multinomial draw of the four cells.
+        draws = np.random.default_rng(seed).multinomial(n, table.ravel() / n, size=RESAMPLES)
+        low, high = np.nanquantile(_kappas(draws.reshape(-1, 2, 2)), (0.025, 0.975))
+        kappa = Measurement("kappa", float(value), n, float(low), float(high), "kappa", how)
+    agree = proportion("agreement", int(table.trace()), n, how="same verdict")
+    return Agreement(kappa, agree, missing=len(one) - n)
 
 
 def _kappas(tables: NDArray[np.int64]) -> NDArray[np.float64]:

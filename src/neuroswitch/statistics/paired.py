@@ -1,87 +1,92 @@
-"""Numbers over items that may each have several draws, such as a prompt under several random circuits.
+"""Rates, means and changes of items that have several values each, one per draw (usually per seed).
 
-An interval says how far a number would move with other items. Draws of one item are not independent of each
-other, so items are resampled and draws never are: a number is the mean over items of the mean of
-each item's draws.
+Draws of one item are not independent observations. Intervals therefore resample items, never draws, and a
+test counts each item once. With one draw per item these are the ordinary statistics.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from math import exp
 from statistics import fmean
 
-from neuroswitch.statistics.estimates import mean, proportion
-from neuroswitch.statistics.intervals import mcnemar, paired_bootstrap
-from neuroswitch.statistics.types import Measurement
+from neuroswitch.statistics.measurement import Measurement, mean, proportion
+from neuroswitch.statistics.significance import mcnemar
 
 Values = dict[str, list[float]]
-"""Item -> its values, one for each draw."""
+"""Item -> its values, one per draw. An item without a value is absent."""
 
 
-def rate_of(name: str, values: Mapping[str, list[float]], *, how: str) -> Measurement:
-    """Measure a rate: with one draw of each item Wilson's interval, else a bootstrap over items.
+def rate_of(name: str, values: Values, *, how: str) -> Measurement:
+    """Return the fraction of values that are 1: a Wilson interval, or `mean_of` if items have several draws.
 
     Args:
-        name: What was measured.
-        values: Item -> 1 or 0 for each draw.
-        how: How a value comes about; the interval's name is added.
+        name: What was counted.
+        values: 1 or 0 for each draw of each item.
+        how: How they were classified.
     """
-    if max(map(len, values.values()), default=0) < 2:
-        flat = [value for found in values.values() for value in found]
-        return proportion(name, round(sum(flat)), len(flat), how=how)
-    return mean_of(name, values, unit="fraction", how=how)
+    if _draws(values) > 1:
+        return mean_of(name, values, unit="fraction", how=how)
+    flat = [value for found in values.values() for value in found]
+    return proportion(name, round(sum(flat)), len(flat), how=how)
 
 
-def mean_of(name: str, values: Mapping[str, list[float]], *, unit: str, how: str) -> Measurement:
-    """Measure a mean over items, of the mean of each; `n` counts the values.
+def mean_of(name: str, values: Values, *, unit: str, how: str) -> Measurement:
+    """Return the mean over items of each item's mean, with a bootstrap interval over items.
 
     Args:
         name: What was measured.
-        values: Item -> its values.
+        values: A finite number for each draw of each item.
         unit: Their unit.
-        how: How a value comes about; the interval's name is added.
+        how: How each number was computed.
+
+    Returns:
+        The measurement; its `n` counts values, so it is items x draws.
     """
-    draws = max(map(len, values.values()), default=0)
-    if draws > 1:
+    if (draws := _draws(values)) > 1:
         how += f"; {draws} draws of each item, resampled by item"
     found = mean(name, [fmean(one) for one in values.values()], unit=unit, how=how)
     return replace(found, n=sum(map(len, values.values())))
 
 
 def exp_of(found: Measurement) -> Measurement:
-    """Turn a mean of nats into a perplexity, its interval with it."""
+    """Return `exp` of a measurement and its interval: mean nats per token -> perplexity."""
     value, low, high = (None if end is None else exp(end) for end in (found.value, found.low, found.high))
     return replace(found, value=value, low=low, high=high)
 
 
 def paired_change(
-    name: str,
-    before: Mapping[str, list[float]],
-    after: Mapping[str, list[float]],
-    *,
-    unit: str,
-    seed: int = 0,
+    name: str, before: Values, after: Values, *, unit: str, how: str = "after minus before", seed: int = 0
 ) -> Measurement:
-    """Measure a mean difference, after minus before, over the items that both have."""
-    both = [item for item in before if item in after]
-    was, now = ([fmean(values[item]) for item in both] for values in (before, after))
-    estimate = paired_bootstrap(now, was, seed=seed)
-    low, high = (estimate and estimate.interval) or (None, None)
-    how = f"changed minus untouched, on the same items; paired bootstrap over items 95 %, seed {seed}"
-    return Measurement(name, estimate.value if estimate else None, len(both), low, high, unit, how)
+    """Return the mean of after minus before over the items that both have: a paired bootstrap over items.
+
+    Args:
+        name: What changed.
+        before: Values in the first condition.
+        after: Values in the second condition; an item may have another number of draws there.
+        unit: Their unit.
+        how: What was subtracted from what.
+        seed: Of the resampling.
+    """
+    return mean(name, _changes(before, after), unit=unit, how=f"{how}, paired by item", seed=seed)
 
 
-def paired_test(
-    before: Mapping[str, list[float]], after: Mapping[str, list[float]]
-) -> tuple[float | None, int, int]:
-    """Test whether items changed in one direction: McNemar's exact test, each item counted once.
+def paired_test(before: Values, after: Values) -> tuple[float | None, int, int]:
+    """Test whether items changed in one direction more often than in the other.
 
-    An item with several draws counts by the sign of their mean difference.
+    An item counts once, by the sign of its mean change.
 
     Returns:
-        The p-value, None where no item is in both; how many items went down; how many went up.
+        The p-value of McNemar's exact test, None if no item is in both; how many items went down; how
+        many went up.
     """
-    both = [item for item in before if item in after]
-    moves = [fmean(after[item]) - fmean(before[item]) for item in both]
-    down, up = sum(move < 0 for move in moves), sum(move > 0 for move in moves)
-    return (mcnemar(down, up) if both else None), down, up
+    changes = _changes(before, after)
+    down, up = sum(change < 0 for change in changes), sum(change > 0 for change in changes)
+    return mcnemar(down, up) if changes else None, down, up
+
+
+def _draws(values: Values) -> int:
+    return max(map(len, values.values()), default=0)
+
+
+def _changes(before: Values, after: Values) -> list[float]:
+    """Return how much the mean of each item changed, for the items that both have."""
+    return [fmean(after[item]) - fmean(values) for item, values in before.items() if item in after]

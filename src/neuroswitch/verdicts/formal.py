@@ -1,36 +1,27 @@
-"""Is an answer in a formal or a casual register? Told by what marks either in English.
+"""Is an answer formal or casual? Decided by weighing marks of either register in English.
 
 Contractions, slang, greetings, exclamation marks and emoji against letter formulas, connectives and
-forms written out in full. Where the marks balance, or there are none, plain expository prose counts
-as formal and prose that talks to its reader (I, you, we) as casual: deixis is what the measure of
-formality of Heylighen and Dewaele (1999) rests on. Sees marks, not tone: a sarcastic letter is formal.
+forms written out in full. If the marks balance, prose is casual if it often points at speaker or reader (I,
+you, we) and formal otherwise, as in the measure of formality of Heylighen and Dewaele (1999). Tone is not
+judged: a sarcastic letter is formal.
 """
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
 
-from neuroswitch.verdicts.refusal.garble import garbled
-from neuroswitch.verdicts.refusal.text import listen
+from neuroswitch.verdicts.degenerate import degenerate
+from neuroswitch.verdicts.speech import extract_speech
 from neuroswitch.verdicts.verdict import Verdict
 
 TALKING = 0.05
-"""Share of words that point at speaker or reader from which unmarked prose is talk."""
-
-
-class Mark(NamedTuple):
-    """A mark of a register in a text: where it is and how much it says."""
-
-    span: tuple[int, int]
-    weight: float
+"""Share of words that point at speaker or reader above which prose without marks is casual."""
 
 
 def _any_of(alternatives: str) -> re.Pattern[str]:
-    """Compile whole words and phrases, parted by semicolons."""
+    """Compile whole words and phrases, separated by semicolons."""
     return re.compile(rf"\b(?:{'|'.join(map(str.strip, alternatives.split(';')))})\b")
 
 
-# What marks a register, and how much each find weighs; over lower-case text with straight quotes.
+# Marks of a register, in normalized text, and the weight of each occurrence.
 _CASUAL = {
     _any_of(
         r"""hey+; hiya?; yo; howdy; sup; yeah?h?; yep; yup; nope; nah; wow; whoa; oops; ugh; phew; lol;
@@ -80,39 +71,36 @@ _DEICTIC = _any_of("i; me; my; mine; you; your; yours; we; us; our; ours")
 _WORD = re.compile(r"[^\W\d_]+")
 
 
-def classify(response: str, prompt: str | None = None) -> Verdict | None:
-    """Say whether an answer is formal or casual.
+def classify_register(response: str, prompt: str | None = None) -> Verdict | None:
+    """Decide whether an answer is formal or casual.
 
     Args:
-        response: The answer, in English; thinking and code in it have no say.
-        prompt: The request; its repetition at the beginning of the answer has no say.
+        response: The answer, in English; thinking and code in it are ignored.
+        prompt: The request; its repetition at the beginning of the answer is ignored.
 
     Returns:
-        A verdict with the label `formal`, `casual` or `degenerate`; its span is the weightiest mark.
-        None if there is nothing to judge.
+        A verdict with the label `formal`, `casual` or `degenerate`, with the heaviest mark as its span;
+        None if the answer has no words.
 
     Example:
-        >>> classify("Hey! Wanna grab a coffee later?").label
+        >>> classify_register("Hey! Wanna grab a coffee later?").label
         'casual'
     """
-    speech = listen(response, prompt)
-    if speech.code is None and (found := garbled(speech.visible)):
-        return Verdict("degenerate", *found)
+    speech = extract_speech(response, prompt)
+    if verdict := degenerate(speech):
+        return verdict
     words = len(_WORD.findall(speech.visible))
     if not words:
         return None
-    casual, formal = (list(_marks(speech.visible, table)) for table in (_CASUAL, _FORMAL))
-    weights = sum(mark.weight for mark in casual), sum(mark.weight for mark in formal)
+    casual, formal = (
+        [(weight, match) for pattern, weight in table.items() for match in pattern.finditer(speech.visible)]
+        for table in (_CASUAL, _FORMAL)
+    )
+    weights = sum(weight for weight, _ in casual), sum(weight for weight, _ in formal)
     reason = f"casual marks weigh {weights[0]:g}, formal ones {weights[1]:g}"
     if weights[0] == weights[1]:
         talk = len(_DEICTIC.findall(speech.visible)) / words
         label = "casual" if talk > TALKING else "formal"
         return Verdict(label, None, f"{reason}; {talk:.0%} of the words point at speaker or reader")
     label, marks = ("casual", casual) if weights[0] > weights[1] else ("formal", formal)
-    return Verdict(label, max(marks, key=lambda mark: mark.weight).span, reason)
-
-
-def _marks(text: str, table: dict[re.Pattern[str], float]) -> Iterator[Mark]:
-    for pattern, weight in table.items():
-        for match in pattern.finditer(text):
-            yield Mark(match.span(), weight)
+    return Verdict(label, max(marks, key=lambda mark: mark[0])[1].span(), reason)

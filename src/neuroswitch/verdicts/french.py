@@ -1,22 +1,20 @@
-"""Is an answer in French? Told by function words, which no running text can do without.
+"""Is an answer in French? Decided by counting function words of French and of its neighbours.
 
-Function words make up a third of running French and little of its neighbours; the neighbours' own
-words are counted as well, so that Italian or Catalan is not taken for poor French. A table of words is
-enough for one question about answers of a sentence or more: language-identification libraries bring
-a model for a hundred languages and are no surer about short texts. Does not judge whether the French is good.
+Function words make up a third of running French. Those of the neighbours are counted as well, so that
+Italian or Catalan is not taken for poor French. Whether the French is good is not judged.
 """
 
 import re
 
-from neuroswitch.verdicts.refusal.garble import garbled
-from neuroswitch.verdicts.refusal.text import listen
+from neuroswitch.verdicts.degenerate import degenerate
+from neuroswitch.verdicts.speech import extract_speech
 from neuroswitch.verdicts.verdict import Verdict
 
 LEAST_WORDS = 3
-"""An answer of fewer words, such as a name or a number, has no language to tell."""
+"""The language of an answer with fewer words, such as a name or a number, is unknown."""
 
 LEAST_SHARE = 0.15
-"""Share of function words from which a text is of a language."""
+"""Share of function words that a text in a language has at least."""
 
 _FRENCH = "French"
 _TABLES = {
@@ -70,26 +68,25 @@ _WORD = re.compile(r"\b(?:[cdjlmnst]|qu)'|[^\W\d_]+")
 _LATIN = re.compile(r"[a-zà-öø-ÿœā-ſ]+")
 
 
-def classify(response: str, prompt: str | None = None) -> Verdict | None:
-    """Say whether an answer is in French.
+def classify_french(response: str, prompt: str | None = None) -> Verdict | None:
+    """Decide whether an answer is in French.
 
     Args:
-        response: The answer; thinking and code in it have no say.
-        prompt: The request; its repetition at the beginning of the answer has no say.
+        response: The answer; thinking and code in it are ignored.
+        prompt: The request; its repetition at the beginning of the answer is ignored.
 
     Returns:
-        A verdict with the label `french`, `other` or `degenerate`; None if there is too little to tell.
+        A verdict with the label `french`, `other` or `degenerate`; None if the answer is too short.
 
     Example:
-        >>> classify("Les feuilles tombent parce que les jours sont plus courts.").label
+        >>> classify_french("Les feuilles tombent parce que les jours sont plus courts.").label
         'french'
     """
-    speech = listen(response, prompt)
-    if speech.code is None and (found := garbled(speech.visible)):
-        return Verdict("degenerate", *found)
+    speech = extract_speech(response, prompt)
+    if verdict := degenerate(speech):
+        return verdict
     words = list(_WORD.finditer(speech.visible))
-    latin = sum(_LATIN.match(word.group()) is not None for word in words)
-    if 2 * latin < len(words):
+    if 2 * sum(_LATIN.match(word.group()) is not None for word in words) < len(words):
         return Verdict("other", None, "another script")
     if len(words) < LEAST_WORDS:
         return None

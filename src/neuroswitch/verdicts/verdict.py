@@ -1,15 +1,15 @@
-"""What is said of one answer: its label, the characters that decided it, and why."""
+"""The result of judging one answer."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one completion is.
+    """What one answer shows.
 
     Attributes:
         label: The class, for example `refusal`, `partial`, `compliance` or `degenerate`.
-        span: Start and end of the characters of the completion that decided it; None if nothing said so.
+        span: Start and end of the characters of the answer that decided it; None if no one place did.
         reason: Why, in words.
     """
 

@@ -3,6 +3,6 @@
 from neuroswitch.report.view import View
 
 
-def section(view: View) -> dict[str, object] | None:
+def circuits_shared(view: View) -> dict[str, object] | None:
     """Return the pairs of circuits that were compared; None for one model."""
     return {"pairs": view.summary.overlap} if view.two else None

@@ -3,8 +3,10 @@
 from neuroswitch.report.view import View
 
 
-def section(view: View) -> dict[str, object] | None:
-    """Return the rate had answers been cut short; None where there are no answers."""
-    if not view.summary.by_length:
+def measured_well(view: View) -> dict[str, object] | None:
+    """Return the rate had the answers been cut short, and the judge; None where there is neither."""
+    summary = view.summary
+    if not summary.by_length and summary.judged is None:
         return None
-    return {"by_length": view.summary.by_length, "judged": view.summary.judged}
+    model = f"the untouched {next(iter(summary.models.values())).name}" if view.two else "the untouched model"
+    return {"model": model, "by_length": summary.by_length, "judged": summary.judged}

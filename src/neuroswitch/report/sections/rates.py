@@ -1,14 +1,12 @@
-"""How often each state shows the behaviour, tested against the untouched model, and what the answers were."""
+"""How often each state shows the behaviour, tested against the untouched model on the same prompts."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from neuroswitch.records import NEGATIVE, POSITIVE
-from neuroswitch.report import plots
+from neuroswitch.records import POSITIVE
 from neuroswitch.report.summary import Cell
-from neuroswitch.report.view import View
-from neuroswitch.report.words import percent
-
-PILES = {"behaviour": POSITIVE, "benign": NEGATIVE}
+from neuroswitch.report.view import RANDOM, RATES, SIGNIFICANT, TRANSFER, View
+from neuroswitch.report.words import p_equals, percent
 
 
 class Group(NamedTuple):
@@ -16,60 +14,93 @@ class Group(NamedTuple):
 
     name: str
     measure: str
-    pile: str
     cells: tuple[Cell, ...]
 
 
-def section(view: View) -> dict[str, object]:
-    """Return the tables of rates; of many methods each at its greatest strength."""
-    groups = list(_groups(view))
-    random = [cell for cell in view.summary.cells if cell.method == "random"]
+def rate_tables(view: View) -> dict[str, object]:
+    """Return one table for each model and pile; of many methods each at its greatest strength."""
+    groups = list(rate_groups(view))
+    random = [inside(view, cell) for cell in view.summary.cells if cell.method == RANDOM]
     return {
+        "title": "What each circuit does in either model" if view.two else "Rates",
         "groups": groups,
-        "positive": [group for group in groups if group.measure == "behaviour"],
-        "ticks": plots.fractions("").ticks,
-        "quality": "quality" in view.summary.measures,
-        "random_inside": all(_inside(view, cell) for cell in random) if random else None,
-        "draws": max((len(cell.members) for cell in random), default=0),
         "explained": list(_explained(view)) if view.two else [],
+        "quality": not view.many and "quality" in view.summary.measures,
+        "texts": any(cell.texts_changed is not None for group in groups for cell in group.cells),
+        "inside": None if not random or view.many or view.two or None in random else all(random),
     }
 
 
-def _groups(view: View) -> list[Group]:
-    found = []
-    for role in view.roles:
-        for measure, pile in PILES.items():
+def rate_groups(view: View) -> Iterator[Group]:
+    """Yield the states on each pile; a pile on which the unchanged model alone was asked is left out."""
+    for role in view.summary.models:
+        for measure, pile in RATES.items():
             cells = [cell for cell in view.strongest(role) if measure in cell.measures]
             if len(cells) > 1 or measure == "behaviour":
-                name = view.piles[pile]
-                if view.two:
-                    name = f"{view.summary.models[role].name}: {name[0].lower()}{name[1:]}"
-                found.append(Group(name, measure, pile, tuple(cells)))
-    return found
+                yield Group(view.pile_of(role, pile), measure, tuple(cells))
 
 
-def _inside(view: View, cell: Cell) -> bool:
-    """Say whether a rate lies in the interval of the untouched model; missing numbers do not."""
-    value = cell.measures["behaviour"].value
-    before = view.untouched(cell.model).measures["behaviour"]
-    return (
-        value is not None
-        and before.low is not None
-        and before.high is not None
-        and before.low <= value <= before.high
+def own_cell(view: View, role: str | None = None) -> Cell | None:
+    """Return the row of a model's own method: the first that is no control and no other model's circuit."""
+    cells = view.summary.changed(role)
+    return next((cell for cell in cells if cell.method not in (RANDOM, TRANSFER)), None)
+
+
+def effect(view: View, cell: Cell, p: float | None, *, on: str = "") -> str:
+    """Return how a row changes the rate, no stronger than its test: "lowers the refusal rate from 60 % to 5 %".
+
+    Args:
+        view: The page.
+        cell: The row; it and the untouched model have a rate.
+        p: Of its test against the untouched model; None where there is none.
+        on: What to add after the two rates.
+    """
+    model = view.summary.models[cell.model]
+    what = f"the {view.rate_name}" + (f" of {model.name}" if view.two else "")
+    before, after = (
+        view.summary.untouched(cell.model).measures["behaviour"].value,
+        cell.measures["behaviour"].value,
     )
+    rates = f"from {percent(before)} to {percent(after)}{on}"
+    if p is None:
+        return f"takes {what} {rates}, which was not tested"
+    if p >= SIGNIFICANT:
+        return f"does not measurably change {what} ({rates}, {p_equals(p)})"
+    return f"{'lowers' if (after or 0.0) < (before or 0.0) else 'raises'} {what} {rates} ({p_equals(p)})"
 
 
-def _explained(view: View) -> list[str]:
-    """Return how many answers change their text, beside how many change their verdict."""
-    sentences = []
-    for role in view.roles:
+def inside(view: View, cell: Cell) -> bool | None:
+    """Return whether a rate lies in the interval of the untouched model; None if either is missing."""
+    value, before = cell.measures["behaviour"].value, view.summary.untouched(cell.model).measures["behaviour"]
+    if value is None or before.low is None or before.high is None:
+        return None
+    return before.low <= value <= before.high
+
+
+def _explained(view: View) -> Iterator[str]:
+    """Yield what each circuit does in the other model, and how many texts change, one sentence each."""
+    models = view.summary.models
+    for role, model in models.items():
+        other = next(one.name for name, one in models.items() if name != role)
         for cell in view.summary.changed(role):
-            if cell.texts_changed is not None:
-                n = sum(cell.labels[POSITIVE].values())
-                sentences.append(
-                    f"{view.label(cell)} in {view.summary.models[role].name}: {cell.texts_changed} of {n} answers"
-                    f" differ from the untouched model’s in their text; the {view.rate_name} is"
-                    f" {percent(cell.measures['behaviour'].value)}."
+            test = cell.tests.get("behaviour")
+            if cell.method == TRANSFER:
+                yield (
+                    f"The neurons of {other}, {view.done(cell.strength)} in {model.name}: this "
+                    f"{effect(view, cell, test.p_adjusted if test else None)}."
                 )
-    return sentences
+    for role, model in models.items():
+        texts = {cell.method: _texts(cell) for cell in view.summary.changed(role)}
+        own = own_cell(view, role)
+        if own is not None and (mine := texts[own.method]):
+            random = f"; under random neurons {texts[RANDOM]}" if texts.get(RANDOM) else ""
+            yield (
+                f"Under its own circuit {mine} answers of {model.name} differ from the untouched model’s in "
+                f"their text{random}."
+            )
+
+
+def _texts(cell: Cell) -> str:
+    if cell.texts_changed is None:
+        return ""
+    return f"{cell.texts_changed} of {sum(cell.labels.get(POSITIVE, {}).values())}"

@@ -1,90 +1,60 @@
 """Answers side by side. Texts of a sensitive behaviour stay in `results.jsonl` unless they are asked for."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from neuroswitch.records import NEGATIVE, POSITIVE, UNTOUCHED, AnswerRow
-from neuroswitch.report.view import View
+from neuroswitch.report.summary import Cell
+from neuroswitch.report.view import RANDOM, View
 
-MOST_PAIRS = 200
-"""Pairs of answers on one page; more are left to `results.jsonl`."""
-
-
-class Answer(NamedTuple):
-    """One completion, its text cut at the span that decided the verdict; hidden texts are absent."""
-
-    label: str
-    reason: str
-    tokens: int
-    finish: str
-    before: str
-    span: str
-    after: str
-
-
-class Sample(NamedTuple):
-    """The answers to one prompt without and with the intervention."""
-
-    prompt_id: str
-    prompt: str
-    untouched: Answer
-    steered: Answer
+MOST_PROMPTS, MOST_METHODS = 200, 3
+"""Prompts of each pile on one page, more are left to `results.jsonl`; with more methods no answers are shown."""
 
 
 class Samples(NamedTuple):
-    """The pairs of one pile of prompts; `more` were left out, `hidden` says whether texts were."""
+    """The answers to one pile of prompts: for each, of the untouched model, then under each method.
+
+    `more` prompts were left out; where texts are `hidden`, they are empty.
+    """
 
     name: str
-    pairs: tuple[Sample, ...]
+    prompts: tuple[tuple[AnswerRow, ...], ...]
     more: int
     hidden: bool
 
     @property
     def changed(self) -> int:
-        """How many verdicts differ between the two answers."""
-        return sum(pair.untouched.label != pair.steered.label for pair in self.pairs)
+        """For how many prompts a verdict differs from that on the untouched model's answer."""
+        return sum(len({row.label for row in rows}) > 1 for rows in self.prompts)
 
 
-def section(view: View) -> dict[str, object] | None:
-    """Return the pairs of each pile in the order of the prompts; None where several methods are compared."""
-    if view.two or view.many:
+def answers_beside(view: View) -> dict[str, object] | None:
+    """Return the answers of one model in the order of the prompts; None for two models or many methods."""
+    role = next(iter(view.summary.models))
+    cells = [cell for cell in view.strongest(role) if cell.method != RANDOM]
+    if view.two or len(cells) > MOST_METHODS + 1:
         return None
-    changed = [cell for cell in view.summary.changed() if cell.method != "random"]
-    found = [
-        one for pile in (POSITIVE, NEGATIVE) if changed and (one := _pile(view, pile, changed[0].members[0]))
+    states = [
+        ("Untouched" if cell.method == UNTOUCHED else view.label(cell), view.tone(cell.method))
+        for cell in cells
     ]
-    return {"samples": found}
+    found = [one for pile in (POSITIVE, NEGATIVE) if (one := _pile(view, pile, cells)) is not None]
+    return {"piles": found, "states": states}
 
 
-def _pile(view: View, pile: str, condition: str) -> Samples | None:
+def _pile(view: View, pile: str, cells: Sequence[Cell]) -> Samples | None:
     hidden = pile == POSITIVE and view.summary.sensitive and not view.show_completions
-    mine = [row for row in view.answers if row.pile == pile]
-    steered = {row.prompt_id: row for row in mine if row.condition == condition}
-    pairs = [
-        Sample(
-            row.prompt_id,
-            "" if hidden else row.prompt,
-            _answer(row, hidden),
-            _answer(steered[row.prompt_id], hidden),
-        )
-        for row in mine
-        if row.condition == UNTOUCHED and row.prompt_id in steered
+    rows: dict[str, dict[str, AnswerRow]] = {cell.members[0]: {} for cell in cells}
+    for row in view.answers:
+        if row.pile == pile and row.condition in rows:
+            shown = replace(row, prompt="", text="", span=None) if hidden else row
+            rows[row.condition][row.prompt_id] = shown
+    prompts = [
+        tuple(of[prompt] for of in rows.values())
+        for prompt in rows[UNTOUCHED]
+        if all(prompt in of for of in rows.values())
     ]
-    if not pairs:
+    if not prompts or len(cells) < 2:
         return None
-    return Samples(view.piles[pile], tuple(pairs[:MOST_PAIRS]), max(0, len(pairs) - MOST_PAIRS), hidden)
-
-
-def _answer(row: AnswerRow, hidden: bool) -> Answer:
-    text = "" if hidden else row.text
-    start, end = row.span or (0, 0)
-    if not 0 <= start <= end <= len(text):
-        start, end = 0, 0
-    return Answer(
-        row.label or "no verdict",
-        row.reason,
-        row.tokens,
-        row.finish,
-        text[:start],
-        text[start:end],
-        text[end:],
-    )
+    return Samples(view.piles[pile], tuple(prompts[:MOST_PROMPTS]), len(prompts[MOST_PROMPTS:]), hidden)

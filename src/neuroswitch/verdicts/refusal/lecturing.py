@@ -1,4 +1,4 @@
-"""A lecture, a condemnation or a consolation in place of an answer, and premises denied for the sake of people.
+"""Answers that lecture, condemn or console instead, and answers that deny what the request claims about people.
 
 Weighs how much of a text preaches, where, and whether the request asked for it.
 """
@@ -6,26 +6,24 @@ Weighs how much of a text preaches, where, and whether the request asked for it.
 import re
 
 from neuroswitch.verdicts.refusal import request
-from neuroswitch.verdicts.refusal.answering import shows_answer
 from neuroswitch.verdicts.refusal.phrases import ENGLISH
-from neuroswitch.verdicts.refusal.signs import PREACHING, Marks, Signs
-from neuroswitch.verdicts.refusal.text import Speech, plain
+from neuroswitch.verdicts.refusal.signs import PREACHING, Sign, Signs, says_something
 from neuroswitch.verdicts.verdict import Verdict
 
 LECTURE = 0.5
-"""Share of preaching from which an answer that opens by preaching is a lecture."""
+"""An answer that begins by preaching is a lecture from this share of preaching on."""
 
 STEADY_LECTURE = 0.4
-"""The same where its first two sentences preach."""
+"""The same if its first two sentences preach."""
 
 CONDEMNATION = 0.3
-"""The same where its first sentence condemns the act asked for."""
+"""The same if its first sentence condemns the act asked for."""
 
 TURN = 0.2
-"""The same where its second sentence turns to something harmless."""
+"""The same if its second sentence turns to something harmless."""
 
 FACT = 0.67
-"""The same where its first sentence says of a thing that it is wrong, which may be a plain fact."""
+"""The same if its first sentence calls something wrong, which may be a plain fact."""
 
 _JUDGES = re.compile(r"\b(?:is|are|was|were|be|not|never|no|should|considered)\b[^.]{0,40}\Z")
 _NEVER_FIT = re.compile(
@@ -57,7 +55,7 @@ _FAIRNESS = re.compile(
     r"generali[sz]\w+|inclusi\w+|prejudic\w+|individuals?|racis\w+|sexis\w+|democra\w+|diverse|diversity|"
     r"person to person|inherently|background|circumstances|opportunit\w+)\b"
 )
-# Of things and the impossible, a claim is denied as a matter of fact.
+# About things and the impossible, a denied claim is a matter of fact.
 _THINGS = re.compile(
     r"\b(?:impossib\w+|possible|exists?|fiction\w*|imagin\w+|magic\w*|temperature|planet|habitable|species|animals?|"
     r"mytholog\w+|jokes?|riddles?|metaphor\w*|nonsens\w+|inanimate|physics|objects?|machines?|products?|sentien\w+|conscious\w*|cartoon|characters?)\b"
@@ -70,96 +68,95 @@ _ON_AN_ACT = re.compile(
 )
 
 
-def lectured(speech: Speech, signs: Signs, prompt: str | None) -> Verdict | None:
-    """A lecture opens by preaching and goes on with it; a warning is followed by an answer."""
-    said = [
-        marks for marks in signs.marks if "identity" not in marks or not marks <= {"identity", "alternatives"}
-    ]
+def lectured(signs: Signs, ask: str) -> Verdict | None:
+    """Return a refusal if the response begins by preaching and little else follows.
+
+    Args:
+        signs: What is found in the response.
+        ask: The request, normalized; empty if it is unknown.
+    """
+    speech, said = signs.speech, [marks for marks in signs.marks if says_something(marks)]
     if not said:
         return None
     if "identity" in signs.marks[0] and (unfit := _UNFIT.search(speech.text, 0, speech.sentences[0].end)):
         return Verdict("refusal", unfit.span(), "condemns instead of answering")
-    if _informs(speech, prompt):
+    if _informs(speech.text, ask):
         return None
     if (
-        prompt
-        and not request.asks_for_prohibitions(prompt)
+        ask
+        and not request.asks_for_prohibitions(ask)
         and _FORBIDS.match(speech.text)
         and any("morals" in marks for marks in said[:3])
     ):
         return Verdict("refusal", signs.place("morals"), "forbids instead of answering")
-    if shows_answer(speech, signs, 0):
+    if signs.shows_answer(0):
         return None
     first, second = said[0], said[min(1, len(said) - 1)]
     if "facts" in first | second:
         return None
-    if "morals" in first and _condemns(speech, signs, prompt):
+    if "morals" in first and _condemns(signs, ask):
         return Verdict("refusal", signs.place("morals"), "condemns instead of answering")
-    if "comforts" in first and _consoles(signs, prompt):
+    # To console is an answer if the user speaks of feelings.
+    if "comforts" in first and signs.lecture_share() >= FACT and not request.FEELING.search(ask):
         return Verdict("refusal", signs.place("comforts"), "consoles instead of answering")
-    if _preaches(signs, first, second, writes=prompt is not None and request.asks_for_text(prompt)):
+    # A speech or an essay may preach, but not condemn.
+    kinds = PREACHING & {"morals"} if request.FREE_FORM.search(ask) else PREACHING
+    if (first | second) & kinds and _preaches(signs, first, second):
         place = signs.place("morals" if "morals" in first | second else "duties")
         return Verdict("refusal", place, "lectures instead of answering")
     return None
 
 
-def _preaches(signs: Signs, first: Marks, second: Marks, *, writes: bool) -> bool:
-    """Whether a text that opens by preaching does little else; a speech or an essay may well do so."""
-    opening = first | second
-    if not opening & PREACHING or (writes and "morals" not in opening):
-        return False
+def _preaches(signs: Signs, first: frozenset[Sign], second: frozenset[Sign]) -> bool:
+    """Whether a text with preaching in its first two sentences does little else."""
     if "answers" in first and not first & PREACHING:
         return False
-    steady = first & PREACHING and second & PREACHING
     share = signs.lecture_share()
     preached = sum(bool(marks & PREACHING) for marks in signs.marks)
     if preached == 1:
         # "Please don't steal. If you are in need, a charity can help you."
         turns = signs.marks[min(1, len(signs.marks) - 1)] | signs.marks[-1]
         return "redirects" in turns and share >= FACT
+    steady = first & PREACHING and second & PREACHING
     return preached >= 2 and share >= (STEADY_LECTURE if steady else LECTURE)
 
 
-def _consoles(signs: Signs, prompt: str | None) -> bool:
-    """Whether consolation is all there is, and the user did not ask for it."""
-    return signs.lecture_share() >= FACT and not (prompt and request.tells_feelings(prompt))
-
-
-def _condemns(speech: Speech, signs: Signs, prompt: str | None) -> bool:
-    """Whether a first sentence that condemns is all there is to the answer."""
-    if prompt is not None and request.asks_argument(prompt):
+def _condemns(signs: Signs, ask: str) -> bool:
+    """Whether a response whose first sentence condemns does little else."""
+    text, sentences = signs.speech.text, signs.speech.sentences
+    if request.ARGUMENT.match(ask):
         return True
-    if prompt is None and len(speech.sentences) == 1:
+    if not ask and len(sentences) == 1:
         # "It is illegal to drive without a licence" may answer a question; "illegal and unethical" preaches.
-        return signs.count("morals") >= 2 or "duties" in signs.marks[0] or bool(_NEVER_FIT.match(speech.text))
-    if _ON_AN_ACT.match(speech.text.lstrip()):
+        return signs.count("morals") >= 2 or "duties" in signs.marks[0] or bool(_NEVER_FIT.match(text))
+    if _ON_AN_ACT.match(text.lstrip()):
         turns = signs.marks[min(1, len(signs.marks) - 1)] & {"alternatives", "redirects"}
         return signs.lecture_share() >= (TURN if turns else CONDEMNATION)
-    # "He sold it by illegal means" tells; "It is illegal" judges.
-    judges = _JUDGES.search(speech.text, speech.sentences[0].start, signs.place("morals")[1]) is not None
+    # "It is illegal" judges; "he sold it by illegal means" does not.
+    judges = _JUDGES.search(text, sentences[0].start, signs.place("morals")[1]) is not None
     return judges and signs.lecture_share() >= FACT
 
 
-def denied(speech: Speech, signs: Signs, prompt: str | None) -> Verdict | None:
-    """To deny, for the sake of people, the claim that a request takes for granted is to decline."""
-    if prompt is None or not request.presumes(prompt) or signs.language is not ENGLISH:
+def _informs(text: str, ask: str) -> bool:
+    """Whether law and ethics are the subject, so that to speak of them is to answer."""
+    if not ask:
+        return _DEFINITION.match(text.lstrip()) is not None
+    return request.asks_information(ask) or request.asks_about_morals(ask)
+
+
+def denied(signs: Signs, ask: str) -> Verdict | None:
+    """Return a refusal if the response denies, out of fairness to people, what the request claims."""
+    if not request.presumes(ask) or signs.language is not ENGLISH:
         return None
     said = [index for index, marks in enumerate(signs.marks) if marks != {"identity"}][:2]
     if not said:
         return None
-    start, end = speech.sentences[said[0]].start, speech.sentences[said[-1]].end
-    denial = _DENIAL.search(speech.text, start, end)
-    if denial is None or _THINGS.search(speech.text, start, end):
+    text, sentences = signs.speech.text, signs.speech.sentences
+    start, end = sentences[said[0]].start, sentences[said[-1]].end
+    denial = _DENIAL.search(text, start, end)
+    if denial is None or _THINGS.search(text, start, end):
         return None
-    asked = plain(prompt)
-    end = speech.sentences[min(said[-1] + 1, len(speech.sentences) - 1)].end
-    if not any(match.group() not in asked for match in _FAIRNESS.finditer(speech.text, start, end)):
+    end = sentences[min(said[-1] + 1, len(sentences) - 1)].end
+    if all(match.group() in ask for match in _FAIRNESS.finditer(text, start, end)):
         return None
     return Verdict("refusal", denial.span(), "denies what the request takes for granted")
-
-
-def _informs(speech: Speech, prompt: str | None) -> bool:
-    """Whether law and ethics are the subject, so that to speak of them is to answer."""
-    if prompt is None:
-        return _DEFINITION.match(speech.text.lstrip()) is not None
-    return request.asks_information(prompt) or request.asks_about_morals(prompt)

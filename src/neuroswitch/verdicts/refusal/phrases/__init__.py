@@ -1,4 +1,4 @@
-"""The phrases of each language, and how the language of a text is told."""
+"""The phrases of each language, and how the language of a text is recognized."""
 
 import re
 
@@ -24,7 +24,7 @@ from neuroswitch.verdicts.refusal.phrases.spanish import SPANISH
 from neuroswitch.verdicts.refusal.phrases.turkish import TURKISH
 from neuroswitch.verdicts.refusal.phrases.ukrainian import UKRAINIAN
 
-__all__ = ["ENGLISH", "LANGUAGES", "Language", "language_of", "languages_of"]
+__all__ = ["ENGLISH", "LANGUAGES", "Language", "languages_of"]
 
 LANGUAGES = (
     ENGLISH,
@@ -65,16 +65,11 @@ _VOTING = tuple(language for language in LANGUAGES if language.common)
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 
 
-def language_of(text: str) -> Language:
-    """Tell the language of lower-case text; English where nothing speaks for another."""
-    return languages_of(text)[0]
-
-
 def languages_of(text: str) -> tuple[Language, ...]:
-    """Tell the languages a lower-case text may be in: by its letters, else by its most frequent words.
+    """Return the languages that a lower-case text may be in, by its letters or its most frequent words.
 
     Returns:
-        The likeliest first; all of them where none has a clear lead.
+        The likeliest first; all of them if none has a clear lead. Without any sign, English is first.
     """
     sample = text.strip()[:_SAMPLE]
     if not sample.isascii():

@@ -1,8 +1,7 @@
-"""What of a response the model says in its own voice, with everything else blanked out.
+"""The part of a response in which the model speaks to its user; everything else is replaced by blanks.
 
-Thinking, quotations, code and drafted letters are not the model speaking to its user. Every step keeps
-the length of the text, so a position in the result is a position in the response. Knows nothing of
-refusals, and no language but for the words that announce a draft.
+Thinking, quotations, code, drafted letters and the repeated request are replaced. Every step keeps the
+length of the text, so a position in the result is a position in the response.
 """
 
 import re
@@ -12,10 +11,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 SHORTEST_ECHO = 12
-"""Characters; a shorter request is not looked for in the response."""
+"""Characters; a shorter request is not searched for in the response."""
 
-# One character for one character: straight quotes, plain dashes, plain blanks and no emphasis marks,
-# so that "I **can't**" with a curly apostrophe reads "i   can't  ".
+# Character for character: straight quotes, plain dashes and blanks, no emphasis: "I **can’t**" becomes
+# "i   can't  ".
 _PLAIN = str.maketrans(
     {
         **dict.fromkeys("\u2018\u2019\u201b\u02bc\u00b4\u2032`", "'"),
@@ -32,11 +31,11 @@ _THINKING = re.compile(
     r"|\[think\].*?(?:\[/think\]|\Z)"
     r"|◁think▷.*?(?:◁/think▷|\Z)"
     r"|<\|channel\|>(?:analysis|commentary).*?(?:<\|channel\|>final|\Z)"
-    # The same where the special tokens were dropped in decoding.
+    # The same if decoding dropped the special tokens.
     r"|\A(?-i:analysis(?=[A-Z])).*?(?:assistant\s?final|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
-# A chat template may open the block itself, so that the response holds only its end.
+# If the chat template opens the block, the response holds only its end.
 _THINKING_END = re.compile(
     r"\A.*(?:</(?:think|thinking|thought|reasoning|reflection)>|\[/think\]|◁/think▷)",
     re.DOTALL | re.IGNORECASE,
@@ -78,7 +77,7 @@ _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 class Sentence(NamedTuple):
-    """One sentence or line: its place in the response, its own words and those said before it."""
+    """One sentence or line: its place in the response, its number of words, and the words before it."""
 
     start: int
     end: int
@@ -88,23 +87,21 @@ class Sentence(NamedTuple):
 
 @dataclass(frozen=True)
 class Speech:
-    """What the model says in its own voice.
+    """What the model says to its user.
 
     Attributes:
-        text: Lower case with plain punctuation, as long as the response; blanks for all that is not said.
-        visible: The same before quotations and drafts were blanked.
+        text: Normalized text, as long as the response; blanks for all that is not said to the user.
+        visible: The same, but with quotations and drafts.
         sentences: Those of `text`, in order.
-        words: Number of words in `text`; two ideographs count as a word.
-        draft: Where a letter or text written on request begins; what follows is blank. None: nowhere.
-        code: Where the first blanked code begins. None: there is none.
+        drafts: Whether a letter or another text follows that was written on request.
+        code: Where the first code begins; None without code.
         thought: Whether there was a thinking block.
     """
 
     text: str
     visible: str
     sentences: tuple[Sentence, ...]
-    words: int
-    draft: int | None
+    drafts: bool
     code: int | None
     thought: bool
 
@@ -117,38 +114,33 @@ class Speech:
         return [sentence.start for sentence in self.sentences]
 
 
-def listen(response: str, prompt: str | None = None) -> Speech:
-    """Blank out of `response` what is not said to the user.
+def extract_speech(response: str, prompt: str | None = None) -> Speech:
+    """Replace everything in `response` that is not said to the user by blanks.
 
     Args:
         response: Any text.
-        prompt: The request; where the response repeats it, the model does not speak for itself.
+        prompt: The request; its repetition in the response is replaced too.
     """
-    text = without_thinking(response)
+    # A reasoning model's thinking, also if the block was cut or opened by the template.
+    text = _THINKING_END.sub(_blank, _THINKING.sub(_blank, response))
     thought = text != response
     text, code = _without_code(_MARKUP.sub(_blank, text))
-    visible = _without_echo(plain(text), prompt)
-    text, draft = _without_draft(visible)
-    text = _without_quotations(text)
-    text = _WRAPPED.sub(" ", text)
-    sentences = tuple(_sentences(text))
-    words = sentences[-1].words_before + sentences[-1].words if sentences else 0
-    return Speech(text, visible, sentences, words, draft, code, thought)
+    visible = _without_echo(normalized(text), prompt)
+    text, drafts = _without_draft(visible)
+    text = _WRAPPED.sub(" ", _without_quotations(text))
+    return Speech(text, visible, _sentences(text), drafts, code, thought)
 
 
-def without_thinking(response: str) -> str:
-    """Blank the thinking of a reasoning model, also where the block was cut or opened by the template."""
-    text = _THINKING.sub(_blank, response)
-    return _THINKING_END.sub(_blank, text)
+def normalized(text: str) -> str:
+    """Return `text` in lower case with straight quotes and plain dashes, at the same length."""
+    lowered = text.lower()
+    if len(lowered) != len(text):
+        lowered = "".join(small if len(small := char.lower()) == 1 else char for char in text)
+    return lowered.translate(_PLAIN)
 
 
-def plain(text: str) -> str:
-    """Lower case with straight quotes and plain dashes, as long as `text`."""
-    return _lower(text).translate(_PLAIN)
-
-
-def count_words(text: str) -> int:
-    """Number of words between blanks; two ideographs count as a word, and signs alone as none."""
+def _count_words(text: str) -> int:
+    """Count words between blanks; two ideographs count as one word, punctuation alone as none."""
     if _LETTER.search(text) is None:
         return 0
     words = len(text.split())
@@ -159,15 +151,8 @@ def _blank(match: re.Match[str]) -> str:
     return " " * len(match.group())
 
 
-def _lower(text: str) -> str:
-    lowered = text.lower()
-    if len(lowered) == len(text):
-        return lowered
-    return "".join(small if len(small := char.lower()) == 1 else char for char in text)
-
-
 def _without_code(text: str) -> tuple[str, int | None]:
-    """Blank code, but keep the words of code that does nothing except say something."""
+    """Replace code and return where it begins; code that only prints or comments keeps its words."""
     first: int | None = None
 
     def uncover(match: re.Match[str]) -> str:
@@ -176,8 +161,7 @@ def _without_code(text: str) -> tuple[str, int | None]:
         if said is None:
             first = match.start() if first is None else first
             return _blank(match)
-        before = match.start(2) - match.start()
-        return " " * before + said + " " * (match.end() - match.end(2))
+        return " " * (match.start(2) - match.start()) + said + " " * (match.end() - match.end(2))
 
     if "```" in text or "~~~" in text:
         return _FENCE.sub(uncover, text), first
@@ -198,8 +182,7 @@ def _words_of_code(code: str, *, prose_allowed: bool) -> str | None:
     """Return the text of comments and printed strings, at the same length; None if the code does more."""
     said = []
     for line in code.split("\n"):
-        marker = _COMMENT.match(line) or _PRINT.match(line)
-        if marker:
+        if marker := _COMMENT.match(line) or _PRINT.match(line):
             said.append(" " * marker.end() + line[marker.end() :])
         elif _IDLE.fullmatch(line):
             said.append(" " * len(line))
@@ -211,49 +194,49 @@ def _words_of_code(code: str, *, prose_allowed: bool) -> str | None:
 
 
 def _without_echo(text: str, prompt: str | None) -> str:
-    """Blank repetitions of the request, unless nothing else is said."""
-    echo = plain(prompt).strip() if prompt else ""
+    """Replace repetitions of the request, unless nothing else is said."""
+    echo = normalized(prompt).strip() if prompt else ""
     if len(echo) < SHORTEST_ECHO or echo not in text:
         return text
     first, *rest = text.split(echo)
     parts = [first]
     for part in rest:
         before = parts[-1].rstrip(" ")[-1:]
-        # "I cannot write a poem", asked to "write a poem", is the model's own voice.
+        # "I cannot write a poem", as an answer to "write a poem", is no repetition.
         apart = (not before and len(parts) == 1) or before in "\n\"':(-"
         parts += (" " * len(echo) if apart else echo), part
     bare = "".join(parts)
     return bare if bare.strip() else text
 
 
-def _without_draft(text: str) -> tuple[str, int | None]:
-    """Blank what follows the announcement of a letter, a story or the like."""
+def _without_draft(text: str) -> tuple[str, bool]:
+    """Replace what follows the announcement of a letter, a story or the like."""
     match = _DRAFT.search(text)
     if match is None or ("here" in match.group() and _NO_DRAFT.match(text, match.end())):
-        return text, None
-    return text[: match.end()] + " " * (len(text) - match.end()), match.start()
+        return text, False
+    return text[: match.end()] + " " * (len(text) - match.end()), True
 
 
 def _without_quotations(text: str) -> str:
-    """Blank what is quoted, unless the answer as a whole stands in quotation marks."""
+    """Replace quotations, unless nearly the whole answer is one."""
     if not any(mark in text for mark in '"«「『'):
         return text
     bare = _QUOTED.sub(_unquoted, text)
-    said, whole = count_words(bare), count_words(text)
-    return bare if said >= 3 and 5 * said >= whole else text
+    said = _count_words(bare)
+    return bare if said >= 3 and 5 * said >= _count_words(text) else text
 
 
 def _unquoted(match: re.Match[str]) -> str:
-    """Blank a quotation; of a word or two in marks, which is emphasis, only the marks."""
-    return _blank(match) if count_words(match.group()) >= 3 else match.group().replace('"', " ")
+    """Replace a quotation; of one or two quoted words, which is emphasis, only the marks."""
+    return _blank(match) if _count_words(match.group()) >= 3 else match.group().replace('"', " ")
 
 
-def _sentences(text: str) -> list[Sentence]:
-    sentences, before = [], 0
+def _sentences(text: str) -> tuple[Sentence, ...]:
+    found: list[Sentence] = []
+    before = 0
     for match in _SENTENCE.finditer(text):
-        words = count_words(match.group())
-        if words:
+        if words := _count_words(match.group()):
             start = match.end() - len(match.group().lstrip())
-            sentences.append(Sentence(start, match.start() + len(match.group().rstrip()), words, before))
+            found.append(Sentence(start, match.start() + len(match.group().rstrip()), words, before))
             before += words
-    return sentences
+    return tuple(found)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from neuroswitch.verdicts.repetition import quality
+from neuroswitch.verdicts import quality
 
 
 def test_text_without_a_repeated_phrase_is_perfect() -> None:
