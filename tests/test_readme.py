@@ -17,7 +17,7 @@ def test_the_ten_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     code = re.search(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     assert code is not None
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(ns, "load", lambda source: tiny_llama(), raising=False)
+    monkeypatch.setattr(ns, "load_model", lambda source: tiny_llama(), raising=False)
     monkeypatch.setattr(ns, "detector", lambda name: get_detector("contains:(?s).*"), raising=False)
     monkeypatch.setattr(ns.ContrastSet, "builtin", staticmethod(tiny_contrast))
     lines = code.group(1).replace("size=0.001", "size=0.05")

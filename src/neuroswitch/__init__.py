@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from neuroswitch.measures import damage as damage
     from neuroswitch.measures import measure as measure
     from neuroswitch.methods import Scaling as Scaling
+    from neuroswitch.methods import largest_circuit as largest_circuit
     from neuroswitch.methods import scaled as scaled
     from neuroswitch.models import LoadOptions as LoadOptions
     from neuroswitch.models import load as load_model
@@ -55,6 +56,7 @@ _HOMES = {
     "export": "circuits",
     "find_circuit": "discovery",
     "generate": "answering",
+    "largest_circuit": "methods",
     "load_model": "models:load",
     "measure": "measures",
     "random_circuit": "circuits",
@@ -84,6 +86,7 @@ __all__ = [
     "export",
     "find_circuit",
     "generate",
+    "largest_circuit",
     "load_model",
     "measure",
     "random_circuit",
