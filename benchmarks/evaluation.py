@@ -19,7 +19,7 @@ import torch
 from transformers import GenerationConfig
 
 import neuroswitch as ns
-from neuroswitch.answering import Journal, generation
+from neuroswitch.answering import AnswerLog, generation
 from neuroswitch.chat import encode
 from neuroswitch.models import LanguageModel
 
@@ -74,8 +74,8 @@ def main() -> int:
     slow, texts = timed(lambda: one_at_a_time(model, prompts, options.max_new_tokens))
     fast, answers = timed(lambda: ns.generate(model, prompts, decoding=decoding))
     with tempfile.TemporaryDirectory() as folder:
-        journal = Journal(Path(folder) / "rows", {}, annotate, refusal.settled)
-        early, broken_off = timed(lambda: ns.generate(model, prompts, decoding=decoding, journal=journal))
+        log = AnswerLog(Path(folder) / "rows", {}, annotate, refusal.settled)
+        early, broken_off = timed(lambda: ns.generate(model, prompts, decoding=decoding, log=log))
 
     labels = [refusal.classify(text, prompt.text) for text, prompt in zip(texts, prompts, strict=True)]
     batched = [refusal.classify(one.text, one.prompt) for one in answers]

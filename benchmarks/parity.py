@@ -25,9 +25,9 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 import neuroswitch as ns
+from neuroswitch.answering import vllm
 from neuroswitch.chat import encode
 from neuroswitch.circuits import Circuit, export
-from neuroswitch.integrations import serve
 from neuroswitch.models import LanguageModel
 from tiny import tiny_model
 
@@ -134,7 +134,7 @@ def in_vllm(python: str, processes: int, subject: Subject) -> Found:
         names = ["base", *adapters]
         requests: list[dict[str, object]] = [{"ids": row, "adapter": one} for row in ids for one in names]
         fullest = max(map(len, circuit.layout.by_site(circuit.ids).values()))
-        rank = next(allowed for allowed in serve.RANKS if allowed >= fullest)
+        rank = next(allowed for allowed in vllm.RANKS if allowed >= fullest)
         rows = vllm_engine.ask(base, adapters, requests, processes=processes, rank=rank, python=python)
     plain = [rows[-1] for rows in log_probabilities(model.module, ids)]
     expected = {"base": plain}

@@ -18,7 +18,7 @@ import torch
 
 import neuroswitch as ns
 from neuroswitch.activations import Intervention
-from neuroswitch.answering import Journal
+from neuroswitch.answering import AnswerLog
 from neuroswitch.circuits import DESCRIPTION
 from neuroswitch.detectors import Detector
 from neuroswitch.discovery import RANKINGS
@@ -138,17 +138,17 @@ def main() -> None:
                 model,
                 prompts[one.pile],
                 decoding=decoding,
-                journal=journal(options.output / ANSWERS, condition, one.pile, behaviour.detector),
+                log=answer_log(options.output / ANSWERS, condition, one.pile, behaviour.detector),
             )
         rows = [answer_row(answer, behaviour.detector, condition, pile=one.pile) for answer in said]
         compared = before.setdefault(one.pile, rows)  # the first condition of a pile is its baseline
         print(f"{one.name:24}{one.pile:10}{line(compared, rows, behaviour.detector)}", flush=True)
 
 
-def journal(path: Path, condition: Condition, pile: str, detector: Detector) -> Journal:
+def answer_log(path: Path, condition: Condition, pile: str, detector: Detector) -> AnswerLog:
     """Keep the answers of one condition, as rows of an experiment."""
     key = {"model": "model", "condition": condition.name, "pile": pile}
-    return Journal(path, key, lambda answer: asdict(answer_row(answer, detector, condition, pile=pile)))
+    return AnswerLog(path, key, lambda answer: asdict(answer_row(answer, detector, condition, pile=pile)))
 
 
 def measured(name: str, rows: Sequence[AnswerRow], detector: Detector) -> tuple[Values, Measurement]:

@@ -84,7 +84,7 @@ def start(folder: Path, output: Path, before: Callable[[], None] = lambda: None)
     status = 1
     try:  # whatever happens, a child never returns into the code of its parent
         log = os.open(output.with_suffix(".log"), os.O_APPEND | os.O_CREAT | os.O_WRONLY)
-        counted(generation._Answers, "of", log, "decoded")
+        counted(generation, "_decode", log, "decoded")
         counted(kl, "answer_logits", log, "read")
         counted(toy_methods.ToyMethod, "fit", log, "fitted")
         counted(perplexity, "nats_per_token", log, "weighed")

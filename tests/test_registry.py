@@ -1,5 +1,6 @@
 """Names find things, unknown names list those there are, and a broken plug-in is named."""
 
+from collections.abc import Callable
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -23,6 +24,13 @@ def test_a_name_can_be_taken_once() -> None:
     shapes.register("square")(4)
     with pytest.raises(ValueError, match="registered already"):
         shapes.register("square")(5)
+
+
+def test_the_text_after_the_colon_goes_to_the_factory() -> None:
+    shapes: Registry[Callable[[str], str]] = Registry("shape")
+    shapes.register("polygon")(lambda text: f"polygon with {text or 'some'} corners")
+    assert shapes.make("polygon:5:6") == "polygon with 5:6 corners"
+    assert shapes.make("polygon") == "polygon with some corners"
 
 
 def test_a_broken_plugin_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

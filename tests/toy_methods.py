@@ -11,11 +11,10 @@ from unittest.mock import patch
 import torch
 
 from neuroswitch.activations.scaling import scaled_neurons
-from neuroswitch.circuits.folders import new_folder
 from neuroswitch.methods.base import METHODS, Task
 from neuroswitch.models.handle import LanguageModel
 from neuroswitch.progress import Progress, silent
-from neuroswitch.storage import write_json
+from neuroswitch.storage import new_folder, write_json
 
 FITS: list[str] = []
 """Every fit since the process began."""

@@ -1,11 +1,10 @@
-"""Chat messages -> token ids: the tokenizer's own template, and exactly one BOS.
+"""Chat messages to token ids, by the tokenizer's own template, with exactly one BOS.
 
-The template decides, never the model's name. Ids come straight from the template, so no text is
-tokenized twice and no BOS is doubled. A tokenizer without a template belongs to a base model: it
-gets the raw text. Knows tokenizers; does not know models.
+Ids come straight from the template, so no text is tokenized twice. A tokenizer without a template
+belongs to a base model, which gets the plain text. Knows tokenizers; does not know models.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import TemplateError
@@ -18,8 +17,8 @@ from neuroswitch.storage import digest
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-# Names under which templates let the caller turn thinking on and off.
 THINKING_SWITCHES = ("enable_thinking", "thinking")
+"""Names of the variables by which templates turn thinking on and off."""
 
 
 class ReadToken(NamedTuple):
@@ -40,12 +39,11 @@ def encode(
         to plain text, else with none.
 
     Raises:
-        BadPrompts: The template rejects the messages, or nothing is left to read.
+        BadPrompts: The template rejects the messages, or the prompt has no tokens.
         Prerequisite: The template cannot express the system prompt or the thinking mode.
     """
-    ids = (
-        _templated(tokenizer, prompt, format) if tokenizer.chat_template else _raw(tokenizer, prompt, format)
-    )
+    encode_text = _templated if tokenizer.chat_template else _plain
+    ids = encode_text(tokenizer, prompt, format)
     if not ids:
         raise BadPrompts(
             f"{prompt.place}: no token to read",
@@ -56,7 +54,7 @@ def encode(
 
 
 def read_token(tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int]) -> ReadToken:
-    """Say which token of an encoded prompt is read: the last one."""
+    """Return the token of an encoded prompt at which neurons are read: the last one."""
     return ReadToken(position=len(ids) - 1, id=ids[-1], text=_text(tokenizer, ids[-1]))
 
 
@@ -69,12 +67,9 @@ def describe(
 ) -> str:
     """List the last `tail` tokens of a prompt, one a line: position, id, text; the read one is marked."""
     ids = encode(tokenizer, prompt, format)
-    last = len(ids) - 1
-    lines = [
-        f"{position:>6} {ids[position]:>8}  {_text(tokenizer, ids[position])!r}"
-        for position in range(max(0, len(ids) - tail), len(ids))
-    ]
-    return "\n".join([*lines[:-1], f"{lines[-1]}  <- read here, token {last + 1} of {last + 1}"])
+    shown = list(enumerate(ids))[-tail:]
+    lines = [f"{position:>6} {token:>8}  {_text(tokenizer, token)!r}" for position, token in shown]
+    return "\n".join(lines) + f"  <- read here, token {len(ids)} of {len(ids)}"
 
 
 def shared_prefix(rows: Sequence[Sequence[int]]) -> int:
@@ -96,35 +91,11 @@ def template_digest(tokenizer: "PreTrainedTokenizerBase") -> str:
     return digest(tokenizer.chat_template)
 
 
-def _templated(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, format: ChatFormat) -> list[int]:
-    messages = with_system(prompt, format.system)
-    switch = {} if format.thinking is None else _thinking_switch(tokenizer, prompt, messages, format.thinking)
-    text = _render(tokenizer, prompt, messages, switch)
-    _require_system(prompt, messages, text)
-    ids: list[int] = _apply(tokenizer, messages, switch, tokenize=True)
-    return ids
-
-
-def _raw(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, format: ChatFormat) -> list[int]:
-    asked = {
-        "a system prompt": format.system is not None or prompt.messages[0].role == "system",
-        "a thinking mode": format.thinking is not None,
-        "a conversation of several turns": len(prompt.messages) > 1,
-    }
-    if needs := [what for what, is_asked in asked.items() if is_asked]:
-        raise Prerequisite(
-            f"{needs[0]} needs a chat template",
-            found="a tokenizer without one, as base models have",
-            do="leave it out, use the instruct model, or set tokenizer.chat_template",
-        )
-    return list(tokenizer.encode(prompt.text, add_special_tokens=False))
-
-
 def with_system(prompt: Prompt, system: str | None) -> tuple[Message, ...]:
-    """Return the messages of a prompt, with a system prompt before them if there is one.
+    """Return the messages of a prompt, with a system prompt before them unless it is None.
 
     Raises:
-        BadPrompts: The prompt has one already.
+        BadPrompts: The prompt has a system prompt already.
     """
     if system is None:
         return prompt.messages
@@ -137,23 +108,40 @@ def with_system(prompt: Prompt, system: str | None) -> tuple[Message, ...]:
     return (Message("system", system), *prompt.messages)
 
 
-def _require_system(prompt: Prompt, messages: Sequence[Message], text: str) -> None:
-    if messages[0].role == "system" and messages[0].content.strip() not in text:
+def _templated(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, format: ChatFormat) -> list[int]:
+    asked = Prompt(with_system(prompt, format.system), source=prompt.place)
+    switch = {} if format.thinking is None else {_thinking_switch(tokenizer, asked): format.thinking}
+    first, text = asked.messages[0], _render(tokenizer, asked, switch)
+    if first.role == "system" and first.content.strip() not in text:
         raise Prerequisite(
             "the chat template drops the system prompt",
-            found=f"{prompt.place} renders without {messages[0].content[:60]!r}",
+            found=f"{prompt.place} renders without {first.content[:60]!r}",
             do="leave the system prompt out, or put it at the beginning of the user's text",
         )
+    ids: list[int] = _apply_template(tokenizer, asked, switch, tokenize=True)
+    return ids
 
 
-def _thinking_switch(
-    tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, messages: Sequence[Message], thinking: bool
-) -> dict[str, bool]:
-    """Find the template's switch by its effect: names alone also occur in templates' texts."""
+def _plain(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, format: ChatFormat) -> list[int]:
+    needs = {
+        "a system prompt": format.system is not None or prompt.messages[0].role == "system",
+        "a thinking mode": format.thinking is not None,
+        "a conversation of several turns": len(prompt.messages) > 1,
+    }
+    if found := [what for what, needed in needs.items() if needed]:
+        raise Prerequisite(
+            f"{found[0]} needs a chat template",
+            found="a tokenizer without one, as base models have",
+            do="leave it out, use the instruct model, or set tokenizer.chat_template",
+        )
+    return list(tokenizer.encode(prompt.text, add_special_tokens=False))
+
+
+def _thinking_switch(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt) -> str:
+    """Return the name of the template's switch, found by its effect: the names also occur in other places."""
     for name in THINKING_SWITCHES:
-        on, off = (_render(tokenizer, prompt, messages, {name: value}) for value in (True, False))
-        if on != off:
-            return {name: thinking}
+        if _render(tokenizer, prompt, {name: True}) != _render(tokenizer, prompt, {name: False}):
+            return name
     raise Prerequisite(
         "the chat template has no thinking mode to turn on or off",
         found="the same text with and without " + " or ".join(THINKING_SWITCHES),
@@ -161,35 +149,29 @@ def _thinking_switch(
     )
 
 
-def _render(
-    tokenizer: "PreTrainedTokenizerBase",
-    prompt: Prompt,
-    messages: Sequence[Message],
-    switch: dict[str, bool],
-) -> str:
+def _render(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, switch: Mapping[str, bool]) -> str:
     try:
-        return str(_apply(tokenizer, messages, switch, tokenize=False))
+        return str(_apply_template(tokenizer, prompt, switch, tokenize=False))
     except TemplateError as error:
-        has_system = messages[0].role == "system"
+        has_system = prompt.messages[0].role == "system"
         kind = Prerequisite if has_system else BadPrompts
         raise kind(
             f"{prompt.place}: the chat template rejects the messages",
-            found=f"{error} (roles: {', '.join(message.role for message in messages)})",
+            found=f"{error} (roles: {', '.join(message.role for message in prompt.messages)})",
             do="leave the system prompt out" if has_system else "arrange the roles as the model expects them",
         ) from error
 
 
-def _apply(
-    tokenizer: "PreTrainedTokenizerBase",
-    messages: Sequence[Message],
-    switch: dict[str, bool],
-    *,
-    tokenize: bool,
+def _apply_template(
+    tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, switch: Mapping[str, bool], *, tokenize: bool
 ) -> Any:
-    # Without return_dict=False transformers 5 wraps the ids in a BatchEncoding.
-    options: dict[str, Any] = {"add_generation_prompt": True, "return_dict": False, **switch}
-    turns = [message._asdict() for message in messages]
-    return tokenizer.apply_chat_template(turns, tokenize=tokenize, **options)
+    return tokenizer.apply_chat_template(
+        [message._asdict() for message in prompt.messages],
+        tokenize=tokenize,
+        add_generation_prompt=True,
+        return_dict=False,  # otherwise transformers 5 wraps the ids in a BatchEncoding
+        **switch,  # type: ignore[arg-type]
+    )
 
 
 def _with_one_bos(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> list[int]:
@@ -197,7 +179,7 @@ def _with_one_bos(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> list[
     if bos is None:
         return ids
     start = next((place for place, token in enumerate(ids) if token != bos), len(ids))
-    # A model whose tokenizer adds BOS was trained with it, whether or not its template remembers to.
+    # A model whose tokenizer adds BOS was trained with it, whether or not its template writes one.
     wanted = start > 0 or tokenizer.encode("a")[:1] == [bos]
     return [bos, *ids[start:]] if wanted else ids
 

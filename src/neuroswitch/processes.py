@@ -1,7 +1,7 @@
-"""Which of several processes this is, where torchrun or accelerate launch started more than one.
+"""Which of several processes this is, where torchrun or accelerate started more than one.
 
-Read from the environment alone, so that a command knows before torch is imported whether it is
-the one that prints and writes. `models.processes` connects them.
+Read from the environment alone, so that a command knows before torch is imported whether it prints and
+writes. `models` connects the processes.
 """
 
 import os
@@ -13,26 +13,26 @@ from pathlib import Path
 from neuroswitch.errors import Prerequisite
 
 
-def rank() -> int:
+def process_number() -> int:
     """Return the number of this process, from 0."""
     return int(os.environ.get("RANK", "0"))
 
 
-def count() -> int:
-    """Return the number of processes."""
+def process_count() -> int:
+    """Return how many processes there are."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def is_first() -> bool:
-    """Say whether this process is the one that prints and writes."""
-    return rank() == 0
+    """Say whether this is process 0, the only one that prints and writes."""
+    return process_number() == 0
 
 
 @contextmanager
 def written_once(folder: Path) -> Iterator[Path]:
-    """Give the first process the folder itself, and the others one that is thrown away.
+    """Yield the folder in process 0, and a folder that is deleted afterwards in every other process.
 
-    For what all of them must compute together although one is to keep it.
+    For work that all processes do together and whose result only one may write.
     """
     if is_first():
         yield folder
@@ -42,14 +42,17 @@ def written_once(folder: Path) -> Iterator[Path]:
 
 
 def require_one(work: str) -> None:
-    """Refuse work that is not made for several processes.
+    """Refuse work that must run in a single process.
+
+    Args:
+        work: What it is, for the message.
 
     Raises:
-        Prerequisite: There are several.
+        Prerequisite: There are several processes.
     """
-    if count() > 1:
+    if process_count() > 1:
         raise Prerequisite(
             f"{work} runs in one process",
-            found=f"{count()} processes",
+            found=f"{process_count()} processes",
             do="start `neuroswitch discover` alone with torchrun, and this without it",
         )

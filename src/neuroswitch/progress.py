@@ -1,10 +1,10 @@
-"""How long work reports where it is: a callback, so that no layer below the CLI draws anything."""
+"""Progress of long work, reported to a function of the caller: nothing below the command line prints."""
 
 from collections.abc import Callable
 
 Progress = Callable[[str, int, int], None]
-"""Called with the name of the stage, the units done and the units in all."""
+"""Called with the name of the stage, the number of units done and the number of all units."""
 
 
 def silent(stage: str, done: int, total: int) -> None:
-    """Report nothing: the default of every function that takes a `Progress`."""
+    """Do nothing: the default of every function that takes a `Progress`."""

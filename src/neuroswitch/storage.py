@@ -1,100 +1,116 @@
-"""Files that are whole or absent: atomic writes, append-only JSONL, content digests.
+"""Files and folders that are complete or absent, JSONL files that only grow, digests of content.
 
-Guarantees: a file written here appears under its name only when every byte of it is on
-disk; a JSONL row is flushed and synced before `append` returns; a row torn by a crash is
-dropped when the file is opened again, never read as data. Accepted: two processes that append to one
-file at once are not coordinated.
+A file or folder appears under its name only when all of it is on disk. Rows of a JSONL file are on
+disk when `append_jsonl` returns; a last row that a crash cut short is never read as data. Two
+processes must not append to one file at the same time.
 """
 
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from uuid import uuid4
 
-from neuroswitch.errors import BadRun, Prerequisite
+from neuroswitch.errors import BadRun, NeuroswitchError, Prerequisite
+
+JsonObject = dict[str, object]
+"""A JSON object whose values nothing has checked yet."""
+
+
+@contextmanager
+def disk_errors(
+    path: Path, do: str = "free some space or name another folder; what was complete before is still there"
+) -> Iterator[None]:
+    """Turn an OSError of the block into a `Prerequisite` that says which path could not be written.
+
+    Args:
+        path: What the block writes.
+        do: What the user can do.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise Prerequisite(
+            f"could not write {path}", found=f"{type(error).__name__}: {error.strerror or error}", do=do
+        ) from error
 
 
 def write_atomic(path: Path, content: bytes | str) -> Path:
-    """Write a whole file, or none: temporary file in the same folder, sync, rename.
+    """Write a file as `replace_atomic` does, and return its path.
 
     Raises:
         Prerequisite: The disk is full or the folder cannot be written.
     """
     data = content.encode() if isinstance(content, str) else content
-
-    def write(temporary: Path) -> None:
-        temporary.write_bytes(data)
-
-    return replace_atomic(path, write)
+    return replace_atomic(path, lambda temporary: temporary.write_bytes(data))
 
 
-def replace_atomic(path: Path, write: Callable[[Path], None]) -> Path:
-    """Let `write` fill a temporary file and move it to `path` when it is complete.
+def replace_atomic(path: Path, write: Callable[[Path], object]) -> Path:
+    """Let `write` create a temporary file in the same folder, then move it to `path`.
 
     Args:
         path: Where the file shall appear.
-        write: Called with the temporary path; whatever it raises leaves no file behind.
+        write: Called with the temporary path; if it raises, no file is left behind.
 
     Raises:
         Prerequisite: The disk is full or the folder cannot be written.
     """
     path = Path(path)
-    temporary: Path | None = None
-    try:
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        os.close(handle)
-        temporary = Path(name)
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        raise Prerequisite(
-            f"could not write {path}",
-            found=f"{type(error).__name__}: {error.strerror or error}",
-            do="free some space or name another folder; what was complete before is still there",
-        ) from error
-    finally:
-        if temporary is not None:
+        try:
+            write(temporary)
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
             temporary.unlink(missing_ok=True)
     return path
 
 
-def write_json(path: Path, value: Any) -> Path:
-    """Write `value` as indented JSON, atomically; NaN is refused rather than written."""
+def write_json(path: Path, value: object) -> Path:
+    """Write `value` as indented JSON, as `write_atomic` does.
+
+    Raises:
+        ValueError: It contains NaN or an infinity.
+    """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     return write_atomic(path, text + "\n")
 
 
-def read_json(path: Path) -> dict[str, object]:
-    """Read a JSON object.
+def read_json(
+    path: Path, *, error: type[NeuroswitchError] = BadRun, do: str = "name another folder"
+) -> JsonObject:
+    """Read a JSON object from a file.
+
+    Args:
+        path: The file.
+        error: Class of the exception.
+        do: What the user can do where the file is damaged.
 
     Raises:
-        BadRun: The file is missing or does not hold one.
+        BadRun: The file is missing or holds no JSON object; `error`, where it is given.
     """
     try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadRun(
-            f"{path} cannot be read",
-            found=f"{type(error).__name__}: {error}",
-            do="name the folder of an experiment; one that was interrupted is continued by the same command",
-        ) from error
-    if not isinstance(value, dict):
-        raise BadRun(f"{path} is not a JSON object", found=type(value).__name__)
-    return value
+        return _json_object(Path(path).read_bytes())
+    except (OSError, ValueError, RecursionError) as problem:
+        raise error(
+            f"{path} is missing or damaged", found=str(problem), expected="a JSON object", do=do
+        ) from problem
 
 
-def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a JSONL file; a last line without newline is a torn write and is left out.
+def read_jsonl(path: Path) -> Iterator[JsonObject]:
+    """Yield the rows of a JSONL file, or none where it does not exist.
+
+    A last line without newline was cut short by a crash and is left out.
 
     Raises:
-        BadRun: A complete line is not a JSON object.
+        BadRun: Another line is not a JSON object.
     """
     path = Path(path)
     if not path.exists():
@@ -103,44 +119,116 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 return
-            yield _row(path, number, line)
+            try:
+                yield _json_object(line)
+            except ValueError as error:
+                raise BadRun(
+                    f"{path}, line {number}: not a JSON object",
+                    found=repr(line[:80]),
+                    do="remove the damaged line; everything else in the file can be kept",
+                ) from error
 
 
-def _row(path: Path, number: int, line: bytes) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise BadRun(
-            f"{path}, line {number}: not JSON",
-            found=repr(line[:80]),
-            do="remove the damaged line; everything else in the file can be kept",
-        ) from error
-    if not isinstance(row, dict):
-        raise BadRun(f"{path}, line {number}: not a JSON object", found=type(row).__name__)
-    return row
-
-
-def append_jsonl(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Append rows durably, first cutting off a torn last line left by a crash.
+def append_jsonl(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Append rows and flush them to disk, after removing a last row that a crash cut short.
 
     Raises:
         Prerequisite: The disk is full or the file cannot be written; complete rows stay.
     """
     path = Path(path)
-    try:
+    lines = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+    with disk_errors(path, do="free some space and run the same command again: complete rows are kept"):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab+") as file:
             file.truncate(_end_of_last_line(file.seek(0, os.SEEK_END), path))
-            lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
-            file.write("".join(lines).encode())
+            file.write(lines.encode())
             file.flush()
             os.fsync(file.fileno())
-    except OSError as error:
+
+
+@contextmanager
+def new_folder(destination: Path) -> Iterator[Path]:
+    """Fill a folder that must not exist yet, or must be empty.
+
+    Yields:
+        A temporary folder to fill; it is moved to `destination` if the block ends without an exception.
+
+    Raises:
+        Prerequisite: The destination holds something, the disk is full, or it cannot be written.
+    """
+    require_new(destination)
+    with _temporary_folder(destination) as filled:
+        yield filled
+        filled.replace(destination)
+
+
+@contextmanager
+def updated_folder(destination: Path, owned: Sequence[str]) -> Iterator[Path]:
+    """Replace some files of a folder and leave every other file in it alone.
+
+    A crash while the files are moved leaves the folder without its first owned file.
+
+    Args:
+        destination: Created if missing.
+        owned: All names that may be written; the folder counts as complete when the first of them is
+            there. Owned files that the block does not write are removed.
+
+    Yields:
+        A temporary folder to fill.
+
+    Raises:
+        Prerequisite: The disk is full or the folder cannot be written.
+    """
+    with _temporary_folder(destination) as filled:
+        yield filled
+        destination.mkdir(exist_ok=True)
+        for name in owned:
+            (destination / name).unlink(missing_ok=True)
+        for name in reversed(owned):
+            if (filled / name).exists():
+                (filled / name).replace(destination / name)
+
+
+def require_new(destination: Path) -> None:
+    """Refuse a destination that exists, unless it is an empty folder.
+
+    Raises:
+        Prerequisite: It is a file, or a folder that is not empty.
+    """
+    if destination.exists() and not (destination.is_dir() and not any(destination.iterdir())):
         raise Prerequisite(
-            f"could not append to {path}",
-            found=f"{type(error).__name__}: {error.strerror or error}",
-            do="free some space and run the same command again: it goes on where it stopped",
-        ) from error
+            f"{destination} exists already",
+            expected="a new name, or an empty folder",
+            do="name another destination, or remove this one",
+        )
+
+
+def digest(value: object) -> str:
+    """Return the sha256 of `value` as JSON with sorted keys: equal content gives an equal digest."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextmanager
+def _temporary_folder(destination: Path) -> Iterator[Path]:
+    """Make a folder beside the destination, and remove what is left of it afterwards."""
+    with disk_errors(destination):
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(
+            tempfile.mkdtemp(dir=destination.parent, prefix=f".{destination.name}.", suffix=".part")
+        )
+        try:
+            folder.chmod(0o755)
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _json_object(text: bytes) -> JsonObject:
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError(f"a {type(found).__name__} instead of a JSON object")  # noqa: TRY004
+    return found
 
 
 def _end_of_last_line(size: int, path: Path) -> int:
@@ -153,15 +241,3 @@ def _end_of_last_line(size: int, path: Path) -> int:
             return size
         file.seek(0)
         return file.read().rfind(b"\n") + 1
-
-
-def digest(value: Any) -> str:
-    """Return the sha256 of `value` as canonical JSON: equal content, equal digest."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

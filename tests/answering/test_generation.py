@@ -6,10 +6,12 @@ import pytest
 
 from naive import naive_answer
 from neuroswitch.answering import generation
-from neuroswitch.answering.completions import Completion, Journal
+from neuroswitch.answering.completions import AnswerLog, Completion
 from neuroswitch.answering.generation import STAGE, Decoding, end_tokens, generate, generate_tokens
 from neuroswitch.chat import encode
-from neuroswitch.storage import read_jsonl
+from neuroswitch.errors import BadPrompts, BadRun
+from neuroswitch.prompts import Prompt
+from neuroswitch.storage import append_jsonl, read_jsonl
 from sets import prompts
 from tiny import tiny_llama, tiny_model
 
@@ -60,15 +62,26 @@ def test_results_come_in_the_given_order() -> None:
     assert [one.prompt_id for one in completions] == [prompt.id for prompt in ASKED]
 
 
+def test_texts_are_prompts_and_ids_are_unique() -> None:
+    model, decoding = tiny_llama(), Decoding(max_new_tokens=3)
+    texts = [prompt.text for prompt in ASKED]
+    assert generate(model, texts, decoding=decoding) == generate(
+        model, [Prompt.of(text) for text in texts], decoding=decoding
+    )
+    assert generate(model, texts[0], decoding=decoding) == generate(model, texts[:1], decoding=decoding)
+    with pytest.raises(BadPrompts, match="two prompts have the id"):
+        generate(model, [ASKED[0], texts[1], texts[1]], decoding=decoding)
+
+
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, decoding = tiny_llama(), Decoding(max_new_tokens=5, batch_size=3)
 
-    def journal(name: str) -> Journal:
-        return Journal(tmp_path / name, {"condition": "baseline"}, lambda completion: {"label": None})
+    def log(name: str) -> AnswerLog:
+        return AnswerLog(tmp_path / name, {"condition": "baseline"}, lambda completion: {"label": None})
 
-    whole = generate(model, ASKED, decoding=decoding, journal=journal("whole"))
+    whole = generate(model, ASKED, decoding=decoding, log=log("whole"))
     batches: list[int] = []
 
     def interrupt(stage: str, done: int, total: int) -> None:
@@ -77,7 +90,7 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        generate(model, ASKED, decoding=decoding, journal=journal("cut"), progress=interrupt)
+        generate(model, ASKED, decoding=decoding, log=log("cut"), progress=interrupt)
     kept = list(read_jsonl(tmp_path / "cut"))
     assert len(kept) == 6
     with (tmp_path / "cut").open("ab") as file:
@@ -85,19 +98,24 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(
     decoded: list[int] = []
     original = generation._decode
     monkeypatch.setattr(
-        generation, "_decode", lambda *arguments: decoded.append(len(arguments[1])) or original(*arguments)
+        generation,
+        "_decode",
+        lambda *arguments, **named: decoded.append(len(arguments[2])) or original(*arguments, **named),
     )
-    again = generate(model, ASKED, decoding=decoding, journal=journal("cut"))
+    again = generate(model, ASKED, decoding=decoding, log=log("cut"))
     assert again == whole
     assert decoded == [2]  # finished batches are not computed again
     assert (tmp_path / "cut").read_bytes() == (tmp_path / "whole").read_bytes()
 
 
 def test_conditions_in_one_file_are_kept_apart(tmp_path: Path) -> None:
-    one, other = (Journal(tmp_path / "r", {"condition": name}, lambda c: {}) for name in ("a", "b"))
+    one, other = (AnswerLog(tmp_path / "r", {"condition": name}, lambda c: {}) for name in ("a", "b"))
     one.append([Completion("p", "prompt", "text", 1, "stop")])
     assert list(one.completions()) == ["p"]
     assert other.completions() == {}
+    append_jsonl(tmp_path / "r", [{"condition": "b", "prompt_id": "q"}])
+    with pytest.raises(BadRun, match="not an answer"):
+        other.completions()
 
 
 def test_memory_errors_halve_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,10 +124,10 @@ def test_memory_errors_halve_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = generate_tokens(model, ids, Decoding(max_new_tokens=3))
     original = generation._decode
 
-    def small(model_, rows, *rest):  # type: ignore[no-untyped-def]
-        if len(rows) > 2:
+    def small(model_, ids_, batch, **rest):  # type: ignore[no-untyped-def]
+        if len(batch) > 2:
             raise RuntimeError("DefaultCPUAllocator: not enough memory")
-        return original(model_, rows, *rest)
+        return original(model_, ids_, batch, **rest)
 
     monkeypatch.setattr(generation, "_decode", small)
     assert generate_tokens(model, ids, Decoding(max_new_tokens=3)) == expected
@@ -120,8 +138,8 @@ def test_settled_answers_are_broken_off_and_the_others_do_not_notice(tmp_path: P
     decoding = Decoding(max_new_tokens=40, batch_size=4)
     whole = generate(model, ASKED, decoding=decoding)
     settled = {one.prompt for one in whole[::2]}
-    journal = Journal(tmp_path / "r", {}, lambda c: {}, lambda text, prompt: prompt in settled)
-    answers = generate(model, ASKED, decoding=decoding, journal=journal)
+    log = AnswerLog(tmp_path / "r", {}, lambda c: {}, lambda text, prompt: prompt in settled)
+    answers = generate(model, ASKED, decoding=decoding, log=log)
     assert any(one.finish == "settled" for one in answers)
     for before, after in zip(whole, answers, strict=True):
         if after.finish == "settled":

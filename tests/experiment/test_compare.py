@@ -153,7 +153,7 @@ def test_running_again_computes_nothing(
     finished: Path, settings: ExperimentSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, fits = contents(finished), len(toy_methods.FITS)
-    monkeypatch.setattr(generation._Answers, "of", None)
+    monkeypatch.setattr(generation, "_decode", None)
     monkeypatch.setattr(kl, "answer_logits", None)
     monkeypatch.setattr(perplexity, "nats_per_token", None)
     run_experiment(settings, finished)

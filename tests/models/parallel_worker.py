@@ -62,7 +62,7 @@ def main() -> None:
     device, *folders = sys.argv[1:]
     for folder, out in zip(folders[::2], folders[1::2], strict=True):
         model = load(folder, options=LoadOptions(device=device))
-        save_file(measure(model), Path(out) / f"{processes.rank()}.safetensors")
+        save_file(measure(model), Path(out) / f"{processes.process_number()}.safetensors")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
-"""What a model answered, and the journal that keeps every answer on disk as it comes.
+"""Answers of a model, and the file that holds them.
 
-Knows nothing of models or of what an answer means: the journal stores whatever columns its
-annotator adds. A journal is a plain JSONL file; several conditions can share one file.
+Knows nothing of models or of what an answer means: whoever makes an `AnswerLog` says which columns
+each row gets besides the answer.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from neuroswitch.storage import append_jsonl, read_jsonl
+from pydantic import TypeAdapter, ValidationError
+
+from neuroswitch.errors import BadRun
+from neuroswitch.storage import JsonObject, append_jsonl, read_jsonl
 
 Finish = Literal["stop", "length", "settled"]
 
@@ -19,12 +22,12 @@ class Completion:
     """One answer of a model to one prompt.
 
     Attributes:
-        prompt_id: Which prompt.
-        prompt: Its last user message, for people.
-        text: The answer, special tokens removed.
+        prompt_id: Id of the prompt.
+        prompt: Its last user message.
+        text: The answer, without special tokens.
         tokens: How many tokens were generated, end-of-turn included.
-        finish: `stop` at an end-of-turn token, `length` at the limit, `settled` where it was broken off
-            because its verdict could no longer change.
+        finish: `stop` at an end-of-turn token, `length` at the limit, `settled` where generation stopped
+            because the verdict could no longer change.
     """
 
     prompt_id: str
@@ -33,48 +36,55 @@ class Completion:
     tokens: int
     finish: Finish
 
+    @classmethod
+    def from_row(cls, row: Mapping[str, object]) -> "Completion":
+        """Take the answer out of a row of an `AnswerLog`.
+
+        Raises:
+            BadRun: A column is missing or holds something else.
+        """
+        try:
+            return _COMPLETION.validate_python(row)
+        except ValidationError as error:
+            raise BadRun("a row is not an answer", found=str(error)) from error
+
+
+_COMPLETION = TypeAdapter(Completion)
 
 Settled = Callable[[str, str], bool]
-"""Says of an answer so far, and its prompt, that more text cannot change what is counted."""
+"""From the beginning of an answer, and its prompt, to whether more text cannot change its verdict."""
 
-Annotator = Callable[[Completion], Mapping[str, Any]]
-"""Adds columns, such as a verdict, to the row of a completion."""
+Annotate = Callable[[Completion], Mapping[str, object]]
+"""From an answer to further columns of its row, such as a verdict."""
 
 
 @dataclass(frozen=True)
-class Journal:
-    """One condition's part of a results file.
+class AnswerLog:
+    """The answers of one condition in a JSONL file; several conditions may share a file.
 
     Attributes:
-        path: The JSONL file; created with the first row.
-        key: Columns that name the condition, for example `{"condition": "baseline"}`.
-        annotate: Adds the columns that say what the answer means.
-        settled: Breaks answers off early where only verdicts are counted; None lets them end. Measures
-            of whole texts, such as repetition and perplexity, mean nothing on what is left.
+        path: The file; created with the first row.
+        key: Columns, and their values, that only the rows of this condition have, such as
+            `{"condition": "baseline"}`.
+        annotate: Gives the further columns of a row.
+        settled: Stops the generation of an answer early; None generates whole answers. Measures of whole
+            texts, such as repetition and perplexity, must not be taken from answers that stopped early.
     """
 
     path: Path
     key: Mapping[str, str]
-    annotate: Annotator
+    annotate: Annotate
     settled: Settled | None = None
 
-    def is_settled(self, text: str, prompt: str) -> bool:
-        """Say whether an answer so far may be broken off."""
-        return self.settled is not None and self.settled(text, prompt)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return the rows of this condition that are already on disk, in file order."""
-        return [row for row in read_jsonl(self.path) if self._is_mine(row)]
+    def rows(self) -> list[JsonObject]:
+        """Return the rows of this condition that are on disk, in the order of the file."""
+        key = self.key.items()
+        return [row for row in read_jsonl(self.path) if all(row.get(name) == value for name, value in key)]
 
     def completions(self) -> dict[str, Completion]:
-        """Return what is already answered: prompt id -> completion."""
-        fields = Completion.__dataclass_fields__
-        return {row["prompt_id"]: Completion(**{name: row[name] for name in fields}) for row in self.rows()}
+        """Return the answers that are on disk, by prompt id."""
+        return {one.prompt_id: one for one in map(Completion.from_row, self.rows())}
 
     def append(self, completions: Sequence[Completion]) -> None:
-        """Write completions to disk, annotated; they are durable when this returns."""
-        rows = [{**self.key, **asdict(one), **self.annotate(one)} for one in completions]
-        append_jsonl(self.path, rows)
-
-    def _is_mine(self, row: Mapping[str, Any]) -> bool:
-        return all(row.get(name) == value for name, value in self.key.items())
+        """Write answers to disk; they survive a crash as soon as this returns."""
+        append_jsonl(self.path, [{**self.key, **asdict(one), **self.annotate(one)} for one in completions])

@@ -1,4 +1,4 @@
-"""Talking to a model untouched and steered side by side, each with its own memory of the talk."""
+"""The same questions to the untouched and the steered model, each with its own conversation."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,7 @@ from neuroswitch.prompts import Message, Prompt
 
 @dataclass(frozen=True)
 class Dialogue:
-    """Two conversations about the same questions.
-
-    Attributes:
-        untouched: What was said by and to the untouched model.
-        steered: What was said by and to the steered one.
-    """
+    """The messages of two conversations, one with the untouched and one with the steered model."""
 
     untouched: tuple[Message, ...] = ()
     steered: tuple[Message, ...] = ()
@@ -31,23 +26,13 @@ def ask_both(
     decoding: Decoding = Decoding(),
     chat: ChatFormat = ChatFormat(),
 ) -> Dialogue:
-    """Put a question to both; the answers are the last messages of the dialogue that is returned.
+    """Ask the untouched and the steered model a question; return both conversations with the answers."""
 
-    Args:
-        model: The model.
-        intervention: What steers it.
-        dialogue: What was said so far.
-        question: What is said next.
-        decoding: Length of the answers.
-        chat: System prompt and thinking mode.
-    """
+    def answered(history: tuple[Message, ...]) -> tuple[Message, ...]:
+        messages = (*history, Message("user", question))
+        (completion,) = generate(model, [Prompt(messages)], decoding=decoding, chat=chat)
+        return (*messages, Message("assistant", completion.text))
 
-    def answer(history: tuple[Message, ...]) -> tuple[Message, ...]:
-        said = (*history, Message("user", question))
-        (completion,) = generate(model, [Prompt(said)], decoding=decoding, chat=chat)
-        return (*said, Message("assistant", completion.text))
-
-    untouched = answer(dialogue.untouched)
+    untouched = answered(dialogue.untouched)
     with intervention.applied(model):
-        steered = answer(dialogue.steered)
-    return Dialogue(untouched, steered)
+        return Dialogue(untouched, answered(dialogue.steered))

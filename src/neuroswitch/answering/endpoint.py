@@ -1,16 +1,18 @@
-"""Ask a model behind any OpenAI-compatible endpoint, and try again while it is busy.
+"""Requests to a model behind an OpenAI-compatible endpoint, sent again while the server is busy.
 
-Knows the protocol and which failures pass. Does not know what is asked. The key is read from the
-environment when it is needed, so that no value, log or file ever holds it.
+Knows the protocol, and after which failures a request may succeed later. The key is read from the
+environment for each request, so that no value, log or file holds it.
 """
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, TypeVar
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from neuroswitch.errors import BadOption, Prerequisite
 
@@ -19,22 +21,26 @@ BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 
 LONGEST_PAUSE = 60.0
 
-Parsed = TypeVar("Parsed")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """Where a model is asked, and how patiently.
+    """The address of a model, and how often and how long it is asked.
 
     Attributes:
         url: Base address, such as `https://api.openai.com/v1` or `http://localhost:8000/v1`.
         model: Name of the model there.
-        key_variable: Environment variable that holds the key; none is sent if it is not set.
-        timeout: Seconds to wait for one reply.
+        key_variable: Environment variable that holds the key; no key is sent if it is not set.
+        timeout: Seconds to wait for a reply.
         attempts: How often a request is sent before it counts as failed.
         pause: Seconds before the second attempt; doubled for each further one, unless the server
             says how long to wait.
-        concurrency: Requests under way at the same time.
+        concurrency: How many requests are sent at the same time.
+
+    Raises:
+        BadOption: The address is not one of the web.
     """
 
     url: str
@@ -45,105 +51,155 @@ class Endpoint:
     pause: float = 1.0
     concurrency: int = 8
 
+    def __post_init__(self) -> None:
+        try:
+            valid = httpx.URL(self.url).scheme in ("http", "https")
+        except httpx.InvalidURL:
+            valid = False
+        if not valid:
+            raise BadOption(
+                "not the address of an endpoint", found=self.url, expected="http://... or https://..."
+            )
+
 
 class _Busy(Exception):
-    """A failure that may pass; `wait` is how many seconds the server asks for, if it does."""
+    """A failed attempt after which another one may succeed; `wait` is the server's Retry-After in seconds."""
 
     def __init__(self, found: str, wait: float | None = None) -> None:
         super().__init__(found)
         self.wait = wait
 
 
-def ask(endpoint: Endpoint, messages: Sequence[Mapping[str, str]]) -> str:
-    """Return the reply of a chat model at temperature 0; empty if it has no text.
+class Client:
+    """Open connections to an endpoint, for a `with` block; may be used by several threads."""
 
-    Args:
-        endpoint: Whom to ask.
-        messages: Chat messages with `role` and `content`.
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._http = httpx.Client(base_url=endpoint.url, timeout=endpoint.timeout)
 
-    Raises:
-        Prerequisite: The endpoint rejects the request, or fails at every attempt.
-    """
-    body = {"model": endpoint.model, "messages": list(messages), "temperature": 0}
-    return post(endpoint, "/chat/completions", body, _text_of)
+    def __enter__(self) -> "Client":
+        return self
 
+    def __exit__(self, *error: object) -> None:
+        self._http.close()
 
-def post(endpoint: Endpoint, path: str, body: Mapping[str, object], parse: Callable[[Any], Parsed]) -> Parsed:
-    """Post a request, again and again while the server is busy, and return what `parse` reads in the reply.
+    def chat(self, messages: Sequence[Mapping[str, str]]) -> str:
+        """Return the model's reply to messages with `role` and `content`, at temperature 0; may be empty."""
+        body = {"model": self.endpoint.model, "messages": list(messages), "temperature": 0}
+        return self.request("POST", "/chat/completions", _text_of, body)
 
-    Args:
-        endpoint: Whom to ask.
-        path: What follows the base address.
-        body: Sent as JSON.
-        parse: From the JSON of the reply; a ValueError, LookupError or TypeError of it is a failed attempt.
+    def models(self) -> list[str]:
+        """Return the names of the models that the endpoint has."""
+        return self.request("GET", "/models", lambda reply: [str(one["id"]) for one in reply["data"]])
 
-    Raises:
-        Prerequisite: The endpoint rejects the request, or fails at every attempt.
-    """
-    return _patiently(endpoint, lambda: _send(endpoint, "POST", path, body, parse))
-
-
-def get(endpoint: Endpoint, path: str, parse: Callable[[Any], Parsed]) -> Parsed:
-    """Get something, as patiently as `post`."""
-    return _patiently(endpoint, lambda: _send(endpoint, "GET", path, None, parse))
-
-
-def _patiently(endpoint: Endpoint, send: Callable[[], Parsed]) -> Parsed:
-    if not endpoint.url.startswith(("http://", "https://")):
-        raise BadOption(
-            "not the address of an endpoint", found=endpoint.url, expected="http://... or https://..."
-        )
-
-    def pause(state: RetryCallState) -> float:
-        busy = state.outcome.exception() if state.outcome else None
-        asked = busy.wait if isinstance(busy, _Busy) else None
-        doubled: float = endpoint.pause * 2 ** (state.attempt_number - 1)
-        return min(doubled if asked is None else asked, LONGEST_PAUSE)
-
-    retrying = Retrying(
-        stop=stop_after_attempt(endpoint.attempts),
-        wait=pause,
-        retry=retry_if_exception_type(_Busy),
-        reraise=True,
-    )
-    try:
-        return retrying(send)
-    except _Busy as busy:
-        raise Prerequisite(
-            f"the endpoint at {endpoint.url} failed {endpoint.attempts} times in a row",
-            found=str(busy),
-            do="check that the server runs, then run the same command again: replies so far are kept",
-        ) from busy
-
-
-def _send(
-    endpoint: Endpoint,
-    method: str,
-    path: str,
-    body: Mapping[str, object] | None,
-    parse: Callable[[Any], Parsed],
-) -> Parsed:
-    key = os.environ.get(endpoint.key_variable)
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    address = endpoint.url.rstrip("/") + path
-    try:
-        reply = httpx.request(method, address, json=body, headers=headers, timeout=endpoint.timeout)
-    except httpx.HTTPError as error:
-        raise _Busy(f"{type(error).__name__}: {error}") from error
-    if reply.is_success:
+    def is_healthy(self) -> bool:
+        """Ask `/health` once, and say whether the server answers."""
         try:
-            return parse(reply.json())
+            return self._http.get("/health").is_success
+        except httpx.HTTPError:
+            return False
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        parse: Callable[[Any], Result],
+        body: Mapping[str, object] | None = None,
+    ) -> Result:
+        """Send a request until it succeeds, and return what `parse` makes of the reply.
+
+        Args:
+            method: GET or POST.
+            path: Follows the base address.
+            parse: From the JSON of the reply; if it raises ValueError, LookupError or TypeError, the
+                attempt has failed.
+            body: Sent as JSON.
+
+        Raises:
+            Prerequisite: The endpoint rejects the request, or fails at every attempt.
+        """
+        attempts = Retrying(
+            stop=stop_after_attempt(self.endpoint.attempts),
+            wait=self._pause,
+            retry=retry_if_exception_type(_Busy),
+            reraise=True,
+        )
+        try:
+            return attempts(self._request_once, method, path, parse, body)
+        except _Busy as busy:
+            raise Prerequisite(
+                f"the endpoint at {self.endpoint.url} failed {self.endpoint.attempts} times in a row",
+                found=str(busy),
+                do="check that the server runs, then run the same command again: replies so far are kept",
+            ) from busy
+
+    def _request_once(
+        self, method: str, path: str, parse: Callable[[Any], Result], body: Mapping[str, object] | None
+    ) -> Result:
+        key = os.environ.get(self.endpoint.key_variable)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        try:
+            response = self._http.request(method, path, json=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise _Busy(f"{type(error).__name__}: {error}") from error
+        if not response.is_success:
+            found = f"HTTP {response.status_code}: {response.text[:300]}"
+            if response.status_code in BUSY:
+                after = response.headers.get("Retry-After", "").strip()  # seconds, or a date
+                raise _Busy(found, float(after) if after.isdigit() else None)
+            raise Prerequisite(
+                f"the endpoint at {self.endpoint.url} rejects the request",
+                found=found,
+                do=f"check the address, the model's name and the key in {self.endpoint.key_variable}",
+            )
+        try:
+            return parse(response.json())
         except (ValueError, LookupError, TypeError) as error:
-            raise _Busy(f"not the expected reply: {reply.content[:80]!r}") from error
-    detail = f"HTTP {reply.status_code}: {reply.text[:300]}"
-    if reply.status_code in BUSY:
-        wait = reply.headers.get("Retry-After", "").strip()
-        raise _Busy(detail, float(wait) if wait.isdigit() else None)
-    raise Prerequisite(
-        f"the endpoint at {endpoint.url} rejects the request",
-        found=detail,
-        do=f"check the address, the model's name and the key in {endpoint.key_variable}",
-    )
+            raise _Busy(f"not the expected reply: {response.content[:80]!r}") from error
+
+    def _pause(self, state: RetryCallState) -> float:
+        """Return the seconds before the next attempt."""
+        busy = state.outcome.exception() if state.outcome else None
+        if isinstance(busy, _Busy) and busy.wait is not None:
+            return min(busy.wait, LONGEST_PAUSE)
+        return wait_exponential(multiplier=self.endpoint.pause, max=LONGEST_PAUSE)(state)
+
+
+def ask_all(
+    items: Sequence[Item],
+    ask: Callable[[Item], Result],
+    keep: Callable[[Item, Result], None],
+    *,
+    concurrency: int,
+    progress: Callable[[int], None],
+) -> None:
+    """Ask for every item, several at the same time, and keep each result as soon as it is there.
+
+    If `ask` raises, no further item is begun, the results of those that were begun are kept, and what it
+    raised is raised here.
+
+    Args:
+        items: What to ask for.
+        ask: Called in several threads.
+        keep: Called with an item and its result, by one thread at a time.
+        concurrency: How many calls of `ask` run at the same time.
+        progress: Called with the number of results so far.
+    """
+    lock = Lock()
+
+    def ask_and_keep(item: Item) -> None:
+        result = ask(item)
+        with lock:
+            keep(item, result)
+
+    with ThreadPoolExecutor(concurrency) as pool:
+        futures = [pool.submit(ask_and_keep, item) for item in items]
+        try:
+            for count, future in enumerate(as_completed(futures), start=1):
+                future.result()
+                progress(count)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _text_of(reply: Any) -> str:

@@ -1,14 +1,13 @@
-"""Prompts in, completions out: batched greedy decoding of whatever state the model is in.
+"""Batched greedy decoding of prompts, in this process.
 
-Run it inside `with intervention.applied(model)` to answer under an intervention; it knows
-nothing of circuits. The batches depend on the prompts alone, never on what is already
-done, so a run that was killed and started again writes the same bytes as one that was not.
-What all prompts begin with is computed once, and finished sequences leave the batch every
-`STAGE` tokens, so a batch costs what its unfinished members cost; a journal may say that an
-answer is finished early, because nothing that is counted can change any more.
+The model answers in the state that it is in: run it inside `with intervention.applied(model)` to answer
+under an intervention. The batches depend on the prompts alone, never on which of them are answered
+already, so a run that was stopped and started again writes the same bytes as one that was not. The tokens
+that all prompts begin with are computed once, and finished sequences leave the batch every `STAGE` tokens.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -16,7 +15,7 @@ import torch
 from transformers import Cache, GenerationConfig
 from transformers.cache_utils import LinearAttentionCacheLayerMixin
 
-from neuroswitch.answering.completions import Completion, Finish, Journal
+from neuroswitch.answering.completions import AnswerLog, Completion, Finish
 from neuroswitch.batching import (
     NOTHING,
     Prefix,
@@ -39,7 +38,7 @@ STAGE = 16
 """Tokens decoded before finished sequences are dropped from the batch."""
 
 Stopped = Callable[[int, list[int]], bool]
-"""Says of a sequence, by its place, and its new tokens whether it needs no more of them."""
+"""From the position of a sequence, and its new tokens, to whether it needs no more of them."""
 
 
 def generate(
@@ -48,44 +47,44 @@ def generate(
     *,
     decoding: Decoding = Decoding(),
     chat: ChatFormat = ChatFormat(),
-    journal: Journal | None = None,
+    log: AnswerLog | None = None,
     progress: Progress = silent,
 ) -> tuple[Completion, ...]:
     """Answer every prompt greedily.
 
     Args:
-        model: The model, in the state it shall answer in.
-        prompts: What to answer, as prompts or as plain texts.
-        decoding: Length and batch size.
+        model: The model, in the state in which it shall answer.
+        prompts: What to answer: prompts, or plain texts of a user.
+        decoding: Length of the answers and batch size.
         chat: System prompt and thinking mode.
-        journal: Where finished answers are written batch by batch, and from where answers of an
-            interrupted run are taken instead of being computed again.
-        progress: Told after each batch.
+        log: File to which answers are written batch by batch; answers that it holds already are not
+            computed again.
+        progress: Called after each batch.
 
     Returns:
         One completion per prompt, in the order of `prompts`.
 
     Raises:
-        BadPrompts: Two prompts have one id, or a template rejects one.
+        BadPrompts: Two prompts have the same id, or a prompt cannot be encoded.
     """
-    asked = [Prompt.of(prompt) if isinstance(prompt, str) else prompt for prompt in prompts]
-    if len({prompt.id for prompt in asked}) < len(asked):
-        raise BadPrompts("two prompts have one id", do="give every prompt its own id, or leave out repeats")
+    asked = as_prompts(prompts)
     ids = [encode(model.tokenizer, prompt, chat) for prompt in asked]
-    done = journal.completions() if journal else {}
+    done = log.completions() if log else {}
+    settled = log.settled if log else None
 
     def stopped(i: int, tokens: list[int]) -> bool:
-        return journal is not None and journal.is_settled(_text(model, tokens), asked[i].text)
+        return settled is not None and settled(_text(model, tokens), asked[i].text)
 
-    answers = _Answers(model, ids, decoding, stopped)
-    for batch in _batches(model, ids, decoding):
-        missing = [i for i in batch if asked[i].id not in done]
-        if missing:
-            tokens = dict(zip(batch, answers.of(batch), strict=True))
-            fresh = [_completion(model, asked[i], tokens[i], decoding.max_new_tokens) for i in missing]
-            if journal:
-                journal.append(fresh)
-            done.update({completion.prompt_id: completion for completion in fresh})
+    needed = {i for i, prompt in enumerate(asked) if prompt.id not in done}
+    for answers in _answers(model, ids, decoding, needed, stopped):
+        fresh = [
+            _completion(model, asked[i], tokens, decoding.max_new_tokens)
+            for i, tokens in answers.items()
+            if i in needed
+        ]
+        if log and fresh:
+            log.append(fresh)
+        done.update({one.prompt_id: one for one in fresh})
         progress("generate", sum(prompt.id in done for prompt in asked), len(asked))
     return tuple(done[prompt.id] for prompt in asked)
 
@@ -99,12 +98,60 @@ def generate_tokens(
     stage: str = "generate",
 ) -> list[list[int]]:
     """Continue token sequences greedily; return the new tokens of each, end-of-turn included."""
-    answers = _Answers(model, ids, decoding)
     found: dict[int, list[int]] = {}
-    for batch in _batches(model, ids, decoding):
-        found.update(zip(batch, answers.of(batch), strict=True))
+    for answers in _answers(model, ids, decoding, set(range(len(ids)))):
+        found |= answers
         progress(stage, len(found), len(ids))
     return [found[i] for i in range(len(ids))]
+
+
+def as_prompts(prompts: Sequence[Prompt | str]) -> tuple[Prompt, ...]:
+    """Turn plain texts into prompts, and refuse prompts that have the same id.
+
+    Raises:
+        BadPrompts: Two of them do.
+    """
+    given = [prompts] if isinstance(prompts, str) else prompts
+    found: dict[str, Prompt] = {}
+    for prompt in (Prompt.of(one) if isinstance(one, str) else one for one in given):
+        if prompt.id in found:
+            raise BadPrompts(
+                f"two prompts have the id {prompt.id!r}",
+                found=f"{found[prompt.id].text[:60]!r} and {prompt.text[:60]!r}",
+                do="remove one of them, or give them different ids",
+            )
+        found[prompt.id] = prompt
+    return tuple(found.values())
+
+
+def end_tokens(model: LanguageModel) -> frozenset[int]:
+    """Collect every token that ends a turn: the tokenizer's, the config's, the generation config's."""
+    configs = (model.module.config, model.module.generation_config)
+    stated: list[Any] = [getattr(source, "eos_token_id", None) for source in (model.tokenizer, *configs)]
+    flat = [token for one in stated for token in (one if isinstance(one, (list, tuple)) else [one])]
+    return frozenset(token for token in flat if token is not None)
+
+
+def _answers(
+    model: LanguageModel,
+    ids: Sequence[Sequence[int]],
+    decoding: Decoding,
+    needed: set[int],
+    stopped: Stopped = lambda i, tokens: False,
+) -> Iterator[dict[int, list[int]]]:
+    """Decode batch by batch: position of each sequence -> its new tokens.
+
+    A batch in which no sequence is needed is not decoded and gives an empty dict.
+    """
+    prefix: Prefix | None = None
+    for batch in _batches(model, ids, decoding):
+        if needed.isdisjoint(batch):
+            yield {}
+            continue
+        if prefix is None:
+            prefix = NOTHING if padding_of(model).behind_prefix else compute_prefix(model, ids)
+        decode = partial(_decode, model, ids, prefix=prefix, limit=decoding.max_new_tokens, stopped=stopped)
+        yield {i: tokens for part in in_halves(decode, batch) for i, tokens in part.items()}
 
 
 def _batches(model: LanguageModel, ids: Sequence[Sequence[int]], decoding: Decoding) -> Iterator[list[int]]:
@@ -120,59 +167,21 @@ def _batches(model: LanguageModel, ids: Sequence[Sequence[int]], decoding: Decod
             yield [order[place] for place in group[start : start + decoding.batch_size]]
 
 
-def _completion(model: LanguageModel, prompt: Prompt, tokens: list[int], limit: int) -> Completion:
-    finish: Finish = "length" if len(tokens) >= limit else "settled"
-    if tokens and tokens[-1] in end_tokens(model):
-        finish = "stop"
-    return Completion(prompt.id, prompt.text, _text(model, tokens), len(tokens), finish)
-
-
-def _text(model: LanguageModel, tokens: list[int]) -> str:
-    return str(model.tokenizer.decode(tokens, skip_special_tokens=True))
-
-
-class _Answers:
-    """Decodes batches of one list of sequences in one state of the model, sharing their prefix."""
-
-    def __init__(
-        self,
-        model: LanguageModel,
-        ids: Sequence[Sequence[int]],
-        decoding: Decoding,
-        stopped: Stopped = lambda i, tokens: False,
-    ) -> None:
-        self.model = model
-        self.ids = ids
-        self.limit = decoding.max_new_tokens
-        self.stopped = stopped
-        self.prefix: Prefix | None = None
-
-    def of(self, batch: Sequence[int]) -> list[list[int]]:
-        """Decode one batch, in halves where memory runs out."""
-        return [tokens for part in in_halves(self._decoded, batch) for tokens in part]
-
-    def _decoded(self, batch: Sequence[int]) -> list[list[int]]:
-        if self.prefix is None:
-            misplaced = padding_of(self.model).behind_prefix
-            self.prefix = NOTHING if misplaced else compute_prefix(self.model, self.ids)
-        return _decode(
-            self.model,
-            [self.ids[i] for i in batch],
-            self.prefix,
-            self.limit,
-            lambda row, tokens: self.stopped(batch[row], tokens),
-        )
-
-
 @torch.inference_mode()
 def _decode(
-    model: LanguageModel, ids: Sequence[Sequence[int]], prefix: Prefix, limit: int, stopped: Stopped
-) -> list[list[int]]:
-    """Decode a left-padded batch stage by stage; return the new tokens of each row."""
+    model: LanguageModel,
+    ids: Sequence[Sequence[int]],
+    batch: Sequence[int],
+    *,
+    prefix: Prefix,
+    limit: int,
+    stopped: Stopped,
+) -> dict[int, list[int]]:
+    """Decode one left-padded batch stage by stage: position of each sequence -> its new tokens."""
     ends = end_tokens(model)
-    tokens, mask = padded(model, ids, prefix.length, _pad_token(model))  # (B, T) both
-    answers: list[list[int]] = [[] for _ in ids]
-    rows, cache, made = list(range(len(ids))), prefix.expanded(len(ids)), 0
+    tokens, mask = padded(model, [ids[i] for i in batch], prefix.length, _pad_token(model))  # (B, T) both
+    answers: dict[int, list[int]] = {i: [] for i in batch}
+    rows, cache, made = list(batch), prefix.expanded(len(batch)), 0
     while rows and made < limit:
         step = min(STAGE, limit - made)
         state = {} if cache is None else {"past_key_values": cache}
@@ -182,20 +191,20 @@ def _decode(
                 input_ids=tokens, attention_mask=mask, generation_config=settings, **state
             )
         new = out.sequences[:, tokens.shape[1] :]  # (rows, <= step)
-        for row, continuation in zip(rows, new.tolist(), strict=True):
-            answers[row] += _until_end(continuation, ends)
+        for i, continuation in zip(rows, new.tolist(), strict=True):
+            answers[i] += _until_end(continuation, ends)
         made += step
         keep = [
-            i for i, row in enumerate(rows) if answers[row][-1] not in ends and not stopped(row, answers[row])
+            row for row, i in enumerate(rows) if answers[i][-1] not in ends and not stopped(i, answers[i])
         ]
         cache = _kept(out.past_key_values, keep, len(rows)) if caches(model) else None
-        rows = [rows[i] for i in keep]
+        rows = [rows[row] for row in keep]
         tokens, mask = out.sequences[keep], torch.cat([mask, mask.new_ones(new.shape)], dim=1)[keep]
     return answers
 
 
 def _kept(cache: Any, keep: list[int], rows: int) -> Any:
-    """Drop finished rows from the cache; None, to start over, where its kind cannot do that."""
+    """Drop finished rows from the cache; None, which computes it anew, where its kind cannot do that."""
     if not isinstance(cache, Cache):
         return None
     if len(keep) == rows or not keep:
@@ -214,15 +223,13 @@ def _kept(cache: Any, keep: list[int], rows: int) -> Any:
 
 
 def _until_end(tokens: list[int], ends: frozenset[int]) -> list[int]:
-    """Cut behind the first end token: what follows is padding."""
-    for i, token in enumerate(tokens):
-        if token in ends:
-            return tokens[: i + 1]
-    return tokens
+    """Cut after the first end token: what follows is padding."""
+    length = next((i + 1 for i, token in enumerate(tokens) if token in ends), len(tokens))
+    return tokens[:length]
 
 
 def _greedy(model: LanguageModel, max_new_tokens: int) -> GenerationConfig:
-    """Build plain greedy decoding, whatever sampling habits the checkpoint ships with."""
+    """Return settings for plain greedy decoding, whatever the checkpoint's own settings say."""
     return GenerationConfig(
         max_new_tokens=max_new_tokens,
         do_sample=False,
@@ -235,15 +242,18 @@ def _greedy(model: LanguageModel, max_new_tokens: int) -> GenerationConfig:
     )
 
 
-def end_tokens(model: LanguageModel) -> frozenset[int]:
-    """Collect every token that ends a turn: the tokenizer's, the config's, the generation config's."""
-    configs = (model.module.config, model.module.generation_config)
-    stated: list[Any] = [getattr(source, "eos_token_id", None) for source in (model.tokenizer, *configs)]
-    flat = [token for one in stated for token in (one if isinstance(one, (list, tuple)) else [one])]
-    return frozenset(token for token in flat if token is not None)
+def _completion(model: LanguageModel, prompt: Prompt, tokens: list[int], limit: int) -> Completion:
+    finish: Finish = "length" if len(tokens) >= limit else "settled"
+    if tokens and tokens[-1] in end_tokens(model):
+        finish = "stop"
+    return Completion(prompt.id, prompt.text, _text(model, tokens), len(tokens), finish)
+
+
+def _text(model: LanguageModel, tokens: list[int]) -> str:
+    return str(model.tokenizer.decode(tokens, skip_special_tokens=True))
 
 
 def _pad_token(model: LanguageModel) -> int:
-    """Return any valid id: padding is masked, so which one does not matter."""
+    """Return any valid id: padding is masked, so its value has no effect."""
     pad = model.tokenizer.pad_token_id
     return int(pad) if pad is not None else min(end_tokens(model), default=0)

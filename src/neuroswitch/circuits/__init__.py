@@ -6,8 +6,6 @@ from neuroswitch.circuits.exporting import export as export
 from neuroswitch.circuits.exports.ia3 import CONFIG as CONFIG
 from neuroswitch.circuits.files import DESCRIPTION as DESCRIPTION
 from neuroswitch.circuits.files import check_model as check_model
-from neuroswitch.circuits.folders import new_folder as new_folder
-from neuroswitch.circuits.folders import require_new as require_new
 from neuroswitch.circuits.hub import find_facts as find_facts
 from neuroswitch.circuits.hub import pull as pull
 from neuroswitch.circuits.hub import push as push

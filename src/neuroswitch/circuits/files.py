@@ -22,10 +22,9 @@ from neuroswitch.circuits import fingerprint
 from neuroswitch.circuits.circuit import EVIDENCE, Circuit
 from neuroswitch.circuits.description import SCHEMA, Description, read_description
 from neuroswitch.circuits.exports import ia3
-from neuroswitch.circuits.folders import updated_folder
 from neuroswitch.errors import BadCircuit, WrongModel
 from neuroswitch.models import LanguageModel
-from neuroswitch.storage import write_atomic, write_json
+from neuroswitch.storage import updated_folder, write_atomic, write_json
 
 TENSORS = "circuit.safetensors"
 FINGERPRINT = "fingerprint.safetensors"

@@ -14,9 +14,8 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from neuroswitch.circuits.card import CardFacts, render_card
 from neuroswitch.circuits.exports.ia3 import CONFIG
 from neuroswitch.circuits.files import OWNED, load
-from neuroswitch.circuits.folders import updated_folder
 from neuroswitch.errors import BadRun, NeuroswitchError, Prerequisite
-from neuroswitch.storage import write_atomic
+from neuroswitch.storage import updated_folder, write_atomic
 
 CARD = "README.md"
 SUMMARY = "summary.json"

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from neuroswitch.answering import Asking, Completion, Engine, Journal, LocalEngine
+from neuroswitch.answering import AnswerLog, Completion, Engine, TransformersEngine
 from neuroswitch.errors import BadOption, WeakBehaviour
 from neuroswitch.experiment.behaviour import Behaviour, find_behaviour
 from neuroswitch.experiment.fitting import Fitter, served_names
@@ -22,7 +22,7 @@ from neuroswitch.experiment.models import Models, Pair, check_pair, model_facts,
 from neuroswitch.experiment.piles import Pile, exam_questions, held_out
 from neuroswitch.experiment.rebuilding import finish_report
 from neuroswitch.experiment.settings import TRANSFER, ExperimentSettings
-from neuroswitch.integrations import LOCALLY, EngineChoice, open_engine
+from neuroswitch.integrations import EngineChoice, open_engine
 from neuroswitch.measures import (
     MEASURES,
     Bench,
@@ -54,7 +54,7 @@ def run_experiment(
     settings: ExperimentSettings,
     output: Path,
     *,
-    engine: EngineChoice = LOCALLY,
+    engine: EngineChoice = EngineChoice(),
     judging: Judging | None = None,
     progress: Progress = silent,
 ) -> Summary:
@@ -249,12 +249,15 @@ class _Job:
 
         settled = detector.settled if settings.until_settled else None
         key = {"model": role, "condition": condition.name, "pile": pile}
-        asking = Asking(
-            Journal(self.output / ANSWERS, key, annotate, settled), settings.decoding, settings.chat, progress
-        )
         served = engine if engine is not None and engine.has(condition.intervention) else None
-        answering = served or LocalEngine(self.models.get(role))
-        answering.answer(self.piles[pile].prompts, condition.intervention, asking)
+        (served or TransformersEngine(self.models.get(role))).answer(
+            self.piles[pile].prompts,
+            condition.intervention,
+            decoding=settings.decoding,
+            chat=settings.chat,
+            log=AnswerLog(self.output / ANSWERS, key, annotate, settled),
+            progress=progress,
+        )
 
     def _measure(
         self,

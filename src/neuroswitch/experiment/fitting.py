@@ -17,6 +17,7 @@ from neuroswitch.experiment.behaviour import Behaviour
 from neuroswitch.experiment.folder import RANKING, description_file, method_folder, model_folder
 from neuroswitch.experiment.models import Models, roles_of
 from neuroswitch.experiment.settings import RANDOM, TRANSFER, ExperimentSettings
+from neuroswitch.integrations import model_name
 from neuroswitch.measures import Condition
 from neuroswitch.methods import Fitted, FittedCircuit, Scaling, Task, get_method
 from neuroswitch.models import LanguageModel
@@ -212,12 +213,12 @@ def served_names(conditions: Sequence[Condition]) -> dict[str, Intervention]:
     found: dict[str, Intervention] = {}
     for one in conditions:
         if isinstance(one.intervention, Scaling):
-            name = one.method.replace(":", "-")
+            name, seed = one.method.replace(":", "-"), None
             if stem and one.method == saved[0]:
                 name = stem
             elif stem and one.method.startswith(f"{RANDOM}:"):
-                name = f"{stem}.random{one.method.partition(':')[2]}"
-            found[f"{name}@{one.intervention.multiplier:g}"] = one.intervention
+                name, seed = stem, int(one.method.partition(":")[2])
+            found[model_name(name, one.intervention.multiplier, seed)] = one.intervention
     return found
 
 

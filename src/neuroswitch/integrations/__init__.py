@@ -1,11 +1,11 @@
-"""Circuits in other engines and harnesses: thin, optional, each importing its library when used.
+"""Circuits in other programs: served by vLLM, and as models of lm-eval and Inspect.
 
-`lm_eval` and `inspect_ai` are imported by name, because each needs the library of its name.
+lm-eval and Inspect are optional: their modules import them, and are imported by name only.
 """
 
-from neuroswitch.integrations.serve import LOCALLY as LOCALLY
-from neuroswitch.integrations.serve import client_code as client_code
-from neuroswitch.integrations.serve import open_engine as open_engine
-from neuroswitch.integrations.serve import serving as serving
+from neuroswitch.integrations.serving import client_code as client_code
+from neuroswitch.integrations.serving import model_name as model_name
+from neuroswitch.integrations.serving import open_engine as open_engine
+from neuroswitch.integrations.serving import serving as serving
 from neuroswitch.options import EngineChoice as EngineChoice
 from neuroswitch.options import ServeOptions as ServeOptions

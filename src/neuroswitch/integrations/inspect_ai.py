@@ -1,4 +1,4 @@
-"""A model provider of Inspect that is steered by a circuit.
+"""A model provider of Inspect whose neurons are scaled by a circuit.
 
     inspect eval task.py --model neuroswitch/Qwen/Qwen3-8B -M circuit=refusal-circuit -M multiplier=0
 
@@ -7,7 +7,6 @@ model_path=refusal-circuit -M tokenizer_path=BASE` does the same for a circuit w
 """
 
 from contextlib import ExitStack
-from typing import Any
 
 from neuroswitch.circuits import Circuit
 from neuroswitch.errors import Prerequisite
@@ -24,15 +23,15 @@ except ModuleNotFoundError as error:
 
 @modelapi(name="neuroswitch")
 def neuroswitch() -> type[ModelAPI]:
-    """Return the provider; torch and transformers are imported only when it is asked for."""
+    """Return the provider; Inspect's own provider for transformers is imported only now."""
     from inspect_ai.model._providers.hf import HuggingFaceAPI
 
     class SteeredAPI(HuggingFaceAPI):
-        """Inspect's transformers provider, with a circuit scaled in every forward pass.
+        """Inspect's provider for transformers, with a circuit scaled in every forward pass.
 
         Args:
             model_name: Hub id, or any name if `model_path` is given.
-            circuit: Circuit folder; without one the model is untouched, which is the baseline.
+            circuit: Circuit folder; without one the model is untouched.
             multiplier: What the neurons are multiplied by; 0 ablates them.
             arguments: As Inspect's own provider takes them, generation settings included.
 
@@ -41,17 +40,13 @@ def neuroswitch() -> type[ModelAPI]:
         """
 
         def __init__(
-            self,
-            model_name: str,
-            *,
-            circuit: str | None = None,
-            multiplier: float = 0.0,
-            **arguments: Any,
+            self, model_name: str, *, circuit: str | None = None, multiplier: float = 0.0, **arguments: object
         ) -> None:
             super().__init__(model_name, **arguments)
             self._steering = ExitStack()  # open for as long as Inspect has the model
             if circuit is not None:
-                model = wrap(self.model, self.tokenizer, name=arguments.get("model_path") or model_name)
+                name = str(arguments.get("model_path") or model_name)
+                model = wrap(self.model, self.tokenizer, name=name)
                 self._steering.enter_context(scaled(model, Circuit.load(circuit), float(multiplier)))
 
     return SteeredAPI

@@ -1,15 +1,14 @@
-r"""A model of lm-evaluation-harness that is steered by a circuit.
+r"""A model of lm-evaluation-harness whose neurons are scaled by a circuit.
 
     python -m neuroswitch.integrations.lm_eval --model neuroswitch \
         --model_args pretrained=demo,circuit=refusal-circuit,multiplier=0 --tasks hellaswag
 
-lm-eval finds models by import only, so this module is also its command line. The harness's own way
-to adapters, `--model hf --model_args peft=...`, is not equal to this: it cuts the padding rows off the
-embeddings (Qwen has them), which changes every log-probability.
+lm-eval knows a model only after its module was imported, so this module is also a command line.
+`--model hf --model_args peft=...` gives other numbers: it cuts the padding rows off the embeddings (Qwen
+has them), which changes every log-probability.
 """
 
 from contextlib import ExitStack
-from typing import Any
 
 from neuroswitch.circuits import Circuit
 from neuroswitch.errors import Prerequisite
@@ -31,7 +30,7 @@ class SteeredLM(HFLM):
 
     Args:
         pretrained: Folder, Hub id, `.gguf` file or "demo".
-        circuit: Circuit folder; without one the model is untouched, which is the baseline.
+        circuit: Circuit folder; without one the model is untouched.
         multiplier: What the neurons are multiplied by; 0 ablates them.
         dtype: As in `LoadOptions`.
         device: As in `LoadOptions`.
@@ -48,7 +47,7 @@ class SteeredLM(HFLM):
         multiplier: float = 0.0,
         dtype: str = "auto",
         device: str | None = None,
-        **arguments: Any,
+        **arguments: object,
     ) -> None:
         model = load(pretrained, options=LoadOptions(dtype=dtype, device=device or "auto"))
         super().__init__(pretrained=model.module, tokenizer=model.tokenizer, **arguments)
@@ -58,7 +57,7 @@ class SteeredLM(HFLM):
 
 
 def main() -> None:
-    """Run lm-eval's command line, with the model registered."""
+    """Run lm-eval's command line, which knows this model now."""
     from lm_eval.__main__ import cli_evaluate
 
     cli_evaluate()

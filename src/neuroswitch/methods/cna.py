@@ -15,7 +15,7 @@ import torch
 from neuroswitch.activations import read_last_token, scaled_neurons
 from neuroswitch.batching import compute_prefix
 from neuroswitch.chat import ChatFormat, encode
-from neuroswitch.circuits import Circuit, check_model, new_folder, random_circuit
+from neuroswitch.circuits import Circuit, check_model, random_circuit
 from neuroswitch.discovery import RANKINGS, Scores, budget, select
 from neuroswitch.errors import BadCircuit, BadOption, BadRun
 from neuroswitch.methods.base import METHODS, ChangesModel, Method, MethodFactory, Task, no_argument
@@ -24,6 +24,7 @@ from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import ContrastSet
 from neuroswitch.provenance import Provenance
+from neuroswitch.storage import new_folder
 
 HOW = "how"
 """Name of the argument in a circuit's provenance that says in words how it was chosen."""

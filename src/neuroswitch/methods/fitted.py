@@ -17,11 +17,10 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
-from neuroswitch.circuits import new_folder
 from neuroswitch.errors import BadRun, WrongModel
 from neuroswitch.methods.base import ChangesModel
 from neuroswitch.models import LanguageModel
-from neuroswitch.storage import digest, write_atomic, write_json
+from neuroswitch.storage import digest, new_folder, write_atomic, write_json
 
 SCHEMA = 1
 DESCRIPTION = "method.json"

@@ -75,7 +75,7 @@ def require_split(module: nn.Module, name: str) -> None:
     if not any(isinstance(parameter, DTensor) for parameter in module.parameters()):
         raise UnsupportedModel(
             f"transformers has no tensor parallel plan for {name}",
-            found=f"{type(module).__name__} whole in each of {processes.count()} processes",
+            found=f"{type(module).__name__} whole in each of {processes.process_count()} processes",
             do="leave --device tp out: processes then share the prompts; or --device split for one process",
         )
 
@@ -90,7 +90,7 @@ def _scratch(name: str) -> Path:
 
 
 def _parallel() -> dict[str, Any]:
-    if processes.count() < 2:
+    if processes.process_count() < 2:
         raise Prerequisite(
             "tensor parallelism needs several processes",
             found="1",

@@ -78,7 +78,7 @@ def is_split(model: LanguageModel) -> bool:
 
 def connect() -> None:
     """Connect the processes that a launcher started; nothing where there is one, or it is done."""
-    if processes.count() > 1 and not distributed.is_initialized():
+    if processes.process_count() > 1 and not distributed.is_initialized():
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         distributed.init_process_group(backend, timeout=LIMIT)
         atexit.register(_disconnect)

@@ -15,10 +15,9 @@ from torch import Tensor
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.exports.forms import exporters, require_model
 from neuroswitch.circuits.exports.lora import factors
-from neuroswitch.circuits.folders import require_new
 from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models import LanguageModel
-from neuroswitch.storage import replace_atomic
+from neuroswitch.storage import replace_atomic, require_new
 
 # transformers' model type -> llama.cpp's name, where they differ by more than "_text" or "_"
 ARCHITECTURES = {

@@ -15,9 +15,8 @@ from safetensors.torch import save as dump_tensors
 
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.exports.forms import exporters, require_dense
-from neuroswitch.circuits.folders import new_folder
 from neuroswitch.models import LanguageModel
-from neuroswitch.storage import write_atomic
+from neuroswitch.storage import new_folder, write_atomic
 
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"

@@ -22,10 +22,9 @@ from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.exports import ia3
 from neuroswitch.circuits.exports.forms import exporters, require_dense, require_model
 from neuroswitch.circuits.exports.written import written_by_site
-from neuroswitch.circuits.folders import new_folder
 from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models import LanguageModel
-from neuroswitch.storage import write_atomic, write_json
+from neuroswitch.storage import new_folder, write_atomic, write_json
 
 LARGEST_RANK = 512
 """vLLM's largest `max_lora_rank`; SGLang and llama.cpp have none so low."""

@@ -14,10 +14,9 @@ from neuroswitch.checkpoints import Checkpoint, Place, checkpoint_of
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.exports.forms import exporters, require_model
 from neuroswitch.circuits.exports.written import written_multipliers
-from neuroswitch.circuits.folders import new_folder
 from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models import LanguageModel
-from neuroswitch.storage import write_json
+from neuroswitch.storage import new_folder, write_json
 
 # configuration, tokenizer, templates, code and licence of the model; its card describes the model as it was
 COMPANIONS = ("*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken", "*.py", "LICENSE*", "NOTICE*")
