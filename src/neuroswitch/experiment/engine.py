@@ -89,17 +89,7 @@ def run_experiment(
     settings = claim_folder(output, replace(settings, engine=engine.kind))
     check_settings(settings, behaviour)
     piles, exam = held_out(behaviour, settings), exam_questions(settings)
-    facts = {
-        "behaviour": behaviour.name,
-        "sensitive": behaviour.sensitive,
-        "detector": behaviour.detector.name,
-        "contrast": behaviour.contrast.name,
-        "contrast_sha256": behaviour.contrast.sha256,
-        "discovery": [len(pile) for pile in behaviour.contrast.discovery],
-        "validation": [len(pile) for pile in behaviour.contrast.validation],
-        "same_tokens": pair.same_tokens,
-        "piles": {name: [len(pile.prompts), _prompts_digest(pile)] for name, pile in piles.items()},
-    }
+    facts = _facts(behaviour, piles, same_tokens=pair.same_tokens)
     claim_facts(output, {**facts, "models": {}})
 
     def loaded(role: str, model: LanguageModel) -> None:
@@ -113,6 +103,22 @@ def run_experiment(
     if judging is not None:
         judge_sample(judging, rows, behaviour.detector, output, seed=settings.controls.seed)
     return finish_report(output)
+
+
+def _facts(behaviour: Behaviour, piles: Mapping[str, Pile], *, same_tokens: bool) -> dict[str, object]:
+    """Return what every continuation of an experiment must agree with."""
+    contrast = behaviour.contrast
+    return {
+        "behaviour": behaviour.name,
+        "sensitive": behaviour.sensitive,
+        "detector": behaviour.detector.name,
+        "contrast": contrast.name,
+        "contrast_sha256": contrast.sha256,
+        "discovery": [len(pile) for pile in contrast.discovery],
+        "validation": [len(pile) for pile in contrast.validation],
+        "same_tokens": same_tokens,
+        "piles": {name: [len(pile.prompts), _prompts_digest(pile)] for name, pile in piles.items()},
+    }
 
 
 def check_settings(settings: ExperimentSettings, behaviour: Behaviour) -> None:

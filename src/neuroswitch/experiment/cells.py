@@ -1,0 +1,243 @@
+"""The rows of an experiment on disk -> the rows of its summary, with intervals and tests."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from neuroswitch.detectors import Detector, get_detector
+from neuroswitch.errors import BadRun
+from neuroswitch.experiment.folder import FACTS, read_settings
+from neuroswitch.experiment.models import roles_of
+from neuroswitch.experiment.settings import ExperimentSettings, Json
+from neuroswitch.measures import MEASURES, AnswerMeasure, aggregated, answer_values
+from neuroswitch.records import (
+    POSITIVE,
+    SAFE,
+    UNJUDGED,
+    UNTOUCHED,
+    AnswerRow,
+    MeasuredRow,
+    MeasureInfo,
+    condition_name,
+    read_answers,
+    read_measured,
+)
+from neuroswitch.report import Cell, PairedTest
+from neuroswitch.statistics import Measurement, Values, holm, paired_change, paired_test
+from neuroswitch.storage import read_json
+
+TESTED = ("behaviour", "benign")
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of the summary to be made: one model under one method at one strength."""
+
+    role: str
+    method: str
+    strength: float
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What an experiment wrote, read once: answers, measured values, and the rows of the summary.
+
+    Attributes:
+        folder: Of the experiment.
+        unfinished: Conditions that were begun and left out, once `cells` has been called.
+    """
+
+    folder: Path
+    unfinished: list[str] = field(default_factory=list)
+
+    @cached_property
+    def settings(self) -> ExperimentSettings:
+        """What was asked for."""
+        return read_settings(self.folder)
+
+    @cached_property
+    def facts(self) -> Json:
+        """What the folder is about: behaviour, prompts, models."""
+        return read_json(self.folder / FACTS)
+
+    @cached_property
+    def detector(self) -> Detector:
+        """Who labels the answers."""
+        return get_detector(str(self.facts["detector"]))
+
+    @cached_property
+    def answers(self) -> dict[tuple[str, str, str], dict[str, AnswerRow]]:
+        """(model, condition, pile) -> prompt id -> answer."""
+        found: dict[tuple[str, str, str], dict[str, AnswerRow]] = {}
+        for row in read_answers(self.folder):
+            found.setdefault((row.model, row.condition, row.pile), {})[row.prompt_id] = row
+        return found
+
+    @cached_property
+    def measured(self) -> dict[tuple[str, str, str], dict[str, MeasuredRow]]:
+        """(model, condition, measure) -> item -> row."""
+        found: dict[tuple[str, str, str], dict[str, MeasuredRow]] = {}
+        for row in read_measured(self.folder):
+            found.setdefault((row.model, row.condition, row.measure), {})[row.item] = row
+        return found
+
+    @cached_property
+    def roles(self) -> tuple[str, ...]:
+        """The models."""
+        return roles_of(self.settings)
+
+    def _rows(self) -> Iterable[_Row]:
+        """Yield the rows that were asked for, finished or not."""
+        settings = self.settings
+        for role in self.roles:
+            yield _Row(role, UNTOUCHED, 0.0, (UNTOUCHED,))
+            for name in settings.methods:
+                # a method may have other strengths than those asked for: a system prompt has only 1
+                asked = sorted(
+                    {*settings.strengths, 1.0} if name.startswith("prompt") else settings.strengths
+                )
+                for strength in asked:
+                    if strength:
+                        keys = tuple(condition_name(one, strength) for one in settings.members(name))
+                        yield _Row(role, name, strength, keys)
+
+    def cells(self) -> tuple[Cell, ...]:
+        """Return the rows whose prompts have all been answered, p-values corrected over all of them."""
+        cells = []
+        for row in self._rows():
+            if self._finished(row):
+                cells.append(self._cell(row))
+            elif any(self.answers.get((row.role, key, POSITIVE)) for key in row.members):
+                self.unfinished.append(condition_name(row.method, row.strength))
+            elif row.method == UNTOUCHED:
+                raise BadRun(
+                    f"{self.folder} holds no finished condition",
+                    do="run the same command again: what is missing is computed",
+                )
+        return self._corrected(cells)
+
+    def _finished(self, row: _Row) -> bool:
+        count = self.pile_sizes()[POSITIVE]
+        return all(len(self.answers.get((row.role, key, POSITIVE), {})) == count for key in row.members)
+
+    def pile_sizes(self) -> dict[str, int]:
+        """Return how many prompts each pile has."""
+        piles = self.facts["piles"]
+        if not isinstance(piles, dict):
+            raise BadRun(f"{self.folder / FACTS} names no piles of prompts")
+        return {name: int(count) for name, (count, _) in piles.items()}
+
+    def _cell(self, row: _Row) -> Cell:
+        values = self._values(row)
+        untouched = _Row(row.role, UNTOUCHED, 0.0, (UNTOUCHED,))
+        before = self._values(untouched) if row.method != UNTOUCHED else {}
+        texts = None
+        if before and len(row.members) == 1:
+            was = self.answers[row.role, UNTOUCHED, POSITIVE]
+            now = self.answers[row.role, row.members[0], POSITIVE]
+            texts = sum(now[item].text != one.text for item, one in was.items())
+        return Cell(
+            model=row.role,
+            method=row.method,
+            strength=row.strength,
+            members=row.members,
+            measures=self._numbers(row, values),
+            changes={
+                name: paired_change(name, before[name], after, unit="fraction")
+                for name, after in values.items()
+                if before.get(name) and self.info(name).unit == "fraction"
+            },
+            tests={
+                name: _tested(before[name], values[name])
+                for name in TESTED
+                if name in before and name in values
+            },
+            labels=self._labels(row),
+            texts_changed=texts,
+            layers_moved=self._layers_moved(row),
+        )
+
+    def _numbers(self, row: _Row, values: Mapping[str, Values]) -> dict[str, Measurement]:
+        found = {name: aggregated(self.info(name), one) for name, one in values.items()}
+        if row.method == UNTOUCHED:  # a measure of the distance to the untouched model is 0 there
+            for role, _, name in self.measured:
+                info = self.info(name)
+                if role == row.role and info.from_zero and name not in found:
+                    found[name] = Measurement(name, 0.0, 0, 0.0, 0.0, info.unit, "0 by definition")
+        return found
+
+    def _values(self, row: _Row) -> dict[str, Values]:
+        """Return the values of every measure that was taken: measure -> item -> one for each draw."""
+        found: dict[str, Values] = {}
+        for name in MEASURES.names():
+            chosen = MEASURES.get(name)
+            if isinstance(chosen, AnswerMeasure):
+                pile = chosen.info.pile
+                rows = [
+                    one for key in row.members for one in self.answers.get((row.role, key, pile), {}).values()
+                ]
+                detector = get_detector("refusal") if pile == SAFE else self.detector
+                values = answer_values(chosen, rows, detector)
+                taken = bool(values) or (bool(rows) and name in TESTED)
+            else:
+                values = {}
+                for key in row.members:
+                    for item, one in self.measured.get((row.role, key, name), {}).items():
+                        values.setdefault(item, []).append(one.value)
+                taken = bool(values)
+            if taken:
+                found[name] = values
+        return found
+
+    def info(self, name: str) -> MeasureInfo:
+        """Return what a measure is, with what this experiment adds to it."""
+        info = MEASURES.get(name).info
+        if name == "mmlu":
+            seed, shots = self.settings.controls.seed, self.settings.exam.shots
+            return replace(info, how=f"{info.how}, {shots}-shot, questions drawn with seed {seed}")
+        if name in TESTED:
+            return replace(info, how=self.detector.how)
+        return info
+
+    def _labels(self, row: _Row) -> dict[str, dict[str, int]]:
+        found = {}
+        for pile in self.pile_sizes():
+            labels = [
+                one.label or UNJUDGED
+                for key in row.members
+                for one in self.answers.get((row.role, key, pile), {}).values()
+            ]
+            if labels:
+                found[pile] = dict(sorted(Counter(labels).items()))
+        return found
+
+    def _layers_moved(self, row: _Row) -> dict[int, int]:
+        rows = [
+            one for key in row.members for one in self.measured.get((row.role, key, "routing"), {}).values()
+        ]
+        return dict(sorted(Counter(layer for one in rows for layer in one.layers or ()).items()))
+
+    @staticmethod
+    def _corrected(cells: Sequence[Cell]) -> tuple[Cell, ...]:
+        """Correct the p-values of all tests on the positive prompts together, and with them the benign ones."""
+        tested = [
+            (place, name)
+            for place, cell in enumerate(cells)
+            for name in cell.tests
+            if cell.tests[name].p is not None
+        ]
+        adjusted = holm([cells[place].tests[name].p or 0.0 for place, name in tested])
+        found = list(cells)
+        for (place, name), p in zip(tested, adjusted, strict=True):
+            cell = found[place]
+            tests = {**cell.tests, name: cell.tests[name].model_copy(update={"p_adjusted": p})}
+            found[place] = cell.model_copy(update={"tests": tests})
+        return tuple(found)
+
+
+def _tested(before: Values, after: Values) -> PairedTest:
+    p, stopped, started = paired_test(before, after)
+    return PairedTest(p=p, stopped=stopped, started=started)
