@@ -261,7 +261,7 @@ def _adapter(name: str, model: LanguageModel) -> bool | None:
     with scaled_neurons(model, ids, torch.full((len(ids),), 1.7)):
         hooked = _logits(model)
     with tempfile.TemporaryDirectory() as folder:
-        _circuit(model, ids).save(Path(folder) / "circuit", multiplier=1.7)
+        _circuit(model, ids).save(Path(folder) / "circuit", strength=-0.7)
         adapted = PeftModel.from_pretrained(tiny_module(name), Path(folder) / "circuit").eval()
     return torch.equal(_logits_of(adapted), hooked) and not torch.equal(hooked, plain)
 
@@ -270,7 +270,15 @@ def _circuit(model: LanguageModel, ids: Tensor) -> Circuit:
     identity = {"model_type": model.identity.model_type, "config_sha256": model.identity.config_sha256}
     provenance = Provenance(model=identity, prompts_sha256="0" * 64, contrast="none", ranking="none")
     values = torch.linspace(-1, 1, len(ids))
-    return Circuit(model.layout, ids, values, values, values, provenance)
+    return Circuit(
+        layout=model.layout,
+        ids=ids,
+        doses=torch.ones(len(ids)),
+        scores=values,
+        positive_mean=values,
+        negative_mean=values,
+        provenance=provenance,
+    )
 
 
 def _logits(model: LanguageModel) -> Tensor:

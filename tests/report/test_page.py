@@ -196,7 +196,7 @@ def test_rebuild_of_an_unfinished_folder_says_what_to_do(tmp_path: Path) -> None
     with pytest.raises(BadRun, match="name the folder of an experiment"):
         rebuild(tmp_path)
     (tmp_path / "summary.json").write_text('{"version": 2,')
-    with pytest.raises(BadRun, match="JSONDecodeError"):
+    with pytest.raises(BadRun, match="missing or damaged"):
         rebuild(tmp_path)
     assert not (tmp_path / "report.html").exists()
 

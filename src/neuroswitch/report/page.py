@@ -65,7 +65,8 @@ def rebuild(
     """
     folder = Path(folder)
     path = folder / "summary.json"
-    summary = parse_summary(read_json(path), str(path))
+    content = read_json(path, do="name the folder of an experiment, or continue the one in it")
+    summary = parse_summary(content, str(path))
     summary = summary.model_copy(update={"provenance": {**summary.provenance, **(provenance or {})}})
     page = render_page(summary, list(read_answers(folder)), show_completions=show_completions)
     return write_atomic(folder / REPORT, page)
