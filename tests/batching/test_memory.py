@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 
+from neuroswitch.batching import memory
 from neuroswitch.batching.memory import fitting_batch, in_halves
-from neuroswitch.discovery import collect as collecting
+from neuroswitch.discovery import collection as collecting
 from neuroswitch.discovery import contribution as attributing
 from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
-from neuroswitch.models import memory
 from sets import tiny_contrast
 from tiny import tiny_model
 
