@@ -125,7 +125,8 @@ class Fitter:
 
         if len(self.settings.models) == 2 and folder.exists() and not self._is_current(folder):
             shutil.rmtree(folder)
-            shutil.rmtree(model_folder(self.output, role) / "top", ignore_errors=True)
+            if name == "cna":
+                shutil.rmtree(model_folder(self.output, role) / "top", ignore_errors=True)
         if not folder.exists():
             found = method.fit(model, self._task(role), progress=report)
             found.save(folder)
