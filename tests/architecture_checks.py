@@ -263,7 +263,8 @@ def _adapter(name: str, model: LanguageModel) -> bool | None:
     with tempfile.TemporaryDirectory() as folder:
         _circuit(model, ids).save(Path(folder) / "circuit", strength=-0.7)
         adapted = PeftModel.from_pretrained(tiny_module(name), Path(folder) / "circuit").eval()
-    return torch.equal(_logits_of(adapted), hooked) and not torch.equal(hooked, plain)
+    # not to the bit: Jamba wrapped by PEFT was seen to differ by 1e-6, which is rounding
+    return _error(_logits_of(adapted), hooked) < TOLERANCE < _error(plain, hooked)
 
 
 def _circuit(model: LanguageModel, ids: Tensor) -> Circuit:
