@@ -9,7 +9,7 @@ from steered import spread_circuit
 
 from neuroswitch.answering.generation import Decoding
 from neuroswitch.circuits import Circuit, random_circuit
-from neuroswitch.errors import BadRun, Prerequisite
+from neuroswitch.errors import BadOption, BadRun, Prerequisite
 from neuroswitch.experiment import (
     CircuitChoice,
     ControlChoice,
@@ -161,3 +161,10 @@ def test_a_comparison_asks_the_server_for_neurons_and_does_the_rest_here(folder,
     assert there.cells == here.cells
     with pytest.raises(BadRun, match=r"engine(.|\n)*server(.|\n)*transformers"):
         run_experiment(asked, out)
+
+
+def test_answers_of_a_server_cannot_be_stopped_early_and_that_is_said(settings, tmp_path):
+    asked = replace(settings, until_settled=True, prompts=replace(settings.prompts, detector="refusal"))
+    with pytest.raises(BadOption, match="answers of a server cannot be stopped"):
+        run_experiment(asked, tmp_path / "out", engine=EngineChoice("http://127.0.0.1:1/v1"))
+    assert not (tmp_path / "out").exists()

@@ -13,7 +13,7 @@ from neuroswitch.sites import Site
 
 
 @dataclass(frozen=True)
-class Reading:
+class PromptEncoding:
     """How the tokenizer puts prompts to the model.
 
     Attributes:
@@ -66,7 +66,7 @@ class Diagnosis:
     neurons: int = 0
     circuit: int = 0
     quantization: Quantization | None = None
-    reading: Reading | None = None
+    reading: PromptEncoding | None = None
     memory: Memory | None = None
     duration: Duration | None = None
     checks: dict[str, bool] = field(default_factory=dict)
@@ -135,7 +135,7 @@ def lines(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
         yield "note", text
 
 
-def _reading_lines(reading: Reading) -> Iterator[tuple[str, str]]:
+def _reading_lines(reading: PromptEncoding) -> Iterator[tuple[str, str]]:
     able = [
         name
         for name, can in (("system prompt", reading.system), ("thinking switch", reading.thinking))

@@ -17,7 +17,7 @@ from neuroswitch.answering import Decoding
 from neuroswitch.batching import padding_of, ropes
 from neuroswitch.chat import ChatFormat, describe, encode, read_token
 from neuroswitch.discovery import budget
-from neuroswitch.doctor.diagnosis import Diagnosis, Reading
+from neuroswitch.doctor.diagnosis import Diagnosis, PromptEncoding
 from neuroswitch.errors import NeuroswitchError, Prerequisite
 from neuroswitch.models import (
     Blueprint,
@@ -189,7 +189,7 @@ def _look_at_prompts(case: _Case, tokenizer: PreTrainedTokenizerBase) -> None:
         ids = encode(tokenizer, EXAMPLE)
         bos = tokenizer.bos_token_id
         count = 0 if bos is None else next((i for i, token in enumerate(ids) if token != bos), len(ids))
-        reading = Reading(
+        reading = PromptEncoding(
             template=bool(tokenizer.chat_template),
             bos=("none", "one", "several")[min(count, 2)],
             token=read_token(tokenizer, ids).text,

@@ -77,6 +77,15 @@ class Recorded:
         return found
 
     @cached_property
+    def strengths(self) -> dict[str, set[float]]:
+        """Method -> the strengths at which it was answered."""
+        found: dict[str, set[float]] = {}
+        for rows in self.answers.values():
+            for row in rows.values():
+                found.setdefault(row.method, set()).add(row.strength)
+        return found
+
+    @cached_property
     def measured(self) -> dict[tuple[str, str, str], dict[str, MeasuredRow]]:
         """(model, condition, measure) -> item -> row."""
         found: dict[tuple[str, str, str], dict[str, MeasuredRow]] = {}
@@ -95,14 +104,12 @@ class Recorded:
         for role in self.roles:
             yield _Row(role, UNTOUCHED, 0.0, (UNTOUCHED,))
             for name in settings.methods:
+                members = settings.members(name)
                 # a method may have other strengths than those asked for: a system prompt has only 1
-                asked = sorted(
-                    {*settings.strengths, 1.0} if name.startswith("prompt") else settings.strengths
-                )
-                for strength in asked:
-                    if strength:
-                        keys = tuple(condition_name(one, strength) for one in settings.members(name))
-                        yield _Row(role, name, strength, keys)
+                answered = {one for member in members for one in self.strengths.get(member, ())}
+                for strength in sorted({*settings.strengths, *answered} - {0.0}):
+                    keys = tuple(condition_name(one, strength) for one in members)
+                    yield _Row(role, name, strength, keys)
 
     def cells(self) -> tuple[Cell, ...]:
         """Return the rows whose prompts have all been answered, p-values corrected over all of them."""

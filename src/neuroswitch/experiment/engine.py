@@ -37,6 +37,7 @@ from neuroswitch.measures import (
 )
 from neuroswitch.methods import get_method
 from neuroswitch.models import LanguageModel
+from neuroswitch.options import LOCAL
 from neuroswitch.processes import require_one
 from neuroswitch.progress import Progress, silent
 from neuroswitch.records import ANSWERS, POSITIVE, AnswerRow, read_answers
@@ -82,11 +83,12 @@ def run_experiment(
     """
     require_one("an experiment")
     behaviour = find_behaviour(settings.prompts.behaviour, settings.prompts.detector)
+    settings = replace(settings, engine=engine.kind)
     check_settings(settings, behaviour)
     check_judge(judging, behaviour.detector)
     piles = held_out(behaviour, settings)
     pair = _checked_pair(settings, behaviour, piles, progress)
-    settings = claim_folder(output, replace(settings, engine=engine.kind))
+    settings = claim_folder(output, settings)
     check_settings(settings, behaviour)
     piles, exam = held_out(behaviour, settings), exam_questions(settings)
     facts = _facts(behaviour, piles, same_tokens=pair.same_tokens)
@@ -141,6 +143,12 @@ def check_settings(settings: ExperimentSettings, behaviour: Behaviour) -> None:
             f"the detector {behaviour.detector.name!r} cannot say when a verdict is settled",
             do="leave --until-settled out",
         )
+    if settings.until_settled and settings.engine != LOCAL:
+        raise BadOption(
+            "answers of a server cannot be stopped when their verdict is settled",
+            expected=f"--engine {LOCAL}",
+            do="leave --until-settled out, or answer in this process",
+        )
 
 
 def _checked_pair(
@@ -178,9 +186,8 @@ class _Job:
         """Do everything that is missing; return the answers to the positive prompts."""
         roles = roles_of(self.settings)
         fitter = Fitter(self.settings, self.output, self.behaviour, self.models)
-        if (
-            self.engine.local
-        ):  # a server is started once, with all that it shall serve, and then asked the same
+        # a server is started once, with all that it shall serve, and asked the same after that
+        if self.engine.local:
             fitter.occurs = self._occurrence(roles)
         fitted = fitter.conditions(self.models.in_memory_first(roles))
         found = []

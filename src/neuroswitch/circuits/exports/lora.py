@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
-from peft import LoraConfig
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
@@ -95,6 +94,7 @@ def _require_applied(model: LanguageModel, targets: list[str], tensors: dict[str
     `shared_experts.down_proj` ends like the projection of an expert.
     """
     try:
+        from peft import LoraConfig
         from peft.utils.transformers_weight_conversion import (
             convert_peft_adapter_state_dict_for_transformers,
             convert_peft_config_for_transformers,
