@@ -3,6 +3,7 @@
 from neuroswitch.circuits.card import CardFacts as CardFacts
 from neuroswitch.circuits.circuit import Circuit as Circuit
 from neuroswitch.circuits.exporting import export as export
+from neuroswitch.circuits.exports.forms import exporters as exporters
 from neuroswitch.circuits.exports.ia3 import CONFIG as CONFIG
 from neuroswitch.circuits.files import DESCRIPTION as DESCRIPTION
 from neuroswitch.circuits.files import check_model as check_model

@@ -14,3 +14,4 @@ from neuroswitch.discovery.rankings import ranking as ranking
 from neuroswitch.discovery.responses import Shows as Shows
 from neuroswitch.discovery.selection import budget as budget
 from neuroswitch.discovery.selection import select as select
+from neuroswitch.discovery.statistics import NeuronStatistics as NeuronStatistics
