@@ -1,8 +1,7 @@
 """Name -> function: how rankings, detectors, methods and exports are found by name.
 
-Built-ins and strangers use the same door: a package that declares an entry point in the
-group `neuroswitch` is imported before the first look-up, and registers by decorator like
-any module here. `NEUROSWITCH_PLUGINS=""` turns that off.
+Other packages register as the modules here do. A package that declares an entry point in the group
+`neuroswitch` is imported before the first look-up; `NEUROSWITCH_PLUGINS=""` turns that off.
 """
 
 import os

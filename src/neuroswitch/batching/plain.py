@@ -1,4 +1,4 @@
-"""A model without habits: what it brings along or remembers from earlier calls is set aside while it is asked.
+"""Generation settings and state of earlier calls, set aside while a model is asked.
 
 Checkpoints ship with settings for `generate` (sampling, forced or forbidden tokens), which would fill
 every setting that is left open. Models that see images keep, in the module, how far those of the last call
