@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=50)
     parser.add_argument("--max-new-tokens", type=int, default=64)
     options = parser.parse_args()
-    model = ns.load(options.model, options=ns.LoadOptions(dtype=options.dtype))
+    model = ns.load_model(options.model, options=ns.LoadOptions(dtype=options.dtype))
     detector = ns.detector("refusal")
     positive, benign = (
         spread(path, options.limit) for path in (options.test_prompts, options.benign_prompts)

@@ -101,7 +101,7 @@ def main() -> int:
     parser.add_argument("--model", default="demo")
     parser.add_argument("--prompts", type=int, default=100, help="of each class")
     options = parser.parse_args()
-    model = ns.load(options.model)
+    model = ns.load_model(options.model)
     contrast = ns.ContrastSet.builtin("refusal")
     piles = [[prompt for split in contrast.splits().values() for prompt in split[side]] for side in (0, 1)]
     positive, negative = (pile[: options.prompts] for pile in piles)

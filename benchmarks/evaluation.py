@@ -58,7 +58,7 @@ def main() -> int:
     parser.add_argument("--max-new-tokens", type=int, default=100)
     parser.add_argument("--batch-size", type=int, default=32)
     options = parser.parse_args()
-    model = ns.load(options.model)
+    model = ns.load_model(options.model)
     refusal = ns.detector("refusal")
     contrast = ns.ContrastSet.builtin("refusal")
     prompts = [prompt for pile in zip(*contrast.test, strict=False) for prompt in pile][: options.prompts]

@@ -20,7 +20,7 @@ from architectures import ARCHITECTURES  # noqa: E402
 from neuroswitch.circuits.export import export  # noqa: E402
 from neuroswitch.errors import NeuroswitchError  # noqa: E402
 from neuroswitch.models.handle import LanguageModel  # noqa: E402
-from neuroswitch.models.loading import load  # noqa: E402
+from neuroswitch.models.loading import load_model  # noqa: E402
 from wrappers import WRAPPERS  # noqa: E402
 
 MULTIPLIER = 1.7
@@ -43,14 +43,14 @@ def chosen(model: LanguageModel, form: str) -> list[int]:
 def compared(name: str, form: str, folder: Path) -> str:
     """Export, load with nothing of ours but the loader, and say how far the logits are from the hook's."""
     base = folder / "base"
-    model = load(base)
+    model = load_model(base)
     circuit = circuit_of(model, chosen(model, form))
     expected = hooked_logits(model, circuit, MULTIPLIER)
     try:
         written = export(circuit, base, form, folder / form, multiplier=MULTIPLIER)
     except NeuroswitchError as error:
         return f"refused: {error.what}"
-    module = load(written if form == "weights" else base).module
+    module = load_model(written if form == "weights" else base).module
     found = logits(module if form == "weights" else PeftModel.from_pretrained(module, written).eval())
     gap = log_probability_gap(found, expected)
     return "exact" if gap < ROUNDING else f"WRONG: log-probabilities differ by {gap:.1e}"

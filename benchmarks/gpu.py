@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from neuroswitch.activations.reading import read_last_token
 from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.models.handle import LanguageModel
-from neuroswitch.models.loading import wrap
+from neuroswitch.models.loading import wrap_model
 from tiny import tiny_tokenizer
 
 PAST = 64
@@ -48,7 +48,7 @@ def random_model(options: argparse.Namespace) -> LanguageModel:
     )
     with torch.device(options.device):
         module = AutoModelForCausalLM.from_config(config, dtype=getattr(torch, options.dtype))
-    return wrap(module, tiny_tokenizer(), name=f"random Llama, {module.num_parameters() / 1e9:.1f} B")
+    return wrap_model(module, tiny_tokenizer(), name=f"random Llama, {module.num_parameters() / 1e9:.1f} B")
 
 
 def seconds(work: Callable[[], object], device: torch.device, repeats: int = 7) -> float:

@@ -177,7 +177,7 @@ def tiny(vllm: str | None) -> Iterator[Found]:
 
 def real(source: str, folder: Path, vllm: str | None) -> Iterator[Found]:
     """Measure on a real model, on prompts of the built-in set in its template."""
-    model = ns.load(source, options=ns.LoadOptions(dtype="float32"))
+    model = ns.load_model(source, options=ns.LoadOptions(dtype="float32"))
     circuit = ns.load_circuit(folder, model)
     piles = ns.ContrastSet.builtin("refusal").test
     ids = [encode(model.tokenizer, prompt) for pile in piles for prompt in pile[:2]]

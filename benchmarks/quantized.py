@@ -19,7 +19,7 @@ from neuroswitch.discovery.selection import select
 from neuroswitch.experiment.behaviour import Behaviour, find_behaviour
 from neuroswitch.methods.cna import Scaling
 from neuroswitch.models.handle import LanguageModel
-from neuroswitch.models.loading import load as load_model
+from neuroswitch.models.loading import load_model
 from neuroswitch.models.options import LoadOptions
 from neuroswitch.prompts import Prompt
 

@@ -23,7 +23,7 @@ from neuroswitch.activations.columns import columns
 from neuroswitch.activations.reading import read_last_token
 from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.models.handle import LanguageModel
-from neuroswitch.models.loading import load
+from neuroswitch.models.loading import load_model
 from neuroswitch.models.options import LoadOptions
 
 
@@ -46,7 +46,7 @@ def main() -> None:
     print("| kind | version | column | effect x 0 | effect x 2 | batch |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as place:
         folder = saved("llama", Path(place))
-        plain = load(folder, options=LoadOptions(device="cpu"))
+        plain = load_model(folder, options=LoadOptions(device="cpu"))
         every = torch.arange(plain.layout.size)
         for name, kind in KINDS.items():
             imported(kind.library)

@@ -111,7 +111,7 @@ def main() -> None:
     options = arguments()
     torch.set_num_threads(options.threads)
     behaviour = find_behaviour(options.behaviour)
-    model = ns.load(options.model)
+    model = ns.load_model(options.model)
     decoding = ns.Decoding(max_new_tokens=options.max_new_tokens, batch_size=options.batch_size)
     bench = Bench(model, behaviour.detector, options.output / "results.jsonl", decoding, ns.ChatFormat())
     prompts = {

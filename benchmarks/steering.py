@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--batches", default="1,16")
     parser.add_argument("--pairs", type=int, default=60)
     options = parser.parse_args()
-    model = ns.load(options.model)
+    model = ns.load_model(options.model)
     ids = chosen(model, options.size)
     multipliers = torch.zeros(len(ids))
     print(f"{len(ids)} neurons in {len(model.layout.by_site(ids))} of {len(model.layout.sites)} sites")

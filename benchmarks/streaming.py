@@ -190,7 +190,7 @@ def load_child(options: argparse.Namespace) -> dict[str, Any]:
     from neuroswitch.models.loading import load
     from neuroswitch.models.options import LoadOptions
 
-    load(options.folder, options=LoadOptions(dtype="bfloat16"))
+    load_model(options.folder, options=LoadOptions(dtype="bfloat16"))
     return {"loaded": True}
 
 
@@ -315,7 +315,7 @@ def demo(options: argparse.Namespace) -> int:
         streamed = time.perf_counter() - start
     # in the order in which memory is smallest: scores of the streamed one before the model is loaded
     ours = {ranking: select(rank_streamed(found, ranking, source)) for ranking in streamable()}
-    model = load("demo")
+    model = load_model("demo")
     start = time.perf_counter()
     expected = collect(model, contrast, reading)
     whole = time.perf_counter() - start

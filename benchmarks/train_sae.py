@@ -39,7 +39,7 @@ def main() -> None:
         steps=asked.steps,
         answers=asked.answers,
     )
-    trained = train_sae(ns.load(asked.model), prompts, how, asked.folder)
+    trained = train_sae(ns.load_model(asked.model), prompts, how, asked.folder)
     print(
         f"{asked.folder}: {how.features} features, {how.active} active, behind layer {how.layer} of {asked.model}"
     )

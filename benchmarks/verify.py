@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--weights-only", action="store_true", help="do not read the circuit's prompts again")
     parser.add_argument("--only", nargs="*", help="words in the names of the changes to make")
     asked = parser.parse_args()
-    model = ns.load(asked.model)
+    model = ns.load_model(asked.model)
     contrast = None if asked.weights_only else own_prompts(asked.circuit)
     circuit = ns.load_circuit(asked.circuit, model)
     kinds = gguf.GGMLQuantizationType
@@ -121,7 +121,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as scratch:
         baked = export(circuit, asked.model, "weights", Path(scratch) / "baked")
         del model
-        show(BAKED, verify(asked.circuit, ns.load(baked), contrast=contrast).lines())
+        show(BAKED, verify(asked.circuit, ns.load_model(baked), contrast=contrast).lines())
 
 
 def show(name: str, lines: list[str]) -> None:

@@ -52,7 +52,7 @@ def demo() -> "LanguageModel":
     from neuroswitch.models.loading import load
 
     try:
-        return load("demo")
+        return load_model("demo")
     except Prerequisite as error:
         if os.environ.get("CI") == "true":
             raise

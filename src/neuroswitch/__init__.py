@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from neuroswitch.methods import Scaling as Scaling
     from neuroswitch.methods import scaled as scaled
     from neuroswitch.models import LoadOptions as LoadOptions
-    from neuroswitch.models import load as load
-    from neuroswitch.models import wrap as wrap
+    from neuroswitch.models import load_model as load_model
+    from neuroswitch.models import wrap_model as wrap_model
     from neuroswitch.prompts import ContrastSet as ContrastSet
     from neuroswitch.prompts import Prompt as Prompt
     from neuroswitch.prompts import read_prompts as read_prompts
@@ -45,7 +45,7 @@ __all__ = [
     "collect",
     "detector",
     "generate",
-    "load",
+    "load_model",
     "load_circuit",
     "measure",
     "rank",
@@ -53,7 +53,7 @@ __all__ = [
     "save",
     "scaled",
     "select",
-    "wrap",
+    "wrap_model",
 ]
 
 _HOMES = {
@@ -70,7 +70,7 @@ _HOMES = {
     "collect": "discovery",
     "detector": "detectors:get_detector",
     "generate": "answering",
-    "load": "models",
+    "load_model": "models",
     "load_circuit": "circuits:load",
     "measure": "measures",
     "rank": "discovery",
@@ -78,7 +78,7 @@ _HOMES = {
     "save": "circuits",
     "scaled": "methods",
     "select": "discovery",
-    "wrap": "models",
+    "wrap_model": "models",
 }
 
 

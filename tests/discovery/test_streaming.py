@@ -25,7 +25,7 @@ from neuroswitch.discovery.rankings import rank
 from neuroswitch.discovery.selection import select
 from neuroswitch.discovery.streaming import collect_streamed, rank_streamed, streamable
 from neuroswitch.errors import NeuroswitchError, Prerequisite, UnsupportedModel
-from neuroswitch.models.loading import load
+from neuroswitch.models.loading import load_model
 from neuroswitch.models.options import LoadOptions
 from sets import tiny_contrast, write_contrast
 from streams import IDS, PLAIN, READING, assert_same, content, layer_by_layer, saved, streamed, without
@@ -50,7 +50,7 @@ def test_statistics_and_circuits_are_those_of_the_loaded_model(name: str, tmp_pa
     assert set(source.weights.reads.values()) == {1}
     assert all(parameter.is_meta for parameter in source.model.module.parameters())
 
-    model = load(checkpoint)
+    model = load_model(checkpoint)
     expected = collect(model, tiny_contrast(), READING)
     for ours, theirs in ((found.positive, expected.positive), (found.negative, expected.negative)):
         assert_same(ours.neurons, theirs.neurons)
@@ -232,7 +232,7 @@ def test_one_layer_is_in_memory_and_the_next_is_read(tmp_path: Path, monkeypatch
 def test_bfloat16_is_read_as_the_loaded_model_has_it(tmp_path: Path) -> None:
     checkpoint = saved(tmp_path, "mixtral")
     neurons, normed = layer_by_layer(checkpoint, "bfloat16")
-    expected = read_last_token(load(checkpoint, options=LoadOptions(dtype="bfloat16")), IDS)
+    expected = read_last_token(load_model(checkpoint, options=LoadOptions(dtype="bfloat16")), IDS)
     assert neurons.equal(expected.neurons)
     assert normed.equal(expected.normed)
 
@@ -248,7 +248,7 @@ def test_every_architecture_is_read_exactly_or_refused(name: str, tmp_path: Path
     except NeuroswitchError:
         assert name in {"xlstm", "zamba", "zamba2", "zamba2/two blocks"}
         return
-    expected = read_last_token(load(tmp_path), IDS)
+    expected = read_last_token(load_model(tmp_path), IDS)
     torch.testing.assert_close(neurons, expected.neurons, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(normed, expected.normed, rtol=1e-5, atol=1e-6)
 
@@ -277,7 +277,7 @@ def test_the_command_streams_and_is_continued(
     streamed_one = call("--stream", "--ranking", "next_token", "--output", str(output))
     assert streamed_one.exit_code == 0, streamed_one.output
     assert call("--ranking", "next_token", "--output", str(tmp_path / "whole")).exit_code == 0
-    one, other = load_circuit(output), load_circuit(tmp_path / "whole", load(checkpoint))
+    one, other = load_circuit(output), load_circuit(tmp_path / "whole", load_model(checkpoint))
     assert one.ids.equal(other.ids)
     fingerprints = [folder / "fingerprint.safetensors" for folder in (output, tmp_path / "whole")]
     one_print, other_print = map(load_file, fingerprints)

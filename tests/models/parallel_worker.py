@@ -19,7 +19,7 @@ from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
 from neuroswitch.models.handle import LanguageModel
-from neuroswitch.models.loading import load
+from neuroswitch.models.loading import load_model
 from neuroswitch.models.options import LoadOptions
 from sets import tiny_contrast
 
@@ -61,7 +61,7 @@ def main() -> None:
     torch.set_num_threads(1)
     device, *folders = sys.argv[1:]
     for folder, out in zip(folders[::2], folders[1::2], strict=True):
-        model = load(folder, options=LoadOptions(device=device))
+        model = load_model(folder, options=LoadOptions(device=device))
         save_file(measure(model), Path(out) / f"{processes.rank()}.safetensors")
 
 

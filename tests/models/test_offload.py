@@ -15,7 +15,7 @@ from neuroswitch.discovery.rankings import RANKINGS, rank
 from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models import placement
 from neuroswitch.models.handle import LanguageModel
-from neuroswitch.models.loading import load
+from neuroswitch.models.loading import load_model
 from neuroswitch.models.options import LoadOptions
 from sets import tiny_contrast
 from tiny import tiny_module, tiny_tokenizer, wrapped
@@ -107,7 +107,7 @@ def test_split_goes_on_to_the_disk_where_memory_is_not_enough(
     bytes_ = sum(weight.numel() * 4 for weight in module.parameters())
     monkeypatch.setattr(placement, "memory", lambda: {"cpu": bytes_ // 2})
 
-    model = load(tmp_path, options=LoadOptions(device="split"))
+    model = load_model(tmp_path, options=LoadOptions(device="split"))
 
     assert "disk" in model.module.hf_device_map.values()
     assert torch.equal(logits(model), logits(wrapped(tiny_module("llama"))))

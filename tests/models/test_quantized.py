@@ -24,7 +24,7 @@ from neuroswitch.discovery.rankings import rank
 from neuroswitch.discovery.selection import select
 from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models.handle import LanguageModel
-from neuroswitch.models.loading import load, wrap
+from neuroswitch.models.loading import load_model, wrap_model
 from neuroswitch.models.options import LoadOptions
 from neuroswitch.sites.experts import experts_of
 from sets import tiny_contrast
@@ -77,7 +77,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def both(request: pytest.FixtureRequest, folder: Path) -> Iterator[Both]:
     kind = KINDS[request.param]
     imported(kind.library)
-    yield Both(kind, quantised(folder, request.param), load(folder, options=LoadOptions(device="cpu")))
+    yield Both(kind, quantised(folder, request.param), load_model(folder, options=LoadOptions(device="cpu")))
 
 
 def imported(library: str) -> None:
@@ -95,7 +95,7 @@ def saved(name: str, folder: Path, **sizes: int) -> Path:
 
 def quantised(folder: Path, kind: str) -> LanguageModel:
     if kind != "torchao dynamic":
-        return load(folder, options=LoadOptions(device="cpu", quantize=kind))
+        return load_model(folder, options=LoadOptions(device="cpu", quantize=kind))
     from torchao.quantization import Int8DynamicActivationInt8WeightConfig
     from transformers import TorchAoConfig
 
@@ -103,7 +103,7 @@ def quantised(folder: Path, kind: str) -> LanguageModel:
     module = AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.float32, quantization_config=config, device_map="cpu"
     )
-    return wrap(module, tiny_tokenizer(), name="dynamic")
+    return wrap_model(module, tiny_tokenizer(), name="dynamic")
 
 
 @torch.no_grad()
@@ -236,4 +236,4 @@ def test_experts_of_fp8_are_refused() -> None:
 
 def test_what_cannot_be_quantised_is_refused(folder: Path) -> None:
     with pytest.raises(Prerequisite, match="bnb-8bit, bnb-4bit, torchao-int8, quanto-int8"):
-        load(folder, options=LoadOptions(device="cpu", quantize="int3"))
+        load_model(folder, options=LoadOptions(device="cpu", quantize="int3"))

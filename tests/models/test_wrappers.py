@@ -16,7 +16,7 @@ from neuroswitch.batching.padding import Padding, padding_of
 from neuroswitch.batching.prefix import compute_prefix
 from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models.handle import LanguageModel
-from neuroswitch.models.loading import load
+from neuroswitch.models.loading import load_model
 from neuroswitch.models.options import LoadOptions
 from neuroswitch.sites.finding import find_sites
 from neuroswitch.sites.probe import probe
@@ -57,7 +57,7 @@ def test_a_checkpoint_is_loaded_whole(name: str, tmp_path: Path) -> None:
     module.save_pretrained(tmp_path)
     tiny_tokenizer().save_pretrained(tmp_path)
 
-    loaded = load(tmp_path, options=LoadOptions(device="cpu")).module
+    loaded = load_model(tmp_path, options=LoadOptions(device="cpu")).module
 
     assert type(loaded) is type(module)
     ids = torch.tensor(CHATS[:1])
@@ -71,7 +71,7 @@ def test_of_a_checkpoint_with_a_class_for_text_alone_the_text_is_loaded(name: st
     whole.save_pretrained(tmp_path)
     tiny_tokenizer().save_pretrained(tmp_path)
 
-    model = load(tmp_path, options=LoadOptions(device="cpu"))
+    model = load_model(tmp_path, options=LoadOptions(device="cpu"))
 
     assert type(model.module).__name__.endswith("ForCausalLM")
     ids = torch.tensor(CHATS[:1])

@@ -29,7 +29,7 @@ from neuroswitch.integrations.serve import ServeOptions, named_steerings
 from neuroswitch.methods.base import get_method
 from neuroswitch.methods.cna import Scaling
 from neuroswitch.methods.random import RandomControl
-from neuroswitch.models.loading import load as load_model
+from neuroswitch.models.loading import load_model
 from neuroswitch.prompts import Prompt
 from neuroswitch.storage import read_jsonl
 from openai_server import serving_tiny

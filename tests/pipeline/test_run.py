@@ -135,7 +135,7 @@ def test_a_saved_circuit_is_evaluated_and_refused_for_another_model(
 
 
 def test_two_talks_go_on_side_by_side(finished: Path, settings: RunSettings) -> None:
-    from neuroswitch.models.loading import load as load_model
+    from neuroswitch.models.loading import load_model
 
     model = load_model(settings.model)
     circuit = load(finished / "circuit", model)

@@ -24,7 +24,7 @@ from neuroswitch.checkpoints.checkpoint import checkpoint_of
 from neuroswitch.checkpoints.replay import Handed, Leak, Replay, replaying
 from neuroswitch.checkpoints.weights import Weights
 from neuroswitch.errors import Prerequisite, UnsupportedModel
-from neuroswitch.models import LanguageModel, LoadOptions, load
+from neuroswitch.models import LanguageModel, LoadOptions, load_model
 from neuroswitch.progress import Progress, silent
 from neuroswitch.sites import NeuronLayout, experts_of, is_linear
 
@@ -119,7 +119,7 @@ def open_streamed(
             do="leave the device out",
         )
     dtype = "float32" if options.dtype == "auto" else options.dtype
-    outline = load(source, options=replace(options, device="meta", dtype=dtype), progress=progress)
+    outline = load_model(source, options=replace(options, device="meta", dtype=dtype), progress=progress)
     kind: Any = type(outline.module)
     # unlike on the meta device, rotary tables and other buffers that no checkpoint holds get their values
     with init_empty_weights():

@@ -108,7 +108,7 @@ def _usage(name: str, *, adapter: bool) -> str:
     native = f"""```python
 import neuroswitch as ns
 
-model = ns.load("the base model")
+model = ns.load_model("the base model")
 circuit = ns.load_circuit("{name}", model)
 with ns.scaled(model, circuit, multiplier=0.0):
     ...

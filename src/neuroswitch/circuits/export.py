@@ -11,7 +11,7 @@ from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.exports import gguf, ia3, lora, weights  # noqa: F401 - they register their forms
 from neuroswitch.circuits.exports.forms import exporters, require_neurons
 from neuroswitch.circuits.files import check_model
-from neuroswitch.models import LanguageModel, LoadOptions, load
+from neuroswitch.models import LanguageModel, LoadOptions, load_model
 
 
 def export(
@@ -62,4 +62,4 @@ def _named(base: str | Path, form: str) -> LanguageModel | Path:
     if form == "gguf" and path.suffix == ".gguf" and path.is_file():
         return path
     # the type matters for a GGUF file only, which is converted: nothing may be rounded
-    return load(base, options=LoadOptions(device="meta", dtype="float32"))
+    return load_model(base, options=LoadOptions(device="meta", dtype="float32"))

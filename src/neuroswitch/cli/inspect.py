@@ -70,7 +70,7 @@ def neurons_table(circuit: "Circuit", model: str | None) -> Table:
 
 def _tokens(circuit: "Circuit", model: str | None) -> list[list[str]] | None:
     from neuroswitch.circuits import check_model, promoted_tokens
-    from neuroswitch.models import load as load_model
+    from neuroswitch.models import load_model
 
     if model is None:
         return None

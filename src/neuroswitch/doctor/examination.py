@@ -26,7 +26,7 @@ from neuroswitch.models import (
     blueprint,
     duration,
     has_experts,
-    load,
+    load_model,
     memory,
     quantization_of,
 )
@@ -49,8 +49,8 @@ def diagnose(
     """Say what would happen to a model.
 
     Args:
-        source: As for `load`; a folder may hold a `config.json` only.
-        options: As for `load`.
+        source: As for `load_model`; a folder may hold a `config.json` only.
+        options: As for `load_model`.
         with_weights: Load the model as well, and try reading and scaling.
         progress: Told of downloads and conversions.
 
@@ -245,7 +245,7 @@ def _usual_work(prompt: int) -> Work:
 
 def _try(case: _Case, source: str | Path, options: LoadOptions, progress: Progress) -> None:
     with case.check("loads_and_every_site_fires_once"):
-        model = load(source, options=options, progress=progress)
+        model = load_model(source, options=options, progress=progress)
         for name, holds in try_out(model).items():
             case.record(name, holds, f"on the loaded model this does not hold: {name.replace('_', ' ')}")
         with case.check("answers_as_it_reads"):

@@ -12,7 +12,7 @@ from typing import Any
 from neuroswitch.circuits import load as load_circuit
 from neuroswitch.errors import Prerequisite
 from neuroswitch.methods import scaled
-from neuroswitch.models import wrap
+from neuroswitch.models import wrap_model
 
 try:
     from inspect_ai.model import ModelAPI, modelapi
@@ -51,7 +51,7 @@ def neuroswitch() -> type[ModelAPI]:
             super().__init__(model_name, **arguments)
             self._steering = ExitStack()  # open for as long as Inspect has the model
             if circuit is not None:
-                model = wrap(self.model, self.tokenizer, name=arguments.get("model_path") or model_name)
+                model = wrap_model(self.model, self.tokenizer, name=arguments.get("model_path") or model_name)
                 self._steering.enter_context(scaled(model, load_circuit(circuit), float(multiplier)))
 
     return SteeredAPI

@@ -19,7 +19,7 @@ from neuroswitch.circuits import CONFIG, DESCRIPTION, Circuit, export, load
 from neuroswitch.errors import BadCircuit
 from neuroswitch.methods import random_circuit
 from neuroswitch.models import LanguageModel, LoadOptions
-from neuroswitch.models import load as load_model
+from neuroswitch.models import load_model
 from neuroswitch.progress import Progress, silent
 
 BASE = "base"

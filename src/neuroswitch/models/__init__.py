@@ -12,9 +12,9 @@ from neuroswitch.models.handle import LanguageModel as LanguageModel
 from neuroswitch.models.handle import ModelIdentity as ModelIdentity
 from neuroswitch.models.loading import Blueprint as Blueprint
 from neuroswitch.models.loading import blueprint as blueprint
-from neuroswitch.models.loading import load as load
+from neuroswitch.models.loading import load_model as load_model
 from neuroswitch.models.loading import outline as outline
-from neuroswitch.models.loading import wrap as wrap
+from neuroswitch.models.loading import wrap_model as wrap_model
 from neuroswitch.models.options import LoadOptions as LoadOptions
 from neuroswitch.models.processes import ALONE as ALONE
 from neuroswitch.models.processes import Team as Team

@@ -65,7 +65,7 @@ class Blueprint:
         """Build the module on the meta device.
 
         Raises:
-            Prerequisite: As `load`.
+            Prerequisite: As `load_model`.
             UnsupportedModel: It is no causal language model.
         """
         with explained(self.origin):
@@ -85,15 +85,15 @@ class Blueprint:
 def blueprint(
     source: str | Path = "demo", *, options: LoadOptions = LoadOptions(), progress: Progress = silent
 ) -> Blueprint:
-    """Read a model's configuration and nothing heavier; a GGUF file is converted as `load` would.
+    """Read a model's configuration and nothing heavier; a GGUF file is converted as `load_model` would.
 
     Args:
-        source: As for `load`; a folder may hold a `config.json` only.
-        options: As for `load`.
+        source: As for `load_model`; a folder may hold a `config.json` only.
+        options: As for `load_model`.
         progress: Told of downloads and conversions.
 
     Raises:
-        Prerequisite: As `load`.
+        Prerequisite: As `load_model`.
         UnsupportedModel: transformers does not know the model type.
     """
     origin = find_origin(str(source), options, progress)
@@ -104,7 +104,7 @@ def blueprint(
     return Blueprint(config, has_weights, origin, options)
 
 
-def load(
+def load_model(
     source: str | Path = "demo", *, options: LoadOptions = LoadOptions(), progress: Progress = silent
 ) -> LanguageModel:
     """Load a model and prove that its neurons can be read.
@@ -120,7 +120,7 @@ def load(
         UnsupportedModel: It is no causal language model, or its neurons were not found.
 
     Example:
-        >>> load("Qwen/Qwen3-8B", options=LoadOptions(dtype="bfloat16")).layout.size
+        >>> load_model("Qwen/Qwen3-8B", options=LoadOptions(dtype="bfloat16")).layout.size
     """
     origin = find_origin(str(source), options, progress)
     with explained(origin):
@@ -134,14 +134,14 @@ def outline(
 ) -> LanguageModel:
     """Load a model's structure and tokenizer without its weights: shapes and prompts can be checked with it.
 
-    The same files are fetched or converted as `load` would, so a GGUF file is not converted twice.
-    Arguments and errors are those of `load`; the device is not used.
+    The same files are fetched or converted as `load_model` would, so a GGUF file is not converted twice.
+    Arguments and errors are those of `load_model`; the device is not used.
     """
     dtype = str(chosen_dtype(options)).removeprefix("torch.")
-    return load(source, options=replace(options, dtype=dtype, device="meta"), progress=progress)
+    return load_model(source, options=replace(options, dtype=dtype, device="meta"), progress=progress)
 
 
-def wrap(
+def wrap_model(
     module: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     *,

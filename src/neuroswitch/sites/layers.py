@@ -106,7 +106,7 @@ def token_embedding(module: nn.Module) -> nn.Module:
         f"the token embedding of {type(module).__name__} was not found",
         found=", ".join(f"{path} with {table.num_embeddings} rows" for path, table in tables.items()),
         expected=f"get_input_embeddings() to return it, or one embedding of {vocabulary} rows",
-        do="if it is several models in one, load the one that writes text and pass it to `neuroswitch.wrap`",
+        do="if it is several models in one, load the one that writes text and pass it to `neuroswitch.wrap_model`",
     )
 
 

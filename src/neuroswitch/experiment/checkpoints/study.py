@@ -31,7 +31,7 @@ from neuroswitch.experiment.settings import claim_folder
 from neuroswitch.measures import check_baseline, rate
 from neuroswitch.methods import RandomControl, Scaling
 from neuroswitch.models import LanguageModel
-from neuroswitch.models import load as load_model
+from neuroswitch.models import load_model
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Piles
 from neuroswitch.report import rebuild
