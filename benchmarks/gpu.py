@@ -22,8 +22,8 @@ from transformers.cache_utils import StaticCache
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from neuroswitch.activations.changes import scaled_neurons
 from neuroswitch.activations.reading import read_last_token
-from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.models.handle import LanguageModel
 from neuroswitch.models.loading import wrap_model
 from tiny import tiny_tokenizer

@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "models"))
 
 from test_quantized import KINDS, PROMPTS, TOKENS, imported, logits, off, quantised, saved
 
-from neuroswitch.activations.columns import columns
+from neuroswitch.activations.changes import scaled_neurons
+from neuroswitch.activations.output import output_columns
 from neuroswitch.activations.reading import read_last_token
-from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.models.handle import LanguageModel
 from neuroswitch.models.loading import load_model
 from neuroswitch.models.options import LoadOptions
@@ -38,7 +38,7 @@ def effect(model: LanguageModel, multiplier: float) -> float:
         logits(model)
     handle.remove()
     before = read_last_token(model, TOKENS.tolist()).neurons[0, ids]
-    return off(outputs[1] - outputs[0], (multiplier - 1) * before @ columns(model, ids))
+    return off(outputs[1] - outputs[0], (multiplier - 1) * before @ output_columns(model, ids))
 
 
 def main() -> None:
@@ -54,7 +54,7 @@ def main() -> None:
             together = read_last_token(model, PROMPTS).neurons
             alone = torch.cat([read_last_token(model, [prompt]).neurons for prompt in PROMPTS])
             errors = (
-                off(columns(model, every), columns(plain, every)),
+                off(output_columns(model, every), output_columns(plain, every)),
                 effect(model, 0.0),
                 effect(model, 2.0),
                 off(together, alone),

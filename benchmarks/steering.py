@@ -19,7 +19,7 @@ from scipy import stats
 from transformers.cache_utils import DynamicCache
 
 import neuroswitch as ns
-from neuroswitch.activations.scaling import scaled_neurons
+from neuroswitch.activations.changes import scaled_neurons
 from neuroswitch.discovery.selection import budget
 from neuroswitch.models.handle import LanguageModel
 

@@ -187,7 +187,7 @@ def stream_child(options: argparse.Namespace) -> dict[str, Any]:
 
 def load_child(options: argparse.Namespace) -> dict[str, Any]:
     """Load a checkpoint whole in this process."""
-    from neuroswitch.models.loading import load
+    from neuroswitch.models.loading import load_model
     from neuroswitch.models.options import LoadOptions
 
     load_model(options.folder, options=LoadOptions(dtype="bfloat16"))
@@ -301,7 +301,6 @@ def demo(options: argparse.Namespace) -> int:
     from neuroswitch.discovery.rankings import rank
     from neuroswitch.discovery.selection import select
     from neuroswitch.discovery.streaming import collect_streamed, rank_streamed, streamable
-    from neuroswitch.models.loading import load
     from neuroswitch.prompts import ContrastSet, Piles
 
     contrast = ContrastSet.builtin("refusal")
@@ -313,6 +312,8 @@ def demo(options: argparse.Namespace) -> int:
         start = time.perf_counter()
         found = collect_streamed(source, contrast, reading, Path(name))
         streamed = time.perf_counter() - start
+    from neuroswitch.models.loading import load_model
+
     # in the order in which memory is smallest: scores of the streamed one before the model is loaded
     ours = {ranking: select(rank_streamed(found, ranking, source)) for ranking in streamable()}
     model = load_model("demo")

@@ -1,7 +1,7 @@
-"""Which of several processes this is, where torchrun or accelerate launch started more than one.
+"""Which of several processes this is, if torchrun or accelerate launch started more than one.
 
-Read from the environment alone, so that a command knows before torch is imported whether it is
-the one that prints and writes. `models.processes` connects them.
+Read from the environment, so that a command knows before torch is imported whether it is the process
+that prints and writes. `models.team` connects them.
 """
 
 import os
@@ -13,26 +13,26 @@ from pathlib import Path
 from neuroswitch.errors import Prerequisite
 
 
-def rank() -> int:
+def process_rank() -> int:
     """Return the number of this process, from 0."""
     return int(os.environ.get("RANK", "0"))
 
 
-def count() -> int:
+def process_count() -> int:
     """Return the number of processes."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def is_first() -> bool:
-    """Say whether this process is the one that prints and writes."""
-    return rank() == 0
+    """Return whether this process is the one that prints and writes."""
+    return process_rank() == 0
 
 
 @contextmanager
 def written_once(folder: Path) -> Iterator[Path]:
-    """Give the first process the folder itself, and the others one that is thrown away.
+    """Yield the folder itself in the first process, and a temporary one in the others.
 
-    For what all of them must compute together although one is to keep it.
+    For results that all processes must compute together and only one writes.
     """
     if is_first():
         yield folder
@@ -42,14 +42,14 @@ def written_once(folder: Path) -> Iterator[Path]:
 
 
 def require_one(work: str) -> None:
-    """Refuse work that is not made for several processes.
+    """Raise an error if there are several processes, for work that is not made for them.
 
     Raises:
         Prerequisite: There are several.
     """
-    if count() > 1:
+    if process_count() > 1:
         raise Prerequisite(
             f"{work} runs in one process",
-            found=f"{count()} processes",
+            found=f"{process_count()} processes",
             do="start `neuroswitch discover` alone with torchrun, and this without it",
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from neuroswitch.activations.scaling import scaled_neurons
+from neuroswitch.activations.changes import scaled_neurons
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.files import save
 from neuroswitch.models.handle import LanguageModel

@@ -72,4 +72,4 @@ def measured() -> dict[str, Tensor]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    save_file(measured(), Path(sys.argv[1]) / f"{processes.rank()}.safetensors")
+    save_file(measured(), Path(sys.argv[1]) / f"{processes.process_rank()}.safetensors")

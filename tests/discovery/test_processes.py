@@ -15,7 +15,7 @@ from neuroswitch.discovery.shared import every_answer, own_batches
 from neuroswitch.errors import Prerequisite
 from neuroswitch.experiment.run import run
 from neuroswitch.experiment.settings import RunSettings
-from neuroswitch.models.processes import ALONE, Team
+from neuroswitch.models.team import ALONE, Team
 from sets import write_contrast
 from tiny import tiny_module, tiny_tokenizer
 

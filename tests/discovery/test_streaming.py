@@ -24,7 +24,7 @@ from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
 from neuroswitch.discovery.selection import select
 from neuroswitch.discovery.streaming import collect_streamed, rank_streamed, streamable
-from neuroswitch.errors import NeuroswitchError, Prerequisite, UnsupportedModel
+from neuroswitch.errors import BadOption, NeuroswitchError, Prerequisite, UnsupportedModel
 from neuroswitch.models.loading import load_model
 from neuroswitch.models.options import LoadOptions
 from sets import tiny_contrast, write_contrast
@@ -121,7 +121,7 @@ def test_a_stream_that_is_stopped_behind_its_last_layer_goes_on(
     checkpoint = saved(tmp_path / "model")
     streamed(checkpoint, tmp_path / "whole", READING)
     with monkeypatch.context() as patch:
-        patch.setattr("neuroswitch.discovery.streaming.next_token_probabilities", None)
+        patch.setattr("neuroswitch.discovery.streaming.next_token_log_probabilities", None)
         with pytest.raises(TypeError):
             streamed(checkpoint, tmp_path / "stopped", READING)
     streamed(checkpoint, tmp_path / "stopped", READING)
@@ -181,10 +181,10 @@ def test_batches_are_halved_where_memory_runs_out(tmp_path: Path, monkeypatch: p
     expected = streamed(checkpoint, tmp_path / "whole")
     run = Stream._run
 
-    def small(self: Stream, model: Any, index: int, batch: torch.Tensor, *rest: Any) -> LayerRead:
+    def small(self: Stream, index: int, batch: torch.Tensor, *rest: Any) -> LayerRead:
         if index and len(batch) > 2:
             raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
-        return run(self, model, index, batch, *rest)
+        return run(self, index, batch, *rest)
 
     monkeypatch.setattr(Stream, "_run", small)
     found = streamed(checkpoint, tmp_path / "halves", memory=0)
@@ -218,7 +218,7 @@ def test_one_layer_is_in_memory_and_the_next_is_read(tmp_path: Path, monkeypatch
         result = run(self, index, *arguments)
         source = self.streamed
         held = {name for name, value in source.model.module.named_parameters() if not value.is_meta}
-        words = set(source.words) if index == 0 else set()
+        words = set(source.embedding) if index == 0 else set()
         assert held == {*source.layer(index), "model.norm.weight", *words}
         assert self.coming is None or self.coming[0] == index + 1
         seen.add(index)
@@ -270,7 +270,7 @@ def test_the_command_streams_and_is_continued(
     def call(*arguments: str) -> Result:
         return CliRunner().invoke(app, [*common, *arguments])
 
-    assert isinstance(call("--stream", "--output", str(tmp_path / "no")).exception, Prerequisite)
+    assert isinstance(call("--stream", "--output", str(tmp_path / "no")).exception, BadOption)
     with monkeypatch.context() as patch:
         patch.setattr(Stream, "run", None)
         assert call("--stream", "--ranking", "next_token", "--output", str(output)).exit_code

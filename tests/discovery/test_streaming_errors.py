@@ -13,7 +13,7 @@ from neuroswitch.activations.reading import read_last_token
 from neuroswitch.checkpoints.streamed import open_streamed
 from neuroswitch.discovery.collection import Reading
 from neuroswitch.discovery.streaming import collect_streamed, rank_streamed
-from neuroswitch.errors import BadRun, Prerequisite, UnsupportedModel
+from neuroswitch.errors import BadOption, BadRun, Prerequisite, UnsupportedModel
 from neuroswitch.models.loading import load_model
 from sets import tiny_contrast
 from streams import IDS, PLAIN, layer_by_layer, saved, shard, streamed, without
@@ -76,10 +76,10 @@ def test_another_stream_or_another_checkpoint_is_not_continued(tmp_path: Path) -
 
 def test_what_needs_answers_is_refused_with_the_rankings_that_do_not(tmp_path: Path) -> None:
     source = open_streamed(saved(tmp_path / "model"))
-    with pytest.raises(Prerequisite, match="delta_effect.*next_token"):
+    with pytest.raises(BadOption, match="delta_effect.*next_token"):
         collect_streamed(source, tiny_contrast(), Reading(), tmp_path / "stream")
     statistics = collect_streamed(source, tiny_contrast(), PLAIN, tmp_path / "stream")
-    with pytest.raises(Prerequisite, match="'readout'"):
+    with pytest.raises(BadOption, match="'readout'"):
         rank_streamed(statistics, "readout", source)
     with pytest.raises(Prerequisite, match="were not collected"):
         rank_streamed(statistics, "next_token", source)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from gguf_files import ARCHITECTURES, REFUSED, write_gguf
 
-from neuroswitch.activations.columns import columns
+from neuroswitch.activations.output import output_columns
 from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models import gguf as conversion
 from neuroswitch.models.loading import load_model
@@ -78,7 +78,7 @@ def test_columns_are_what_the_quantised_file_stores(
     original, stored = tiny_module(name, **sizes), gguf.GGMLQuantizationType[kind]
     model = load_model(write_gguf(original, tmp_path / "tiny.gguf", architecture, stored), options=CPU)
 
-    found = columns(model, torch.arange(model.layout.size))
+    found = output_columns(model, torch.arange(model.layout.size))
 
     sites = find_sites(original).layout.sites
     down = [original.get_submodule(site.path).weight.detach().numpy() for site in sites]

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertForTokenClassification, PreTrainedModel
 
-from neuroswitch.errors import Prerequisite, UnsupportedModel
+from neuroswitch.errors import BadOption, Prerequisite, UnsupportedModel
 from neuroswitch.models.loading import load_model, wrap_model
 from neuroswitch.models.options import LoadOptions
 from tiny import tiny_module, tiny_tokenizer
@@ -171,7 +171,7 @@ def test_a_model_that_cannot_be_fetched_says_why() -> None:
 
 
 def test_an_unknown_type_is_refused(folder: Path) -> None:
-    with pytest.raises(Prerequisite, match="float32, bfloat16"):
+    with pytest.raises(BadOption, match="float32, bfloat16"):
         load_model(folder, options=LoadOptions(dtype="int3"))
 
 

@@ -29,8 +29,7 @@ def chat(  # noqa: PLR0913  one parameter per option of the command line
     from neuroswitch.chat import ChatFormat
     from neuroswitch.circuits import load as load_circuit
     from neuroswitch.methods import Scaling
-    from neuroswitch.models import LoadOptions
-    from neuroswitch.models import load_model
+    from neuroswitch.models import LoadOptions, load_model
 
     loaded = load_model(model, options=LoadOptions(sites=sites, trust_remote_code=trust_remote_code))
     found = load_circuit(circuit, loaded)

@@ -33,8 +33,7 @@ def discover(  # noqa: PLR0913  one parameter per option of the command line
     from neuroswitch.experiment.run import find_circuit
     from neuroswitch.experiment.settings import RunSettings, claim_folder
     from neuroswitch.experiment.streamed import find_circuit_streamed
-    from neuroswitch.models import LoadOptions
-    from neuroswitch.models import load_model
+    from neuroswitch.models import LoadOptions, load_model
 
     settings = RunSettings(
         model=model,

@@ -38,8 +38,7 @@ def verify(  # noqa: PLR0913  one parameter per option of the command line
     from neuroswitch.chat import ChatFormat
     from neuroswitch.circuits import own_prompts
     from neuroswitch.circuits import verify as verify_circuit
-    from neuroswitch.models import LoadOptions
-    from neuroswitch.models import load_model
+    from neuroswitch.models import LoadOptions, load_model
     from neuroswitch.prompts import ContrastSet
 
     if weights_only:

@@ -18,8 +18,7 @@ from neuroswitch.answering import Server, require_vllm, running, wait_until_heal
 from neuroswitch.circuits import CONFIG, DESCRIPTION, Circuit, export, load
 from neuroswitch.errors import BadCircuit
 from neuroswitch.methods import random_circuit
-from neuroswitch.models import LanguageModel, LoadOptions
-from neuroswitch.models import load_model
+from neuroswitch.models import LanguageModel, LoadOptions, load_model
 from neuroswitch.progress import Progress, silent
 
 BASE = "base"

@@ -1,7 +1,4 @@
-"""Folders that take long to make: made once, whole or absent, by one process at a time.
-
-Knows where the cache is and how to fill a folder safely; does not know what is in it.
-"""
+"""The cache folder, and folders in it that take long to make: made once, by one process at a time."""
 
 import os
 import shutil
@@ -10,27 +7,26 @@ from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock
+from platformdirs import user_cache_path
 
 from neuroswitch.errors import Prerequisite
 
 
 def cache_dir() -> Path:
     """Return the cache folder: `$NEUROSWITCH_CACHE`, or `neuroswitch` in the user's cache folder."""
-    if own := os.environ.get("NEUROSWITCH_CACHE"):
-        return Path(own).expanduser()
-    shared = os.environ.get("XDG_CACHE_HOME")
-    return (Path(shared).expanduser() if shared else Path.home() / ".cache") / "neuroswitch"
+    own = os.environ.get("NEUROSWITCH_CACHE")
+    return Path(own).expanduser() if own else user_cache_path("neuroswitch", appauthor=False)
 
 
 def build_once(folder: Path, build: Callable[[Path], None], *, size: int) -> Path:
     """Return `folder`, after `build` has filled it if it was not there.
 
-    A second process that wants the same folder waits for the first. Whatever `build` raises
-    leaves no folder behind.
+    A second process that needs the same folder waits for the first. If `build` raises an error, there
+    is no folder.
 
     Args:
-        folder: Where the result shall be.
-        build: Fills the empty folder that it is given; the folder above it is scratch space,
+        folder: Path of the result.
+        build: Fills the empty folder that it is given; the folder above it is for temporary files and
             removed afterwards.
         size: Bytes of disk that `build` needs.
 
@@ -43,8 +39,7 @@ def build_once(folder: Path, build: Callable[[Path], None], *, size: int) -> Pat
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(folder.name + ".lock")):
             if not folder.is_dir():
-                _require_space(folder.parent, size)
-                _build(folder, build)
+                _build(folder, build, size)
     except OSError as error:
         raise Prerequisite(
             f"could not write {folder}",
@@ -54,18 +49,15 @@ def build_once(folder: Path, build: Callable[[Path], None], *, size: int) -> Pat
     return folder
 
 
-def _require_space(parent: Path, size: int) -> None:
-    free = shutil.disk_usage(parent).free
+def _build(folder: Path, build: Callable[[Path], None], size: int) -> None:
+    free = shutil.disk_usage(folder.parent).free
     if free < size:
         raise Prerequisite(
-            f"not enough disk space in {parent}",
+            f"not enough disk space in {folder.parent}",
             found=f"{free / 1e9:.1f} GB free",
             expected=f"{size / 1e9:.1f} GB",
             do="free some space, or set NEUROSWITCH_CACHE to a folder on another disk",
         )
-
-
-def _build(folder: Path, build: Callable[[Path], None]) -> None:
     with tempfile.TemporaryDirectory(
         dir=folder.parent, prefix=f".{folder.name}.", ignore_cleanup_errors=True
     ) as work:
