@@ -8,13 +8,13 @@ from pathlib import Path
 from jaxtyping import Bool
 from torch import Tensor
 
-from neuroswitch.checkpoints import Checkpoint as Checkpoint
-from neuroswitch.checkpoints import Place
+from neuroswitch.checkpoints import CheckpointFiles as CheckpointFiles
+from neuroswitch.checkpoints import StoredTensor
 from neuroswitch.checkpoints import checkpoint_of as checkpoint_of
 from neuroswitch.errors import UnsupportedModel
 
 
-def scale_in_place(place: Place, copy: Path, chosen: Bool[Tensor, "..."], multiplier: float) -> None:
+def scale_in_place(place: StoredTensor, copy: Path, chosen: Bool[Tensor, "..."], multiplier: float) -> None:
     """Multiply some values of a tensor in a copy of its file.
 
     Args:

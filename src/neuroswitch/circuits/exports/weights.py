@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.circuits.exports.checkpoint import Checkpoint, checkpoint_of, scale_in_place
+from neuroswitch.circuits.exports.checkpoint import CheckpointFiles, checkpoint_of, scale_in_place
 from neuroswitch.circuits.exports.forms import exporters, require_model
 from neuroswitch.circuits.exports.written import touched_values
 from neuroswitch.circuits.folders import new_folder
@@ -27,7 +27,7 @@ def weights(circuit: Circuit, base: LanguageModel | Path, destination: Path, mul
     model = require_model(base, "weights")
     checkpoint = checkpoint_of(model)
     touched = touched_values(circuit, model)
-    places = {name: checkpoint.place(name) for name in touched}
+    places = {name: checkpoint.find(name) for name in touched}
     _require_space(checkpoint, destination)
     with new_folder(destination) as staging:
         for file in (*checkpoint.files, *_companions(checkpoint.folder)):
@@ -49,7 +49,7 @@ def _companions(folder: Path) -> list[Path]:
     return sorted({file for pattern in COMPANIONS for file in folder.glob(pattern) if file.is_file()})
 
 
-def _require_space(checkpoint: Checkpoint, destination: Path) -> None:
+def _require_space(checkpoint: CheckpointFiles, destination: Path) -> None:
     needed = sum(file.stat().st_size for file in checkpoint.files)
     there = next(parent for parent in destination.absolute().parents if parent.exists())
     free = shutil.disk_usage(there).free

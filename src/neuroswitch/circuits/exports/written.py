@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers.core_model_loading import revert_weight_conversion
 from transformers.pytorch_utils import Conv1D
 
-from neuroswitch.activations import columns
+from neuroswitch.activations import output_columns
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.exports.checkpoint import checkpoint_of
 from neuroswitch.errors import UnsupportedModel
@@ -26,7 +26,7 @@ def written_by_site(circuit: Circuit, model: LanguageModel) -> dict[str, Float[T
     """
     by_site = circuit.layout.by_site(circuit.ids)
     if model.module.device.type != "meta":
-        rows = iter(columns(model, circuit.ids))
+        rows = iter(output_columns(model, circuit.ids))
         return {path: torch.stack([next(rows) for _ in local]) for path, local in by_site.items()}
     checkpoint = checkpoint_of(model)
     # a checkpoint holds weights that layers share once
@@ -35,7 +35,7 @@ def written_by_site(circuit: Circuit, model: LanguageModel) -> dict[str, Float[T
     for path, local in by_site.items():
         module = model.module.get_submodule(path)
         (name,) = _in_checkpoint(model, f"{holder[path]}.weight", torch.zeros(1, 1, dtype=torch.bool))
-        weight = checkpoint.place(name).values()
+        weight = checkpoint.find(name).values()
         found[path] = (weight if isinstance(module, Conv1D) else weight.T)[local].float()
     return found
 
