@@ -3,6 +3,7 @@
 What a circuit does is only worth something beside what these do, with as many neurons.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from neuroswitch.activations import read_last_token, scaled_neurons
-from neuroswitch.batching import compute_prefix
+from neuroswitch.batching import compute_prefix, in_batches, plan_batches
 from neuroswitch.chat import encode
 from neuroswitch.discovery import budget
 from neuroswitch.errors import BadRun, Prerequisite
@@ -113,13 +114,17 @@ class LargestNeurons:
     def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedSet:
         """Read the positive discovery prompts at their last token and keep the largest neurons."""
         positive = task.contrast.discovery.positive
-        prompts = sorted((encode(model.tokenizer, prompt, task.chat) for prompt in positive), key=len)
+        prompts = [encode(model.tokenizer, prompt, task.chat) for prompt in positive]
         prefix = compute_prefix(model, prompts)
         total = torch.zeros(model.layout.size, dtype=torch.float64)
-        for start in range(0, len(prompts), BATCH):
-            read = read_last_token(model, prompts[start : start + BATCH], prefix)
-            total += read.neurons.double().abs().sum(0)
-            progress("read positive prompts", min(start + BATCH, len(prompts)), len(prompts))
+
+        def summed(rows: Sequence[int]) -> Tensor:
+            read = read_last_token(model, [prompts[i] for i in rows], prefix)
+            return read.neurons.double().abs().sum(0)
+
+        batches = plan_batches(list(map(len, prompts)), BATCH)
+        for _, part in in_batches(summed, batches, progress=progress, stage="read positive prompts"):
+            total += part
         ids = total.topk(budget(task.size, model.layout.size)).indices.sort().values
         how = (
             f"multiplies the {len(ids)} neurons with the largest mean |activation| at the last token of the"
