@@ -8,9 +8,8 @@ What all prompts begin with is computed once, and finished sequences leave the b
 answer is finished early, because nothing that is counted can change any more.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import torch
@@ -19,15 +18,16 @@ from transformers.cache_utils import LinearAttentionCacheLayerMixin
 
 from neuroswitch.answering.completions import Completion, Finish, Journal
 from neuroswitch.batching import (
-    NOTHING,
+    NO_PREFIX,
     Prefix,
-    caches,
     compatible,
     compute_prefix,
     in_halves,
     padded,
-    padding_of,
+    padding_effect,
     plain_generation,
+    plan_batches,
+    returns_cache,
 )
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.models import LanguageModel
@@ -113,17 +113,14 @@ def generate_tokens(
     return [found[i] for i in range(len(ids))]
 
 
-def _batches(model: LanguageModel, ids: Sequence[Sequence[int]], decoding: Decoding) -> Iterator[list[int]]:
-    """Group sequences of similar length, so that little is padded; of equal length where padding is seen."""
-    order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-    lengths = [len(ids[i]) for i in order]
-    if padding_of(model).on_the_left:
-        groups = [list(same) for _, same in groupby(range(len(order)), key=lengths.__getitem__)]
+def _batches(model: LanguageModel, ids: Sequence[Sequence[int]], decoding: Decoding) -> list[list[int]]:
+    """Group sequences of similar length; of equal length where padding changes the answers."""
+    lengths = list(map(len, ids))
+    if padding_effect(model).on_the_left:
+        groups = [[i for i, one in enumerate(lengths) if one == length] for length in sorted(set(lengths))]
     else:
         groups = compatible(model, lengths, growth=decoding.max_new_tokens)
-    for group in groups:
-        for start in range(0, len(group), decoding.batch_size):
-            yield [order[place] for place in group[start : start + decoding.batch_size]]
+    return plan_batches(lengths, decoding.batch_size, groups=groups)
 
 
 def _completion(model: LanguageModel, prompt: Prompt, tokens: list[int], limit: int) -> Completion:
@@ -159,8 +156,8 @@ class _Answers:
 
     def _decoded(self, batch: Sequence[int]) -> list[list[int]]:
         if self.prefix is None:
-            misplaced = padding_of(self.model).behind_prefix
-            self.prefix = NOTHING if misplaced else compute_prefix(self.model, self.ids)
+            misplaced = padding_effect(self.model).after_prefix
+            self.prefix = NO_PREFIX if misplaced else compute_prefix(self.model, self.ids)
         return _decode(
             self.model,
             [self.ids[i] for i in batch],
@@ -176,7 +173,8 @@ def _decode(
 ) -> list[list[int]]:
     """Decode a left-padded batch stage by stage; return the new tokens of each row."""
     ends = end_tokens(model)
-    tokens, mask = padded(model, ids, prefix.length, _pad_token(model))  # (B, T) both
+    batch = padded(ids, at=prefix.length, pad=_pad_token(model))
+    tokens, mask = batch.tokens.to(model.device), batch.mask.to(model.device)  # (B, T) both
     answers: list[list[int]] = [[] for _ in ids]
     rows, cache, made = list(range(len(ids))), prefix.expanded(len(ids)), 0
     while rows and made < limit:
@@ -194,7 +192,7 @@ def _decode(
         keep = [
             i for i, row in enumerate(rows) if answers[row][-1] not in ends and not stopped(row, answers[row])
         ]
-        cache = _kept(out.past_key_values, keep, len(rows)) if caches(model) else None
+        cache = _kept(out.past_key_values, keep, len(rows)) if returns_cache(model) else None
         rows = [rows[i] for i in keep]
         tokens, mask = out.sequences[keep], torch.cat([mask, mask.new_ones(new.shape)], dim=1)[keep]
     return answers
@@ -237,7 +235,7 @@ def _greedy(model: LanguageModel, max_new_tokens: int) -> GenerationConfig:
         eos_token_id=sorted(end_tokens(model)) or None,
         pad_token_id=_pad_token(model),
         return_dict_in_generate=True,
-        use_cache=caches(model),
+        use_cache=returns_cache(model),
     )
 
 
