@@ -19,8 +19,7 @@ from neuroswitch.experiment.settings import RunSettings, claim_folder
 from neuroswitch.experiment.summary import summarise
 from neuroswitch.measures import check_baseline, rate, routing_change
 from neuroswitch.methods import RandomControl, Scaling
-from neuroswitch.models import LanguageModel
-from neuroswitch.models import load_model
+from neuroswitch.models import LanguageModel, load_model
 from neuroswitch.processes import require_one, written_once
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Piles, check_held_out, read_prompts

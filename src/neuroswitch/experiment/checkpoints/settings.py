@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 from neuroswitch.chat import encode, read_token
 from neuroswitch.errors import Prerequisite, WrongModel
 from neuroswitch.experiment.settings import RunSettings
-from neuroswitch.models import LanguageModel, LoadOptions, outline
+from neuroswitch.models import LanguageModel, LoadOptions, load_structure
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
 
@@ -98,7 +98,8 @@ def check_outlines(
         BadPrompts: A template rejects a prompt.
     """
     base, instruct = (
-        outline(settings.source(role), options=settings.loading(role), progress=progress) for role in ROLES
+        load_structure(settings.source(role), options=settings.loading(role), progress=progress)
+        for role in ROLES
     )
     _require_one_shape(base, instruct)
     asked: dict[Role, str] = {"base": _asked(base), "instruct": _asked(instruct)}

@@ -30,8 +30,7 @@ from neuroswitch.experiment.run import CIRCUIT, RESULTS, SUMMARY, held_out
 from neuroswitch.experiment.settings import claim_folder
 from neuroswitch.measures import check_baseline, rate
 from neuroswitch.methods import RandomControl, Scaling
-from neuroswitch.models import LanguageModel
-from neuroswitch.models import load_model
+from neuroswitch.models import LanguageModel, load_model
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Piles
 from neuroswitch.report import rebuild

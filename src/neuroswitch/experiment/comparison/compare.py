@@ -39,8 +39,7 @@ from neuroswitch.experiment.engines import (
 )
 from neuroswitch.measures import Exam, Forced, check_baseline, force, rate
 from neuroswitch.methods import Task, get_method
-from neuroswitch.models import LanguageModel
-from neuroswitch.models import load_model
+from neuroswitch.models import LanguageModel, load_model
 from neuroswitch.progress import Progress, silent
 from neuroswitch.report import rebuild
 from neuroswitch.storage import write_json
