@@ -264,6 +264,6 @@ def test_the_text_for_people_ends_with_the_verdict(model: Path, tmp_path: Path) 
 
 
 def test_nothing_of_the_weights_is_read_unless_asked(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neuroswitch.models.loading._module", pytest.fail)
+    monkeypatch.setattr("neuroswitch.models.loading.ModelFiles.module", pytest.fail)
     assert diagnose(model).usable
     assert torch.get_default_dtype() == torch.float32

@@ -78,8 +78,7 @@ def sketch_neurons(model: LanguageModel, ids: Int64[Tensor, " neurons"]) -> Sket
         _read(model.module, path, local).float().cpu() for path, local in model.layout.by_site(ids).items()
     ]
     return Sketches(
-        written @ directions(written.shape[-1]).T,
-        torch.cat([torch.zeros(0, 2, DIRECTIONS), *read]),
+        written @ directions(written.shape[-1]).T, torch.cat([torch.zeros(0, 2, DIRECTIONS), *read])
     )
 
 

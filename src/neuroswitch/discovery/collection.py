@@ -19,7 +19,7 @@ from neuroswitch.activations import Activations, next_token_log_probabilities, r
 from neuroswitch.batching import compute_prefix, fitting_batch, in_batches, plan_batches
 from neuroswitch.chat import ChatFormat, encode, read_token
 from neuroswitch.discovery.responses import Gathering, Shows, gather_contributions
-from neuroswitch.discovery.shared import whole
+from neuroswitch.discovery.shared import merged_statistics
 from neuroswitch.discovery.statistics import ClassStatistics, Contribution, Moments, NeuronStatistics
 from neuroswitch.discovery.universal import universal_neurons
 from neuroswitch.models import LanguageModel, team_of
@@ -97,7 +97,7 @@ def class_statistics(
     """
     batches = read_batches(model, prompts, reading, progress=progress, stage=stage)
     own = reduce(_merge, (_of_batch(model, batch, reading) for batch in batches), None)
-    return whole(own, team_of(model))
+    return merged_statistics(own, team_of(model))
 
 
 def read_batches(

@@ -26,7 +26,7 @@ def merged(own: Moments | None, team: Team) -> Moments | None:
     return reduce(Moments.merge, parts) if parts else None
 
 
-def whole(own: ClassStatistics | None, team: Team) -> ClassStatistics:
+def merged_statistics(own: ClassStatistics | None, team: Team) -> ClassStatistics:
     """Merge the statistics of all processes.
 
     Raises:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 
-from neuroswitch.models import MemoryEstimate, Quantization, TimeEstimate
+from neuroswitch.doctor.estimates import MemoryEstimate, TimeEstimate
+from neuroswitch.models import Quantization
 from neuroswitch.sites import Site
 
 

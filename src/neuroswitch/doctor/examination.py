@@ -17,13 +17,11 @@ from neuroswitch.batching import padding_effect, rope_parameters
 from neuroswitch.chat import ChatFormat, describe, encode, read_token
 from neuroswitch.discovery import budget
 from neuroswitch.doctor.diagnosis import Diagnosis, PromptFormat
+from neuroswitch.doctor.estimates import Workload, estimate_memory, estimate_time
 from neuroswitch.errors import BadOption, NeuroswitchError, Prerequisite
 from neuroswitch.models import (
     LoadOptions,
     ModelFiles,
-    Workload,
-    estimate_memory,
-    estimate_time,
     has_experts,
     load_model,
     quantization_of,
@@ -114,7 +112,7 @@ class _Examination:
         """Build the module without weights, and check how its checkpoint is quantised."""
         module = None
         with self.check("causal_language_model"):
-            module = files.module()
+            module = files.structure()
             self.found = replace(self.found, architecture=type(module).__name__)
         if module is not None:
             quantization = quantization_of(files.config, experts=has_experts(module))

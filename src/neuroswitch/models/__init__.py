@@ -1,10 +1,5 @@
 """Load a model, and hold it: module, tokenizer, neurons, identity, open changes."""
 
-from neuroswitch.models.estimates import MemoryEstimate as MemoryEstimate
-from neuroswitch.models.estimates import TimeEstimate as TimeEstimate
-from neuroswitch.models.estimates import Workload as Workload
-from neuroswitch.models.estimates import estimate_memory as estimate_memory
-from neuroswitch.models.estimates import estimate_time as estimate_time
 from neuroswitch.models.fingerprints import digest_of as digest_of
 from neuroswitch.models.fingerprints import sample_digest as sample_digest
 from neuroswitch.models.fingerprints import weights_digest as weights_digest

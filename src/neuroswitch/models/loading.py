@@ -6,7 +6,7 @@ transformers does the loading. This module chooses type and device, refuses what
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import cast
 
 import torch
 from transformers import (
@@ -35,14 +35,9 @@ from neuroswitch.progress import Progress, silent
 from neuroswitch.sites import find_sites, probe, refuse_encoder
 
 
-class _Source(TypedDict):
-    revision: str | None
-    trust_remote_code: bool
-
-
 @dataclass(frozen=True, eq=False)
 class ModelFiles:
-    """What a model's files say before its weights are loaded; any part but the configuration may be missing.
+    """A model's files, read part by part; any part but the configuration may be missing.
 
     Attributes:
         config: Its configuration.
@@ -65,15 +60,56 @@ class ModelFiles:
         """
         return chosen_dtype(self.options)
 
-    def module(self) -> PreTrainedModel:
+    def structure(self) -> PreTrainedModel:
         """Build the module on the meta device.
 
         Raises:
             Prerequisite: As `load_model`.
             UnsupportedModel: It is no causal language model.
         """
+        with own_errors(self.origin), torch.device("meta"):
+            empty: PreTrainedModel = _model_class(self.config).from_config(  # type: ignore[no-untyped-call]
+                self.config, dtype=self.dtype, trust_remote_code=self.options.trust_remote_code
+            )
+            return empty.eval()
+
+    def module(self) -> PreTrainedModel:
+        """Load the module with its weights; for the device "meta" without.
+
+        Raises:
+            BadOption: As `load_model`.
+            Prerequisite: As `load_model`.
+            UnsupportedModel: It is no causal language model.
+        """
+        device, config = chosen_device(self.options), self.config
+        if device == "meta":
+            return self.structure()
         with own_errors(self.origin):
-            return _empty_module(self.config, self.options).eval()
+            if unpacks(config, experts=False) or (
+                unpacks(config, experts=True) and has_experts(self.structure())
+            ):
+                ask_to_unpack(config)
+            loaded = _model_class(config).from_pretrained(
+                self.origin.location,
+                config=config,
+                dtype=self.dtype,
+                use_safetensors=True,
+                output_loading_info=True,
+                revision=self.origin.revision,
+                trust_remote_code=self.options.trust_remote_code,
+                **placement(device, self.origin.name),
+                **_quantization_asked_for(config, self.options),
+            )
+            module, report = cast(tuple[PreTrainedModel, dict[str, set[str]]], loaded)
+            if device == PARALLEL:
+                require_split(module, self.origin.name)
+        if missing := sorted(report["missing_keys"]):
+            raise Prerequisite(
+                f"{self.origin.name} lacks weights of the model; transformers would make them up at random",
+                found=f"{len(missing)} missing: {', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}",
+                do="load the complete language model, not a part of it or an encoder",
+            )
+        return module
 
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """Read the tokenizer.
@@ -82,8 +118,20 @@ class ModelFiles:
             Prerequisite: There is none, or it needs something first.
             UnsupportedModel: transformers does not know it.
         """
+        code = self.options.trust_remote_code
         with own_errors(self.origin):
-            return _tokenizer(self.origin, self.options)
+            tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+                self.origin.location, revision=self.origin.revision, trust_remote_code=code
+            )
+        # where there are no files, transformers makes up a tokenizer without a vocabulary
+        special = {*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens}
+        if len(tokenizer.get_vocab().keys() - special) < 2:
+            raise Prerequisite(
+                f"{self.origin.name} has no tokenizer",
+                found=f"a {type(tokenizer).__name__} without a vocabulary",
+                do="put tokenizer.json and tokenizer_config.json beside config.json",
+            )
+        return tokenizer
 
 
 def read_model_files(
@@ -104,7 +152,9 @@ def read_model_files(
     folder = Path(origin.location)
     has_weights = not folder.is_dir() or any(folder.glob("*.safetensors"))
     with own_errors(origin):
-        config = AutoConfig.from_pretrained(origin.location, **_source(origin, options))
+        config: PreTrainedConfig = AutoConfig.from_pretrained(
+            origin.location, revision=origin.revision, trust_remote_code=options.trust_remote_code
+        )
     return ModelFiles(config, has_weights, origin, options)
 
 
@@ -127,11 +177,8 @@ def load_model(
     Example:
         >>> load_model("Qwen/Qwen3-8B", options=LoadOptions(dtype="bfloat16")).layout.size
     """
-    origin = find_origin(str(source), options, progress)
-    with own_errors(origin):
-        module = _module(origin, options)
-        tokenizer = _tokenizer(origin, options)
-    return _proven(module, tokenizer, origin, options.sites)
+    files = read_model_files(source, options=options, progress=progress)
+    return _proven(files.module(), files.tokenizer(), files.origin, options.sites)
 
 
 def load_structure(
@@ -187,61 +234,6 @@ def _proven(
     return LanguageModel(module, tokenizer, found.layout, found.layers_path, identity)
 
 
-def _module(origin: Origin, options: LoadOptions) -> PreTrainedModel:
-    source = _source(origin, options)
-    config: PreTrainedConfig = AutoConfig.from_pretrained(origin.location, **source)
-    device, dtype = chosen_device(options), chosen_dtype(options)
-    if device == "meta":
-        return _empty_module(config, options)
-    if unpacks(config, experts=False) or (
-        unpacks(config, experts=True) and has_experts(_empty_module(config, options))
-    ):
-        ask_to_unpack(config)
-    loaded = _model_class(config).from_pretrained(
-        origin.location,
-        config=config,
-        dtype=dtype,
-        use_safetensors=True,
-        output_loading_info=True,
-        **placement(device, origin.name),
-        **_quantization_asked_for(config, options),
-        **source,
-    )
-    module, report = cast(tuple[PreTrainedModel, dict[str, set[str]]], loaded)
-    if device == PARALLEL:
-        require_split(module, origin.name)
-    if missing := sorted(report["missing_keys"]):
-        raise Prerequisite(
-            f"{origin.name} lacks weights of the model; transformers would make them up at random",
-            found=f"{len(missing)} missing: {', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}",
-            do="load the complete language model, not a part of it or an encoder",
-        )
-    return module
-
-
-def _empty_module(config: PreTrainedConfig, options: LoadOptions) -> PreTrainedModel:
-    code = {"trust_remote_code": options.trust_remote_code}
-    with torch.device("meta"):
-        return _model_class(config).from_config(  # type: ignore[no-untyped-call]
-            config, dtype=chosen_dtype(options), **code
-        )
-
-
-def _tokenizer(origin: Origin, options: LoadOptions) -> PreTrainedTokenizerBase:
-    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-        origin.location, **_source(origin, options)
-    )
-    # where there are no files, transformers makes up a tokenizer without a vocabulary
-    known = set(tokenizer.get_vocab()) - set(tokenizer.get_added_vocab()) - set(tokenizer.all_special_tokens)
-    if len(known) < 2:
-        raise Prerequisite(
-            f"{origin.name} has no tokenizer",
-            found=f"a {type(tokenizer).__name__} without a vocabulary",
-            do="put tokenizer.json and tokenizer_config.json beside config.json",
-        )
-    return tokenizer
-
-
 def _model_class(
     config: PreTrainedConfig,
 ) -> type[AutoModelForCausalLM] | type[AutoModelForImageTextToText] | type[AutoModelForMultimodalLM]:
@@ -258,11 +250,6 @@ def _model_class(
         f"{config.model_type} is not a causal language model",
         expected="a decoder that transformers can load as AutoModelForCausalLM",
     )
-
-
-def _source(origin: Origin, options: LoadOptions) -> _Source:
-    # False rather than None: None makes transformers ask at the keyboard
-    return {"revision": origin.revision, "trust_remote_code": options.trust_remote_code}
 
 
 def _quantization_asked_for(config: PreTrainedConfig, options: LoadOptions) -> dict[str, object]:

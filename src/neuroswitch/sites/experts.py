@@ -36,6 +36,10 @@ class Routing:
     weights: Float[Tensor, "tokens chosen"]
 
 
+Routed = tuple[Routing, Float[Tensor, "tokens chosen hidden"]]
+"""Where some tokens were sent, and the inputs of the chosen experts."""
+
+
 class Experts(ABC):
     """Access to a container of experts."""
 
@@ -81,9 +85,7 @@ class Experts(ABC):
         """Compute one expert's neurons, or this process's share of them."""
 
     @abstractmethod
-    def routed(
-        self, arguments: tuple[Tensor, ...], rows: Int64[Tensor, " tokens"]
-    ) -> tuple[Routing, Float[Tensor, "tokens chosen hidden"]]:
+    def routed(self, arguments: tuple[Tensor, ...], rows: Int64[Tensor, " tokens"]) -> Routed:
         """Return from the container's arguments the routing of some rows, and the experts' inputs."""
 
     def output(
@@ -122,22 +124,19 @@ class Experts(ABC):
                 yield expert, *torch.where(routing.experts == expert)
 
 
-class FusedExperts(Experts):
+class _FusedExperts(Experts):
     """`gate_up_proj` or `up_proj`, and `down_proj`, each one 3-D parameter: almost every model."""
 
     @staticmethod
     def describes(module: nn.Module) -> bool:
-        """Return whether the container is called with tokens, chosen experts and their weights."""
-        return _has_fused(module) and _arguments(module) >= 3
+        return _has_fused(module) and _arguments(module) >= 3  # tokens, chosen experts, their weights
 
     @property
-    def written(self) -> Float[Tensor, "experts width hidden"]:
-        """Return a view of `down_proj`, neurons before hidden size."""
+    def written(self) -> Tensor:
         down: Tensor = self.module.down_proj
         return down if self._transposed else down.transpose(1, 2)
 
-    def neurons(self, inputs: Float[Tensor, "n hidden"], expert: int) -> Float[Tensor, "n width"]:
-        """Compute one expert's neurons with the module's own activation."""
+    def neurons(self, inputs: Tensor, expert: int) -> Tensor:
         name = "gate_up_proj" if hasattr(self.module, "gate_up_proj") else "up_proj"
         weight = local_part(getattr(self.module, name))[expert]
         bias = getattr(self.module, f"{name}_bias", None)
@@ -150,21 +149,16 @@ class FusedExperts(Experts):
         gate, up = up.chunk(2, dim=-1)
         return self.module.act_fn(gate) * up  # type: ignore[no-any-return]
 
-    def finished(self, written: Float[Tensor, "n hidden"], expert: int) -> Float[Tensor, "n hidden"]:
-        """Add the bias of GPT-OSS, and apply the norm where there is one."""
-        bias = getattr(self.module, "down_proj_bias", None)
+    def finished(self, written: Tensor, expert: int) -> Tensor:
+        bias = getattr(self.module, "down_proj_bias", None)  # GPT-OSS
         written = written if bias is None else written + bias[expert]
         norm = getattr(self.module, "post_expert_norm", None)
         return written if norm is None else norm(written)
 
-    def routed(
-        self, arguments: tuple[Tensor, ...], rows: Int64[Tensor, " tokens"]
-    ) -> tuple[Routing, Float[Tensor, "tokens chosen hidden"]]:
-        """Read tokens, chosen experts and weights from the three arguments."""
+    def routed(self, arguments: tuple[Tensor, ...], rows: Tensor) -> Routed:
         hidden, experts, weights = arguments[:3]
         routing = Routing(experts[rows], weights[rows])
-        tokens = hidden.reshape(-1, hidden.shape[-1])[rows]
-        return routing, tokens[:, None].expand(-1, experts.shape[-1], -1)
+        return routing, _for_each(hidden, rows, experts.shape[-1])
 
     @property
     def _transposed(self) -> bool:
@@ -175,18 +169,14 @@ class FusedExperts(Experts):
         return bool(up.shape[2] != self.module.down_proj.shape[1])  # type: ignore[union-attr]
 
 
-class ScoredInputExperts(FusedExperts):
+class _ScoredInputExperts(_FusedExperts):
     """Llama 4: every expert computes every token; the router's score, mostly 0, scales the input."""
 
     @staticmethod
     def describes(module: nn.Module) -> bool:
-        """Return whether the container is called with tokens only."""
-        return _has_fused(module) and _arguments(module) == 1
+        return _has_fused(module) and _arguments(module) == 1  # tokens
 
-    def routed(
-        self, arguments: tuple[Tensor, ...], rows: Int64[Tensor, " tokens"]
-    ) -> tuple[Routing, Float[Tensor, "tokens chosen hidden"]]:
-        """Take as chosen the experts whose input is not all zero."""
+    def routed(self, arguments: tuple[Tensor, ...], rows: Tensor) -> Routed:
         hidden = arguments[0]
         by_expert = hidden.reshape(self.count, -1, hidden.shape[-1])[:, rows].transpose(0, 1)
         chosen = by_expert.abs().amax(-1)  # (tokens, experts), 0 where not chosen
@@ -195,12 +185,12 @@ class ScoredInputExperts(FusedExperts):
         inputs = by_expert.gather(1, experts[..., None].expand(-1, -1, hidden.shape[-1]))
         return Routing(experts, torch.ones_like(inputs[..., 0])), inputs
 
-    def of_rows(self, output: Tensor, rows: Int64[Tensor, " tokens"]) -> Float[Tensor, "tokens hidden"]:
-        """Add up the experts, whose outputs the container returns as consecutive rows."""
+    def of_rows(self, output: Tensor, rows: Tensor) -> Tensor:
+        # the container returns the outputs of its experts as consecutive rows
         return output.view(self.count, -1, output.shape[-1]).sum(0)[rows.to(output.device)]
 
 
-class SharedExperts(FusedExperts):
+class _SharedExperts(_FusedExperts):
     """Inkling's shared experts: every token goes to all of them, weighted by the router.
 
     The weight multiplies the neurons before the projection, so a neuron is read without it.
@@ -208,98 +198,78 @@ class SharedExperts(FusedExperts):
 
     @staticmethod
     def describes(module: nn.Module) -> bool:
-        """Return whether the container is called with tokens and one weight for each expert."""
-        return _has_fused(module) and _arguments(module) == 2
+        return _has_fused(module) and _arguments(module) == 2  # tokens, one weight for each expert
 
-    def neurons(self, inputs: Float[Tensor, "n hidden"], expert: int) -> Float[Tensor, "n width"]:
-        """Compute one expert's gated neurons."""
+    def neurons(self, inputs: Tensor, expert: int) -> Tensor:
         gate = functional.linear(inputs, local_part(self.module.gate_proj)[expert])
         up = functional.linear(inputs, local_part(self.module.up_proj)[expert])
         return self.module.act_fn(gate) * up  # type: ignore[no-any-return]
 
-    def routed(
-        self, arguments: tuple[Tensor, ...], rows: Int64[Tensor, " tokens"]
-    ) -> tuple[Routing, Float[Tensor, "tokens chosen hidden"]]:
-        """Choose all experts, with the weights that are given."""
+    def routed(self, arguments: tuple[Tensor, ...], rows: Tensor) -> Routed:
         hidden, weights = arguments[:2]
-        tokens = hidden.reshape(-1, hidden.shape[-1])[rows]
-        every = torch.arange(self.count, device=tokens.device).expand(len(tokens), -1)
-        routing = Routing(every, weights.reshape(-1, self.count)[rows])
-        return routing, tokens[:, None].expand(-1, self.count, -1)
+        inputs = _for_each(hidden, rows, self.count)
+        every = torch.arange(self.count, device=inputs.device).expand(len(inputs), -1)
+        return Routing(every, weights.reshape(-1, self.count)[rows]), inputs
 
 
-class FlatExperts(Experts):
+class _FlatExperts(Experts):
     """DBRX: `w1`, `v1` and `w2` of all experts stacked as rows of 2-D parameters of a child."""
 
     @staticmethod
     def describes(module: nn.Module) -> bool:
-        """Return whether a child holds the stacked parameters."""
         child = getattr(module, "mlp", None)
         return isinstance(child, nn.Module) and all(hasattr(child, name) for name in ("w1", "v1", "w2"))
 
     @property
-    def written(self) -> Float[Tensor, "experts width hidden"]:
-        """Return a view of `w2` by expert."""
+    def written(self) -> Tensor:
         return self._by_expert("w2")
 
-    def neurons(self, inputs: Float[Tensor, "n hidden"], expert: int) -> Float[Tensor, "n width"]:
-        """Compute one expert's gated neurons."""
+    def neurons(self, inputs: Tensor, expert: int) -> Tensor:
         gate = functional.linear(inputs, self._by_expert("w1")[expert])
         up = functional.linear(inputs, self._by_expert("v1")[expert])
         return self.module.mlp.activation_fn(gate) * up  # type: ignore[no-any-return]
 
-    routed = FusedExperts.routed
+    routed = _FusedExperts.routed
 
     def _by_expert(self, name: str) -> Tensor:
         flat: Tensor = getattr(self.module.mlp, name)
         return flat.view(self.module.num_experts, -1, flat.shape[-1])
 
 
-class ParallelExperts(Experts):
+class _ParallelExperts(Experts):
     """JetMoE: `input_linear` and `output_linear` modules with 3-D weights, tokens sorted by expert."""
 
     @staticmethod
     def describes(module: nn.Module) -> bool:
-        """Return whether the block has an up and a down projection of 3-D weights, and a router."""
         linear = [getattr(module, name, None) for name in ("input_linear", "output_linear", "router")]
         return all(isinstance(child, nn.Module) for child in linear) and hasattr(linear[1], "num_experts")
 
     @property
-    def written(self) -> Float[Tensor, "experts width hidden"]:
-        """Return a view of the output weights, neurons before hidden size."""
+    def written(self) -> Tensor:
         weight: Tensor = self.module.output_linear.weight
         return weight.transpose(1, 2)
 
-    def neurons(self, inputs: Float[Tensor, "n hidden"], expert: int) -> Float[Tensor, "n width"]:
-        """Compute one expert's gated neurons."""
+    def neurons(self, inputs: Tensor, expert: int) -> Tensor:
         gate, up = functional.linear(inputs, self.module.input_linear.weight[expert]).chunk(2, dim=-1)
         return self.module.activation(gate) * up  # type: ignore[no-any-return]
 
-    def output(
-        self, routing: Routing, inputs: Float[Tensor, "tokens chosen hidden"]
-    ) -> Float[Tensor, "tokens hidden"]:
-        """Add the block's own bias to the sum of the experts."""
+    def output(self, routing: Routing, inputs: Tensor) -> Tensor:
         return super().output(routing, inputs) + self.module.bias  # type: ignore[no-any-return]
 
-    def routed(
-        self, arguments: tuple[Tensor, ...], rows: Int64[Tensor, " tokens"]
-    ) -> tuple[Routing, Float[Tensor, "tokens chosen hidden"]]:
-        """Ask the router again: it decides token by token."""
-        hidden = arguments[0]
-        tokens = hidden.reshape(-1, hidden.shape[-1])[rows]
-        logits = self.module.router.layer(tokens).float()
+    def routed(self, arguments: tuple[Tensor, ...], rows: Tensor) -> Routed:
+        # the router is run once more: it decides token by token
+        inputs = _for_each(arguments[0], rows, self.module.router.top_k)
+        logits = self.module.router.layer(inputs[:, 0]).float()
         values, experts = logits.topk(self.module.router.top_k, dim=-1)
-        routing = Routing(experts, values.softmax(-1).type_as(tokens))
-        return routing, tokens[:, None].expand(-1, experts.shape[-1], -1)
+        return Routing(experts, values.softmax(-1).type_as(inputs)), inputs
 
 
-LAYOUTS: tuple[type[Experts], ...] = (
-    FusedExperts,
-    ScoredInputExperts,
-    SharedExperts,
-    FlatExperts,
-    ParallelExperts,
-)
+LAYOUTS = (_FusedExperts, _ScoredInputExperts, _SharedExperts, _FlatExperts, _ParallelExperts)
+
+
+def _for_each(hidden: Tensor, rows: Tensor, choices: int) -> Float[Tensor, "tokens chosen hidden"]:
+    """Return some tokens, repeated for each chosen expert."""
+    return hidden.reshape(-1, hidden.shape[-1])[rows][:, None].expand(-1, choices, -1)
 
 
 def experts_of(module: nn.Module) -> Experts | None:

@@ -1,6 +1,6 @@
 """Changing a copy of a checkpoint in place: only the bytes of the values that are scaled.
 
-What a checkpoint is, and where its tensors lie, is in `models.checkpoint`.
+What a checkpoint is, and where its tensors are, is in the package `checkpoints`.
 """
 
 from pathlib import Path
