@@ -9,7 +9,7 @@ from tiny_gguf import SETTINGS, write_gguf
 
 from neuroswitch.circuits.exporting import export
 from neuroswitch.errors import Prerequisite, UnsupportedModel
-from neuroswitch.models.loading import load
+from neuroswitch.models.loading import load_model
 from tiny import tiny_model
 
 TYPE = gguf.GGMLQuantizationType
@@ -109,7 +109,7 @@ def test_a_file_that_is_no_gguf_is_refused(damage, model, base, tmp_path):
 
 
 def test_other_forms_are_made_from_a_gguf_file_too(model, base, tmp_path):
-    loaded = load(base)
+    loaded = load_model(base)
     circuit = circuit_of(loaded, [5, 100])
     for form in ("lora", "gguf-lora", "ia3"):
         first = export(circuit, base, form, tmp_path / f"a-{form}")

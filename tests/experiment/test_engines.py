@@ -22,7 +22,7 @@ from neuroswitch.experiment import (
 from neuroswitch.integrations import EngineChoice, ServeOptions
 from neuroswitch.integrations.serving import named_scalings
 from neuroswitch.methods.cna import Scaling
-from neuroswitch.models.loading import load as load_model
+from neuroswitch.models.loading import load_model
 from neuroswitch.storage import read_jsonl
 from openai_server import serving_tiny
 from sets import write_contrast

@@ -24,8 +24,7 @@ from neuroswitch.answering import (
 from neuroswitch.circuits import DESCRIPTION, Circuit, export, random_circuit
 from neuroswitch.errors import BadCircuit, BadOption, Prerequisite
 from neuroswitch.methods import Scaling
-from neuroswitch.models import LanguageModel, LoadOptions
-from neuroswitch.models import load as load_model
+from neuroswitch.models import LanguageModel, LoadOptions, load_model
 from neuroswitch.options import LOCAL, VLLM, EngineChoice, ServeOptions, VllmOptions
 from neuroswitch.progress import Progress, silent
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neuroswitch.activations import read_outputs
-from neuroswitch.batching import compute_prefix
+from neuroswitch.batching import compute_prefix, in_batches, plan_batches
 from neuroswitch.chat import encode, shared_prefix
 from neuroswitch.methods.base import Task
 from neuroswitch.models import LanguageModel
@@ -49,17 +49,20 @@ def mean_differences(
     Returns:
         Differences in float32; the sums behind them are float64.
     """
-    piles = [sorted(tokens_of(model, pile, task), key=len) for pile in task.contrast.discovery]
-    prefix = compute_prefix(model, [row for pile in piles for row in pile])
-    means, done, total = [], 0, sum(map(len, piles))
-    for pile in piles:
-        summed = torch.zeros((), dtype=torch.float64)
-        for start in range(0, len(pile), BATCH):
-            batch = pile[start : start + BATCH]
-            positions = [range(len(row) - last, len(row)) for row in batch]
-            read = read_outputs(model, batch, positions, paths, prefix)  # (batch * last, modules, H)
-            summed = summed + read.double().unflatten(0, (len(batch), last)).sum(0)
-            done += len(batch)
-            progress("read discovery prompts", done, total)
-        means.append(summed / len(pile))
-    return (means[0] - means[1]).float()
+    piles = [tokens_of(model, pile, task) for pile in task.contrast.discovery]
+    ids, positive = piles[0] + piles[1], len(piles[0])
+    prefix = compute_prefix(model, ids)
+
+    def summed(rows: Sequence[int]) -> Tensor:
+        batch = [ids[i] for i in rows]
+        positions = [range(len(row) - last, len(row)) for row in batch]
+        read = read_outputs(model, batch, positions, paths, prefix)  # (batch * last, modules, H)
+        return read.double().unflatten(0, (len(batch), last)).sum(0)
+
+    groups = [range(positive), range(positive, len(ids))]
+    batches = plan_batches(list(map(len, ids)), BATCH, groups=groups)
+    sums = [torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)]
+    for rows, part in in_batches(summed, batches, progress=progress, stage="read discovery prompts"):
+        pile = int(rows[0] >= positive)
+        sums[pile] = sums[pile] + part
+    return (sums[0] / positive - sums[1] / len(piles[1])).float()

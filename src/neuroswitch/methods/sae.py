@@ -5,6 +5,7 @@ does not reconstruct stays. Features are ranked by the difference of their mean 
 token; how many are ablated is chosen on validation prompts.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from neuroswitch.activations import changed_outputs, read_outputs
-from neuroswitch.batching import compute_prefix
+from neuroswitch.batching import compute_prefix, in_batches, plan_batches
 from neuroswitch.chat import encode
 from neuroswitch.errors import BadOption, BadRun, WeakBehaviour
 from neuroswitch.methods.base import METHODS, Method, Task
@@ -24,7 +25,6 @@ from neuroswitch.methods.sae_files import SparseCoder, read_sae, require_sae_len
 from neuroswitch.methods.tuning import attempt_all, best, validation_of
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
-from neuroswitch.prompts import Prompt
 
 BATCH = 32
 COUNTS = (1, 4, 16, 64)
@@ -114,23 +114,21 @@ def _difference(
 ) -> Float[Tensor, " features"]:
     """Return mean over positive minus mean over negative discovery prompts of each feature."""
     piles = task.contrast.discovery
-    done, total = 0, sum(map(len, piles))
-    means = []
-    for pile in piles:
-        summed = torch.zeros(coder.features, dtype=torch.float64)
-        for batch in _batches(model, pile, task):
-            last = [[len(row) - 1] for row in batch]
-            residual = read_outputs(model, batch, last, [coder.path], compute_prefix(model, batch))[:, 0]
-            summed += coder.activations(residual).double().sum(0).cpu()
-            done += len(batch)
-            progress("read discovery prompts", done, total)
-        means.append(summed / len(pile))
-    return (means[0] - means[1]).float()
+    positive = len(piles.positive)
+    ids = [encode(model.tokenizer, prompt, task.chat) for pile in piles for prompt in pile]
 
+    def summed(rows: Sequence[int]) -> Tensor:
+        batch = [ids[i] for i in rows]
+        last = [[len(row) - 1] for row in batch]
+        residual = read_outputs(model, batch, last, [coder.path], compute_prefix(model, batch))[:, 0]
+        return coder.activations(residual).double().sum(0).cpu()
 
-def _batches(model: LanguageModel, pile: tuple[Prompt, ...], task: Task) -> list[list[list[int]]]:
-    ids = sorted((encode(model.tokenizer, prompt, task.chat) for prompt in pile), key=len)
-    return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
+    groups = [range(positive), range(positive, len(ids))]
+    batches = plan_batches(list(map(len, ids)), BATCH, groups=groups)
+    sums = torch.zeros(2, coder.features, dtype=torch.float64)
+    for rows, part in in_batches(summed, batches, progress=progress, stage="read discovery prompts"):
+        sums[int(rows[0] >= positive)] += part
+    return (sums[0] / positive - sums[1] / len(piles.negative)).float()
 
 
 @METHODS.register("sae")

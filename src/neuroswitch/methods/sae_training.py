@@ -17,6 +17,7 @@ from torch import Tensor
 
 from neuroswitch.activations import layer_paths, read_outputs
 from neuroswitch.answering import Decoding, generate_tokens
+from neuroswitch.batching import in_batches, plan_batches
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.methods.sae_files import sae_lens
 from neuroswitch.models import LanguageModel
@@ -113,15 +114,18 @@ def _activations(
     ids = [encode(model.tokenizer, prompt, chat) for prompt in prompts]
     if how.answers:
         decoding = Decoding(max_new_tokens=how.answers)
-        answers = generate_tokens(model, ids, decoding, progress=progress, stage="answer prompts")
-        ids = [[*prompt, *answer] for prompt, answer in zip(ids, answers, strict=True)]
-    ids.sort(key=len)
-    path, found = layer_paths(model)[how.layer], []
-    for start in range(0, len(ids), BATCH):
-        batch = ids[start : start + BATCH]
-        found.append(read_outputs(model, batch, [range(1, len(row)) for row in batch], [path])[:, 0])
-        progress("read tokens", min(start + BATCH, len(ids)), len(ids))
-    return torch.cat(found)
+        said = generate_tokens(model, ids, decoding, progress=progress, stage="answer prompts")
+        ids = [[*prompt, *answer] for prompt, answer in zip(ids, said, strict=True)]
+    path = layer_paths(model)[how.layer]
+
+    def read(rows: Sequence[int]) -> Tensor:
+        batch = [ids[i] for i in rows]
+        return read_outputs(model, batch, [range(1, len(row)) for row in batch], [path])[:, 0]
+
+    batches = plan_batches(list(map(len, ids)), BATCH)
+    return torch.cat(
+        [found for _, found in in_batches(read, batches, progress=progress, stage="read tokens")]
+    )
 
 
 def _trained(

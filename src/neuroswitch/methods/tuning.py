@@ -18,7 +18,7 @@ from torch import Tensor
 
 from neuroswitch.activations import Intervention, next_token_log_probabilities, read_outputs
 from neuroswitch.answering import generate_tokens
-from neuroswitch.batching import compute_prefix
+from neuroswitch.batching import compute_prefix, in_batches, plan_batches
 from neuroswitch.errors import WeakBehaviour
 from neuroswitch.methods.base import Task
 from neuroswitch.methods.differences import tokens_of
@@ -209,15 +209,15 @@ def _surprise(
     """Return the median -log p of all answers' tokens in the current state of the model."""
     rows = [[*prompt, *answer] for prompt, answer in zip(prompts, answers, strict=True)]
     prefix = compute_prefix(model, list(prompts))
-    found = []
-    for start in range(0, len(rows), SCREENED):
-        batch = rows[start : start + SCREENED]
-        spans = [range(len(prompts[start + i]) - 1, len(row) - 1) for i, row in enumerate(batch)]
-        hidden = read_outputs(model, batch, spans, [""], prefix)[:, 0]
-        targets = [token for answer in answers[start : start + SCREENED] for token in answer]
-        log_p = next_token_log_probabilities(model, hidden)
-        found.append(-log_p.gather(1, torch.tensor(targets)[:, None])[:, 0])
-    return float(torch.cat(found).median())
+
+    def of_batch(batch: Sequence[int]) -> Tensor:
+        spans = [range(len(prompts[i]) - 1, len(rows[i]) - 1) for i in batch]
+        hidden = read_outputs(model, [rows[i] for i in batch], spans, [""], prefix)[:, 0]
+        targets = torch.tensor([token for i in batch for token in answers[i]])
+        return -next_token_log_probabilities(model, hidden).gather(1, targets[:, None])[:, 0]
+
+    batches = plan_batches(list(map(len, rows)), SCREENED, sort=False)
+    return float(torch.cat([found for _, found in in_batches(of_batch, batches)]).median())
 
 
 def _log_probabilities(
