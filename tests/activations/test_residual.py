@@ -171,5 +171,5 @@ def test_errors_say_what_was_not_reached() -> None:
         changed_outputs(model, {"lm_head": torch.abs}),
     ):
         model.decoder(TOKENS)
-    with pytest.raises(InterventionFailed, match="no output of lm_head"):
+    with pytest.raises(InterventionFailed, match="no activation at lm_head"):
         read_outputs(model, PROMPTS, [[0]] * 3, ["lm_head"])

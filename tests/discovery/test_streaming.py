@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from architectures import ARCHITECTURES
 from command_line import Result, invoke
+from launch import SOURCES
 from neuroswitch.activations.reading import read_last_token
 from neuroswitch.checkpoints.streamed import LayerRead, Stream, open_streamed
 from neuroswitch.checkpoints.weights import Weights
@@ -147,8 +148,7 @@ streamed(Path(sys.argv[1]), Path(sys.argv[2]), READING)
 def test_a_killed_process_leaves_what_another_one_goes_on_with(tmp_path: Path) -> None:
     checkpoint = saved(tmp_path / "model")
     streamed(checkpoint, tmp_path / "whole", READING)
-    folders = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((SOURCES, str(Path(__file__).parent)))}
     command = [sys.executable, "-c", KILLED, str(checkpoint), str(tmp_path / "killed")]
     done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr

@@ -6,11 +6,13 @@ saved one. `random` and `largest` are controls: they scale as many neurons, chos
 Source: Herring, Naviasky & Malhotra (arXiv:2605.12290), steps 1 to 6.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from neuroswitch.activations import read_last_token, scaled_neurons
 from neuroswitch.batching import compute_prefix
@@ -19,6 +21,7 @@ from neuroswitch.circuits import Circuit, check_model, random_circuit
 from neuroswitch.discovery import RANKINGS, Scores, budget, select
 from neuroswitch.errors import BadCircuit, BadOption, BadRun
 from neuroswitch.methods.base import METHODS, ChangesModel, Method, MethodFactory, Task, no_argument
+from neuroswitch.methods.differences import mean_over
 from neuroswitch.methods.tuning import attempt_all, best, validation_of
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
@@ -31,8 +34,6 @@ HOW = "how"
 
 SIZES = (0.5, 1, 2, 5)
 """The sizes that `cna-tuned` tries, as multiples of the task's."""
-
-BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -255,14 +256,14 @@ def largest_circuit(
         BadOption: The size gives no neuron, or more than the model has.
     """
     positive = contrast.discovery.positive
-    prompts = sorted((encode(model.tokenizer, prompt, chat) for prompt in positive), key=len)
+    prompts = [encode(model.tokenizer, prompt, chat) for prompt in positive]
     prefix = compute_prefix(model, prompts)
-    total = torch.zeros(model.layout.size, dtype=torch.float64)
-    for start in range(0, len(prompts), BATCH):
-        read = read_last_token(model, prompts[start : start + BATCH], prefix)
-        total += read.neurons.double().abs().sum(0)
-        progress("read positive prompts", min(start + BATCH, len(prompts)), len(prompts))
-    ids = total.topk(budget(size, model.layout.size)).indices.sort().values
+
+    def summed(batch: Sequence[Sequence[int]]) -> Tensor:
+        return read_last_token(model, batch, prefix).neurons.double().abs().sum(0)
+
+    mean = mean_over(prompts, summed, progress=progress, stage="read positive prompts")
+    ids = mean.topk(budget(size, model.layout.size)).indices.sort().values
     how = (
         "the largest by mean |activation| at the last token of the positive discovery prompts of"
         f" {contrast.name!r}; nothing tuned"

@@ -3,7 +3,8 @@
 CAA adds them, directional ablation removes them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import reduce
 
 import torch
 from jaxtyping import Float
@@ -18,6 +19,8 @@ from neuroswitch.progress import Progress
 from neuroswitch.prompts import Prompt
 
 BATCH = 32
+
+Summed = Callable[[Sequence[Sequence[int]]], Float[Tensor, "*shape"]]
 
 
 def tokens_of(model: LanguageModel, prompts: Sequence[Prompt], task: Task) -> list[list[int]]:
@@ -50,19 +53,46 @@ def mean_differences(
         Differences in float32; the sums behind them are float64.
     """
     piles = [tokens_of(model, pile, task) for pile in task.contrast.discovery]
-    ids, positive = piles[0] + piles[1], len(piles[0])
-    prefix = compute_prefix(model, ids)
+    prefix = compute_prefix(model, [row for pile in piles for row in pile])
 
-    def summed(rows: Sequence[int]) -> Tensor:
-        batch = [ids[i] for i in rows]
+    def summed(batch: Sequence[Sequence[int]]) -> Tensor:
         positions = [range(len(row) - last, len(row)) for row in batch]
         read = read_outputs(model, batch, positions, paths, prefix)  # (batch * last, modules, H)
         return read.double().unflatten(0, (len(batch), last)).sum(0)
 
-    groups = [range(positive), range(positive, len(ids))]
-    batches = plan_batches(list(map(len, ids)), BATCH, groups=groups)
-    sums = [torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)]
-    for rows, part in in_batches(summed, batches, progress=progress, stage="read discovery prompts"):
-        pile = int(rows[0] >= positive)
-        sums[pile] = sums[pile] + part
-    return (sums[0] / positive - sums[1] / len(piles[1])).float()
+    return difference_of_means(piles, summed, progress=progress)
+
+
+def difference_of_means(
+    piles: Sequence[Sequence[Sequence[int]]], summed: Summed, *, progress: Progress
+) -> Float[Tensor, "*shape"]:
+    """Return the mean over the positive pile minus the mean over the negative one, float32.
+
+    Args:
+        piles: Token ids of the positive and of the negative prompts.
+        summed: As for `mean_over`.
+        progress: Called after each batch.
+    """
+    positive, negative = (
+        mean_over(pile, summed, progress=progress, stage=f"read {name} prompts")
+        for name, pile in zip(("positive", "negative"), piles, strict=True)
+    )
+    return (positive - negative).float()
+
+
+def mean_over(
+    rows: Sequence[Sequence[int]], summed: Summed, *, progress: Progress, stage: str
+) -> Float[Tensor, "*shape"]:
+    """Return the mean of what is read of token sequences, batch by batch.
+
+    Args:
+        rows: Token ids of each sequence; at least one.
+        summed: From a batch to the sum of what is read of its sequences, float64.
+        progress: Called after each batch.
+        stage: Name of the work.
+    """
+    batches = plan_batches(list(map(len, rows)), BATCH)
+    parts = in_batches(
+        lambda places: summed([rows[i] for i in places]), batches, progress=progress, stage=stage
+    )
+    return reduce(torch.add, (part for _, part in parts)) / len(rows)

@@ -16,17 +16,16 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from neuroswitch.activations import changed_outputs, read_outputs
-from neuroswitch.batching import compute_prefix, in_batches, plan_batches
-from neuroswitch.chat import encode
+from neuroswitch.batching import compute_prefix
 from neuroswitch.errors import BadOption, BadRun, WeakBehaviour
 from neuroswitch.methods.base import METHODS, Method, Task
+from neuroswitch.methods.differences import difference_of_means, tokens_of
 from neuroswitch.methods.fitted import FittedChange, identity, load_fitted
 from neuroswitch.methods.sae_files import SparseCoder, read_sae, require_sae_lens
 from neuroswitch.methods.tuning import attempt_all, best, validation_of
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 
-BATCH = 32
 COUNTS = (1, 4, 16, 64)
 """Numbers of features that are tried on validation prompts."""
 
@@ -113,22 +112,15 @@ def _difference(
     model: LanguageModel, task: Task, coder: SparseCoder, progress: Progress
 ) -> Float[Tensor, " features"]:
     """Return mean over positive minus mean over negative discovery prompts of each feature."""
-    piles = task.contrast.discovery
-    positive = len(piles.positive)
-    ids = [encode(model.tokenizer, prompt, task.chat) for pile in piles for prompt in pile]
+    piles = [tokens_of(model, pile, task) for pile in task.contrast.discovery]
+    prefix = compute_prefix(model, [row for pile in piles for row in pile])
 
-    def summed(rows: Sequence[int]) -> Tensor:
-        batch = [ids[i] for i in rows]
+    def summed(batch: Sequence[Sequence[int]]) -> Tensor:
         last = [[len(row) - 1] for row in batch]
-        residual = read_outputs(model, batch, last, [coder.path], compute_prefix(model, batch))[:, 0]
+        residual = read_outputs(model, batch, last, [coder.path], prefix)[:, 0]
         return coder.activations(residual).double().sum(0).cpu()
 
-    groups = [range(positive), range(positive, len(ids))]
-    batches = plan_batches(list(map(len, ids)), BATCH, groups=groups)
-    sums = torch.zeros(2, coder.features, dtype=torch.float64)
-    for rows, part in in_batches(summed, batches, progress=progress, stage="read discovery prompts"):
-        sums[int(rows[0] >= positive)] += part
-    return (sums[0] / positive - sums[1] / len(piles.negative)).float()
+    return difference_of_means(piles, summed, progress=progress)
 
 
 @METHODS.register("sae")
