@@ -138,6 +138,7 @@ def test_random_circuits_of_a_server_are_those_of_an_experiment(folder, scalings
         assert scalings[name].multiplier == -2.0
 
 
+@pytest.mark.slow
 def test_a_comparison_asks_the_server_for_neurons_and_does_the_rest_here(folder, model, base, tmp_path):
     asked = compare_settings(
         str(folder / "model"),

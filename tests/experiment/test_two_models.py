@@ -35,6 +35,8 @@ from neuroswitch.storage import read_jsonl
 from planted import INDICES, LAYER, Planted, planted_dense
 from tiny import tiny_llama, tiny_model, tiny_tokenizer
 
+pytestmark = pytest.mark.slow
+
 MOVED = {7: 8, 23: 24}
 """Planted neurons that the second model has elsewhere: two of four."""
 

@@ -50,6 +50,7 @@ def test_a_gguf_file_is_the_model_it_was_made_from(
     assert len(model.tokenizer.encode("abc", add_special_tokens=False)) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_transformers_would_fill_with_random_weights_is_refused(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
