@@ -24,9 +24,9 @@ from neuroswitch.records import (
     read_answers,
     read_measured,
 )
-from neuroswitch.report import Cell, PairedTest
 from neuroswitch.statistics import Measurement, Values, holm, paired_change, paired_test
 from neuroswitch.storage import read_json
+from neuroswitch.summary import Cell, PairedTest
 
 TESTED = ("behaviour", "benign")
 

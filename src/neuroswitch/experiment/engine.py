@@ -20,8 +20,8 @@ from neuroswitch.experiment.folder import claim_facts, claim_folder
 from neuroswitch.experiment.judging import Judging, check_judge, judge_sample
 from neuroswitch.experiment.models import Models, Pair, check_pair, model_facts, roles_of
 from neuroswitch.experiment.piles import Pile, exam_questions, held_out
-from neuroswitch.experiment.rebuilding import finish_report
 from neuroswitch.experiment.settings import TRANSFER, ExperimentSettings
+from neuroswitch.experiment.summarising import finish_report
 from neuroswitch.integrations import EngineChoice, open_engine
 from neuroswitch.measures import (
     MEASURES,
@@ -41,8 +41,8 @@ from neuroswitch.options import LOCAL
 from neuroswitch.processes import require_one
 from neuroswitch.progress import Progress, silent
 from neuroswitch.records import ANSWERS, POSITIVE, AnswerRow, read_answers
-from neuroswitch.report import Summary
 from neuroswitch.storage import digest
+from neuroswitch.summary import Summary
 
 Answers = dict[str, list[AnswerRow]]
 """Pile -> answers, in the order of its prompts."""

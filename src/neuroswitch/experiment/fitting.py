@@ -21,8 +21,8 @@ from neuroswitch.integrations import model_name
 from neuroswitch.measures import Condition
 from neuroswitch.methods import Fitted, FittedCircuit, Scaling, Task, get_method
 from neuroswitch.models import LanguageModel
-from neuroswitch.report import CircuitFacts, LayerProfile, MethodFacts, RankingFacts, TopNeuron
 from neuroswitch.storage import read_json, write_json
+from neuroswitch.summary import CircuitFacts, LayerProfile, MethodFacts, RankingFacts, TopNeuron
 
 FALLBACK = "delta_effect"
 """What ranks neurons where a model never shows the behaviour: it needs prompts, no responses."""

@@ -27,7 +27,7 @@ from neuroswitch.options import ExamChoice
 from neuroswitch.provenance import command_line, now, versions
 from neuroswitch.storage import read_json, write_json
 
-SETTINGS, FACTS, SUMMARY = "settings.json", "facts.json", "summary.json"
+SETTINGS, FACTS = "settings.json", "facts.json"
 RANKING, JUDGED = "ranking.json", "judged.json"
 
 PROVENANCE = "provenance.json"

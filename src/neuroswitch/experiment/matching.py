@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from neuroswitch.circuits import Circuit
 from neuroswitch.records import UNTOUCHED, MeasureInfo
-from neuroswitch.report import Cell, Chance, Matched, MatchedRow, Shared
 from neuroswitch.statistics import Stratum, overlap
+from neuroswitch.summary import Cell, Chance, Matched, MatchedRow, Shared
 
 
 def matched(cells: Sequence[Cell], info: MeasureInfo, budget: float, role: str) -> Matched | None:

@@ -21,7 +21,7 @@ from neuroswitch.experiment.folder import (
     model_folder,
 )
 from neuroswitch.experiment.matching import matched, overlaps
-from neuroswitch.experiment.settings import RANDOM, TRANSFER, Json
+from neuroswitch.experiment.settings import RANDOM, TRANSFER
 from neuroswitch.measures import (
     MEASURES,
     check_baseline,
@@ -32,7 +32,10 @@ from neuroswitch.records import (
     POSITIVE,
     UNTOUCHED,
 )
-from neuroswitch.report import (
+from neuroswitch.report import write_page
+from neuroswitch.storage import read_json, write_json
+from neuroswitch.summary import (
+    SUMMARY,
     AtLength,
     Cell,
     Judged,
@@ -43,7 +46,6 @@ from neuroswitch.report import (
     Shared,
     Summary,
 )
-from neuroswitch.storage import read_json
 
 
 def summarise(folder: Path) -> Summary:
@@ -208,7 +210,26 @@ class _Folder(Recorded):
         }
 
 
-def read_provenance(folder: Path) -> Json:
-    """Return when and how an experiment was asked for."""
-    path = Path(folder) / PROVENANCE
-    return read_json(path) if path.exists() else {}
+def finish_report(folder: Path, *, show_completions: bool = False) -> Summary:
+    """Compute the summary again from the rows on disk, and write it with its page.
+
+    The labels are those on disk, so that a row that was corrected by hand counts as corrected.
+
+    Args:
+        folder: Folder of an experiment.
+        show_completions: Whether the page may contain answers to the positive prompts of a sensitive behaviour.
+
+    Returns:
+        The summary, with the date, command and versions that its file leaves out.
+
+    Raises:
+        BadRun: A file is missing or damaged.
+    """
+    folder = Path(folder)
+    summary = summarise(folder)
+    write_json(folder / SUMMARY, summary.model_dump(mode="json"))
+    if (folder / PROVENANCE).exists():
+        made = read_json(folder / PROVENANCE)
+        summary = summary.model_copy(update={"provenance": {**summary.provenance, **made}})
+    write_page(folder, summary, show_completions=show_completions)
+    return summary

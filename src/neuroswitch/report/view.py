@@ -10,9 +10,9 @@ from functools import cached_property
 from neuroswitch.records import NEGATIVE, POSITIVE, UNJUDGED, UNTOUCHED, AnswerRow, MeasureInfo
 from neuroswitch.report import plots
 from neuroswitch.report.plots import Axis
-from neuroswitch.report.summary import Cell, CircuitFacts, Summary
 from neuroswitch.report.words import MISSING, between, number, percent, short_number
 from neuroswitch.statistics import Measurement
+from neuroswitch.summary import Cell, CircuitFacts, Summary
 
 RANDOM, TRANSFER = "random", "transfer"
 """The method that stands for random circuits, and the one that scales the other model's circuit."""

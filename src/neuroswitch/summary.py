@@ -3,6 +3,7 @@
 Validated when it is written and when it is read. Fractions are 0-1; a missing value is None.
 """
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -10,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from neuroswitch.errors import BadRun
 from neuroswitch.records import UNTOUCHED, MeasureInfo
 from neuroswitch.statistics import Measurement
+from neuroswitch.storage import read_json
 
+SUMMARY = "summary.json"
 SCHEMA = 2
 
 
@@ -266,6 +269,11 @@ class Summary(Part):
             raise ValueError("a row without the measure behaviour")
         return self
 
+    def option(self, group: str, name: str) -> object:
+        """Return an option that the experiment was run with; None where it is not known."""
+        options = self.settings.get(group)
+        return options.get(name) if isinstance(options, dict) else None
+
     def untouched(self, model: str | None = None) -> Cell:
         """Return the row of the unchanged model; of the first model unless a role is named."""
         role = model or next(iter(self.models))
@@ -277,21 +285,17 @@ class Summary(Part):
         return tuple(one for one in self.cells if one.model == role and one.method != UNTOUCHED)
 
 
-def parse_summary(content: object, source: str) -> Summary:
-    """Validate a summary that was read from a file.
-
-    Args:
-        content: The JSON value.
-        source: Where it was read, for the error.
+def read_summary(path: Path) -> Summary:
+    """Read `summary.json`.
 
     Raises:
-        BadRun: It is of another schema, or a field is missing or malformed.
+        BadRun: It is missing or of another schema, or a field is missing or malformed.
     """
-    version = content.get("version") if isinstance(content, dict) else None
-    if version != SCHEMA:
+    content = read_json(path, do="name the folder of an experiment, or continue the one in it")
+    if content.get("version") != SCHEMA:
         raise BadRun(
-            f"{source} is not a summary of this version",
-            found=f"version {version!r}",
+            f"{path} is not a summary of this version",
+            found=f"version {content.get('version')!r}",
             expected=f"version {SCHEMA}",
             do="run the command again into a new folder, or use the version of neuroswitch that wrote it",
         )
@@ -300,7 +304,7 @@ def parse_summary(content: object, source: str) -> Summary:
     except ValidationError as error:
         first = error.errors()[0]
         raise BadRun(
-            f"{source} is malformed",
+            f"{path} is malformed",
             found=f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
             do="run `neuroswitch report` on the folder: it computes the summary again from its rows",
         ) from error
