@@ -112,28 +112,36 @@ class MethodFacts(Part):
     circuit: CircuitFacts | None = None
 
 
-class ModelFacts(Part):
-    """One model of the experiment.
+class ModelUsed(Part):
+    """A model as an experiment found it when it was loaded.
 
     Attributes:
         name: What people call it.
         identity: Name, revision, dtype, digests.
-        occurs: Whether it shows the behaviour untouched.
         asked: How prompts are put to it: its chat template, another's, or raw text.
         token_read: The token at which neurons are read.
         layers: Decoder layers.
         neurons: MLP neurons.
-        methods: The fitted methods, by name.
-        profiles: Circuits whose layers are shown: those of its methods, and of other sizes.
     """
 
     name: str
-    identity: dict[str, object]
-    occurs: bool
+    identity: dict[str, str | None]
     asked: str
     token_read: str
     layers: int
     neurons: int
+
+
+class ModelFacts(ModelUsed):
+    """One model of the experiment, with what was found of it.
+
+    Attributes:
+        occurs: Whether it shows the behaviour untouched.
+        methods: The fitted methods, by name.
+        profiles: Circuits whose layers are shown: those of its methods, and of other sizes.
+    """
+
+    occurs: bool
     methods: dict[str, MethodFacts]
     profiles: tuple[LayerProfile, ...] = ()
 

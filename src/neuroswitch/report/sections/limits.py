@@ -6,9 +6,9 @@ Every sentence follows from the summary by a fixed rule.
 from collections import Counter
 from collections.abc import Iterator
 
-from neuroswitch.records import POSITIVE, UNJUDGED, UNTOUCHED
+from neuroswitch.records import POSITIVE, RANDOM, UNJUDGED, UNTOUCHED
 from neuroswitch.report.sections.rates import inside
-from neuroswitch.report.view import RANDOM, SIGNIFICANT, View
+from neuroswitch.report.view import SIGNIFICANT, View
 from neuroswitch.report.words import number, percent, short_number
 from neuroswitch.summary import Cell
 

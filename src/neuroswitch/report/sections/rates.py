@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from neuroswitch.records import POSITIVE
-from neuroswitch.report.view import RANDOM, RATES, SIGNIFICANT, TRANSFER, View
+from neuroswitch.records import POSITIVE, RANDOM, TRANSFER
+from neuroswitch.report.view import RATES, SIGNIFICANT, View
 from neuroswitch.report.words import p_equals, percent
 from neuroswitch.summary import Cell
 

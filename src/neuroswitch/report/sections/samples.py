@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from neuroswitch.records import NEGATIVE, POSITIVE, UNTOUCHED, AnswerRow
-from neuroswitch.report.view import RANDOM, View
+from neuroswitch.records import NEGATIVE, POSITIVE, RANDOM, UNTOUCHED, AnswerRow
+from neuroswitch.report.view import View
 from neuroswitch.summary import Cell
 
 MOST_PROMPTS, MOST_METHODS = 200, 3
