@@ -7,9 +7,10 @@ from html_tree import Tree
 from pages import answer, spaced, text_of, with_row
 
 from neuroswitch.records import AnswerRow
-from neuroswitch.report import Chance, RankingFacts, Summary, render_page
+from neuroswitch.report import render_page
 from neuroswitch.report.sections.limits import cautions
 from neuroswitch.report.view import View
+from neuroswitch.summary import Chance, RankingFacts, Summary
 
 Made = tuple[Summary, list[AnswerRow]]
 

@@ -16,13 +16,14 @@ from neuroswitch.errors import BadOption, WeakBehaviour
 from neuroswitch.experiment.behaviour import Behaviour
 from neuroswitch.experiment.folder import RANKING, description_file, method_folder, model_folder
 from neuroswitch.experiment.models import Models, roles_of
-from neuroswitch.experiment.settings import RANDOM, TRANSFER, ExperimentSettings
+from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.integrations import model_name
 from neuroswitch.measures import Condition
 from neuroswitch.methods import Fitted, FittedCircuit, Scaling, Task, get_method
 from neuroswitch.models import LanguageModel
-from neuroswitch.report import CircuitFacts, LayerProfile, MethodFacts, RankingFacts, TopNeuron
+from neuroswitch.records import RANDOM, TRANSFER
 from neuroswitch.storage import read_json, write_json
+from neuroswitch.summary import CircuitFacts, LayerProfile, MethodFacts, RankingFacts, TopNeuron
 
 FALLBACK = "delta_effect"
 """What ranks neurons where a model never shows the behaviour: it needs prompts, no responses."""

@@ -11,10 +11,11 @@ import torch
 
 from neuroswitch.chat import encode, read_token, template_digest
 from neuroswitch.errors import Prerequisite, WrongModel
-from neuroswitch.experiment.settings import ExperimentSettings, Json
+from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.models import LanguageModel, load_model, load_structure
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
+from neuroswitch.summary import ModelUsed
 
 BASE, INSTRUCT = "base", "instruct"
 
@@ -142,7 +143,7 @@ class Models:
         return replace(model, tokenizer=tokenizer, identity=identity)
 
 
-def model_facts(model: LanguageModel, settings: ExperimentSettings, role: str, first: Prompt) -> Json:
+def model_facts(model: LanguageModel, settings: ExperimentSettings, role: str, first: Prompt) -> ModelUsed:
     """Return what a report says of a model, so that it can be made without it."""
     name = PurePath(model.identity.name.rstrip("/")).name
     if len({PurePath(source.rstrip("/")).name for source in settings.models}) < len(settings.models):
@@ -152,11 +153,11 @@ def model_facts(model: LanguageModel, settings: ExperimentSettings, role: str, f
     asked = "in its own chat template" if model.tokenizer.chat_template else "as raw text, without a template"
     if role == BASE and settings.template_from == INSTRUCT:
         asked = "in the chat template of the instruct model"
-    return {
-        "name": name,
-        "identity": asdict(model.identity),
-        "asked": asked,
-        "token_read": f"{token.text!r}, the last of the prompt",
-        "layers": max(site.layer for site in model.layout.sites) + 1,
-        "neurons": model.layout.size,
-    }
+    return ModelUsed(
+        name=name,
+        identity=asdict(model.identity),
+        asked=asked,
+        token_read=f"{token.text!r}, the last of the prompt",
+        layers=max(site.layer for site in model.layout.sites) + 1,
+        neurons=model.layout.size,
+    )

@@ -7,15 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from neuroswitch.records import NEGATIVE, POSITIVE, UNJUDGED, UNTOUCHED, AnswerRow, MeasureInfo
+from neuroswitch.records import (
+    NEGATIVE,
+    POSITIVE,
+    RANDOM,
+    TRANSFER,
+    UNJUDGED,
+    UNTOUCHED,
+    AnswerRow,
+    MeasureInfo,
+)
 from neuroswitch.report import plots
 from neuroswitch.report.plots import Axis
-from neuroswitch.report.summary import Cell, CircuitFacts, Summary
 from neuroswitch.report.words import MISSING, between, number, percent, short_number
 from neuroswitch.statistics import Measurement
-
-RANDOM, TRANSFER = "random", "transfer"
-"""The method that stands for random circuits, and the one that scales the other model's circuit."""
+from neuroswitch.summary import Cell, CircuitFacts, Summary
 
 TONES = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "m9", "m10")
 MARKS = {

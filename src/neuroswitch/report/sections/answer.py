@@ -3,10 +3,10 @@
 from neuroswitch.report.sections.damage import pareto
 from neuroswitch.report.sections.limits import cautions
 from neuroswitch.report.sections.rates import effect, own_cell, rate_groups
-from neuroswitch.report.summary import Cell
 from neuroswitch.report.view import SIGNIFICANT, View, write
 from neuroswitch.report.words import p_equals, percent, share, short_number, thousands
 from neuroswitch.statistics import Measurement
+from neuroswitch.summary import Cell
 
 
 def head(view: View) -> dict[str, object]:

@@ -6,11 +6,11 @@ Every sentence follows from the summary by a fixed rule.
 from collections import Counter
 from collections.abc import Iterator
 
-from neuroswitch.records import POSITIVE, UNJUDGED, UNTOUCHED
+from neuroswitch.records import POSITIVE, RANDOM, UNJUDGED, UNTOUCHED
 from neuroswitch.report.sections.rates import inside
-from neuroswitch.report.summary import Cell
-from neuroswitch.report.view import RANDOM, SIGNIFICANT, View
+from neuroswitch.report.view import SIGNIFICANT, View
 from neuroswitch.report.words import number, percent, short_number
+from neuroswitch.summary import Cell
 
 FEW_PROMPTS = 50
 DEGENERATE_SHARE = 0.05
@@ -40,8 +40,7 @@ CIRCUIT_LIMITS = (
 
 def limits(view: View) -> dict[str, object]:
     """Return what this page does not show."""
-    decoding = view.summary.settings.get("decoding")
-    tokens = decoding.get("max_new_tokens") if isinstance(decoding, dict) else None
+    tokens = view.summary.option("decoding", "max_new_tokens")
     cut = f" after {tokens} tokens" if tokens else ""
     shown = (
         ""

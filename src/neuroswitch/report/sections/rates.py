@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from neuroswitch.records import POSITIVE
-from neuroswitch.report.summary import Cell
-from neuroswitch.report.view import RANDOM, RATES, SIGNIFICANT, TRANSFER, View
+from neuroswitch.records import POSITIVE, RANDOM, TRANSFER
+from neuroswitch.report.view import RATES, SIGNIFICANT, View
 from neuroswitch.report.words import p_equals, percent
+from neuroswitch.summary import Cell
 
 
 class Group(NamedTuple):
