@@ -32,7 +32,6 @@ def plan_batches(
     *,
     groups: Sequence[Sequence[int]] | None = None,
     team: Team = ALONE,
-    sort: bool = True,
 ) -> list[list[int]]:
     """Cut rows into batches of similar length, so that little is padded.
 
@@ -42,7 +41,6 @@ def plan_batches(
         groups: Rows that may share a batch; None if all may.
         team: Processes that share the batches. The smallest size of all counts, and batches get smaller
             where otherwise a process would be left without one.
-        sort: Sort by length first; otherwise batches are cut in the order of the rows.
 
     Returns:
         Batches of this process, as row numbers.
@@ -51,11 +49,9 @@ def plan_batches(
         smallest = int(torch.cat(team.gather(torch.tensor([size]))).min())
         most = max(1, min(smallest, -(-len(lengths) // team.count)))
     found: list[list[int]] = []
-    parts = [list(group) for group in ([range(len(lengths))] if groups is None else groups) if len(group)]
-    if sort:
-        parts = [sorted(group, key=lengths.__getitem__) for group in parts]
-        parts.sort(key=lambda group: lengths[group[0]])
-    for group in parts:
+    given = [range(len(lengths))] if groups is None else groups
+    parts = [sorted(group, key=lengths.__getitem__) for group in given if len(group)]
+    for group in sorted(parts, key=lambda group: lengths[group[0]]):
         batch: list[int] = []
         for row in group:
             if batch and not (len(batch) < most if isinstance(size, int) else size([*batch, row])):
@@ -67,26 +63,28 @@ def plan_batches(
 
 
 def in_batches(
-    work: Callable[[Sequence[int]], Output],
+    work: Callable[[Sequence[Item]], Output],
+    items: Sequence[Item],
     batches: Sequence[Sequence[int]],
     *,
     progress: Progress = silent,
     stage: str = "read",
-) -> Iterator[tuple[Sequence[int], Output]]:
+) -> Iterator[Output]:
     """Do work batch by batch, in halves where memory runs out.
 
     Args:
-        work: Function of some rows, by their numbers.
-        batches: What `plan_batches` returned.
+        work: Function of some of the items.
+        items: All of them.
+        batches: Which of them go together: what `plan_batches` returned.
         progress: Called after each batch.
         stage: Name of the work.
 
     Yields:
-        Rows, and what the work returned for them.
+        What the work returned for each batch, or for each part of it.
     """
     done, total = 0, sum(map(len, batches))
     for batch in batches:
-        yield from in_halves(lambda rows: (rows, work(rows)), batch)
+        yield from in_halves(work, [items[row] for row in batch])
         done += len(batch)
         progress(stage, done, total)
 

@@ -210,8 +210,7 @@ def _mean(
 ) -> Float[Tensor, " neurons"]:
     ids = [encode(model.tokenizer, prompt, chat) for prompt in prompts]
 
-    def read(rows: Sequence[int]) -> Tensor:
-        return read_neurons(model, [ids[i] for i in rows])[:, circuit.ids].double()
+    def read(batch: Sequence[Sequence[int]]) -> Tensor:
+        return read_neurons(model, batch)[:, circuit.ids].double()
 
-    batches = plan_batches(list(map(len, ids)), BATCH)
-    return torch.cat([values for _, values in in_batches(read, batches)]).mean(0)
+    return torch.cat(list(in_batches(read, ids, plan_batches(list(map(len, ids)), BATCH)))).mean(0)

@@ -11,7 +11,7 @@ Source: contrastive pair search of Herring, Naviasky & Malhotra (arXiv:2605.1229
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 
 from torch import Tensor
 
@@ -144,11 +144,9 @@ def read_batches(
     prefix = compute_prefix(model, ids)
     size = reading.batch_size or fitting_batch(model, max(lengths, default=1))
 
-    def read(rows: Sequence[int]) -> Activations:
-        return read_last_token(model, [ids[i] for i in rows], prefix)
-
     batches = plan_batches(lengths, size, team=team_of(model))
-    yield from (found for _, found in in_batches(read, batches, progress=progress, stage=stage))
+    read = partial(read_last_token, model, prefix=prefix)
+    return in_batches(read, ids, batches, progress=progress, stage=stage)
 
 
 def _of_batch(model: LanguageModel, batch: Activations, reading: Reading) -> ClassStatistics:

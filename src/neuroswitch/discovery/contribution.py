@@ -60,12 +60,12 @@ def contributions(
     prefix = compute_prefix(model, [response.prompt for response in responses])
     size, team = min(batch_size, _fitting(model, responses)), team_of(model)
 
-    def measured(rows: Sequence[int]) -> Moments:
-        return Moments.of(_contributions(model, [responses[i] for i in rows], prefix))
+    def measured(batch: Sequence[Response]) -> Moments:
+        return Moments.of(_contributions(model, batch, prefix))
 
-    own: Moments | None = None
     batches = plan_batches(lengths, size, team=team)
-    for _, part in in_batches(measured, batches, progress=progress, stage=stage):
+    own: Moments | None = None
+    for part in in_batches(measured, responses, batches, progress=progress, stage=stage):
         own = part if own is None else own.merge(part)
     found = merged(own, team)
     if found is None:

@@ -92,7 +92,4 @@ def mean_over(
         stage: Name of the work.
     """
     batches = plan_batches(list(map(len, rows)), BATCH)
-    parts = in_batches(
-        lambda places: summed([rows[i] for i in places]), batches, progress=progress, stage=stage
-    )
-    return reduce(torch.add, (part for _, part in parts)) / len(rows)
+    return reduce(torch.add, in_batches(summed, rows, batches, progress=progress, stage=stage)) / len(rows)

@@ -114,18 +114,15 @@ def _activations(
     ids = [encode(model.tokenizer, prompt, chat) for prompt in prompts]
     if how.answers:
         decoding = Decoding(max_new_tokens=how.answers)
-        said = generate_tokens(model, ids, decoding, progress=progress, stage="answer prompts")
-        ids = [[*prompt, *answer] for prompt, answer in zip(ids, said, strict=True)]
+        answers = generate_tokens(model, ids, decoding, progress=progress, stage="answer prompts")
+        ids = [[*prompt, *answer] for prompt, answer in zip(ids, answers, strict=True)]
     path = layer_paths(model)[how.layer]
 
-    def read(rows: Sequence[int]) -> Tensor:
-        batch = [ids[i] for i in rows]
+    def read(batch: Sequence[Sequence[int]]) -> Tensor:
         return read_outputs(model, batch, [range(1, len(row)) for row in batch], [path])[:, 0]
 
     batches = plan_batches(list(map(len, ids)), BATCH)
-    return torch.cat(
-        [found for _, found in in_batches(read, batches, progress=progress, stage="read tokens")]
-    )
+    return torch.cat(list(in_batches(read, ids, batches, progress=progress, stage="read tokens")))
 
 
 def _trained(

@@ -207,17 +207,18 @@ def _surprise(
     model: LanguageModel, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]
 ) -> float:
     """Return the median -log p of all answers' tokens in the current state of the model."""
-    rows = [[*prompt, *answer] for prompt, answer in zip(prompts, answers, strict=True)]
+    answered = list(zip(prompts, answers, strict=True))
     prefix = compute_prefix(model, list(prompts))
 
-    def of_batch(batch: Sequence[int]) -> Tensor:
-        spans = [range(len(prompts[i]) - 1, len(rows[i]) - 1) for i in batch]
-        hidden = read_outputs(model, [rows[i] for i in batch], spans, [""], prefix)[:, 0]
-        targets = torch.tensor([token for i in batch for token in answers[i]])
+    def of_batch(batch: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Tensor:
+        rows = [[*prompt, *answer] for prompt, answer in batch]
+        spans = [range(len(prompt) - 1, len(prompt) + len(answer) - 1) for prompt, answer in batch]
+        hidden = read_outputs(model, rows, spans, [""], prefix)[:, 0]
+        targets = torch.tensor([token for _, answer in batch for token in answer])
         return -next_token_log_probabilities(model, hidden).gather(1, targets[:, None])[:, 0]
 
-    batches = plan_batches(list(map(len, rows)), SCREENED, sort=False)
-    return float(torch.cat([found for _, found in in_batches(of_batch, batches)]).median())
+    batches = plan_batches([len(prompt) + len(answer) for prompt, answer in answered], SCREENED)
+    return float(torch.cat(list(in_batches(of_batch, answered, batches))).median())
 
 
 def _log_probabilities(
