@@ -1,9 +1,9 @@
 """Differences of means between the two piles of a contrast set, at the outputs of modules.
 
-CAA adds them, directional ablation removes them.
+CAA adds them, directional ablation removes them, and features of an SAE are ranked by them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float
@@ -35,7 +35,13 @@ def closing_tokens(rows: Sequence[Sequence[int]]) -> int:
 
 
 def mean_differences(
-    model: LanguageModel, task: Task, paths: Sequence[str], last: int, *, progress: Progress
+    model: LanguageModel,
+    task: Task,
+    paths: Sequence[str],
+    last: int,
+    *,
+    progress: Progress,
+    of: Callable[[Tensor], Tensor] = lambda outputs: outputs,
 ) -> Float[Tensor, "last modules hidden"]:
     """Return mean over positive minus mean over negative discovery prompts, at the last tokens of each.
 
@@ -45,6 +51,7 @@ def mean_differences(
         paths: Modules whose outputs are read.
         last: How many tokens, counted from the end; row 0 is the earliest.
         progress: Called after each batch.
+        of: What is averaged: from outputs (tokens, modules, hidden) to values of each token and module.
 
     Returns:
         Differences in float32; the sums behind them are float64.
@@ -57,7 +64,7 @@ def mean_differences(
         for start in range(0, len(pile), BATCH):
             batch = pile[start : start + BATCH]
             positions = [range(len(row) - last, len(row)) for row in batch]
-            read = read_outputs(model, batch, positions, paths, prefix)  # (batch * last, modules, H)
+            read = of(read_outputs(model, batch, positions, paths, prefix))  # (batch * last, modules, H)
             summed = summed + read.double().unflatten(0, (len(batch), last)).sum(0)
             done += len(batch)
             progress("read discovery prompts", done, total)
