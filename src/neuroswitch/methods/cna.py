@@ -25,6 +25,7 @@ from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import ContrastSet
 from neuroswitch.provenance import Provenance
+from neuroswitch.records import LARGEST
 from neuroswitch.storage import new_folder
 
 HOW = "how"
@@ -236,7 +237,7 @@ def largest_circuit(
         "the largest by mean |activation| at the last token of the positive discovery prompts of"
         f" {contrast.name!r}; nothing tuned"
     )
-    provenance = Provenance(asdict(model.identity), contrast.sha256, contrast.name, "largest", {HOW: how})
+    provenance = Provenance(asdict(model.identity), contrast.sha256, contrast.name, LARGEST, {HOW: how})
     return Circuit(layout=model.layout, ids=ids, doses=torch.ones(len(ids)), provenance=provenance)
 
 
