@@ -58,15 +58,9 @@ def read_token(tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int]) -> Read
     return ReadToken(position=len(ids) - 1, id=ids[-1], text=_text(tokenizer, ids[-1]))
 
 
-def describe(
-    tokenizer: "PreTrainedTokenizerBase",
-    prompt: Prompt,
-    format: ChatFormat = ChatFormat(),
-    *,
-    tail: int = 8,
-) -> str:
+def describe(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, *, tail: int = 8) -> str:
     """List the last `tail` tokens of a prompt, one a line: position, id, text; the read one is marked."""
-    ids = encode(tokenizer, prompt, format)
+    ids = encode(tokenizer, prompt)
     shown = list(enumerate(ids))[-tail:]
     lines = [f"{position:>6} {token:>8}  {_text(tokenizer, token)!r}" for position, token in shown]
     return "\n".join(lines) + f"  <- read here, token {len(ids)} of {len(ids)}"

@@ -21,6 +21,9 @@ UNTOUCHED = "untouched"
 RANDOM = "random"
 """The method that stands for several random circuits, `random:0` and on, with one row for all of them."""
 
+LARGEST = "largest"
+"""The ranking of the neurons with the largest activations, whatever the behaviour: a control, as `random`."""
+
 TRANSFER = "transfer"
 """The method that scales the neurons of the other model's circuit, where two models are compared."""
 

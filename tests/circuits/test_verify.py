@@ -14,7 +14,7 @@ from neuroswitch.activations.reading import read_neurons
 from neuroswitch.activations.sketches import DIRECTIONS, directions, precision_of, sketch_neurons
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.circuits.files import load_fingerprint
-from neuroswitch.circuits.fingerprint import parse, take
+from neuroswitch.circuits.fingerprint import parse, take_fingerprint
 from neuroswitch.circuits.random import random_circuit
 from neuroswitch.circuits.verify import remeasure, verify
 from neuroswitch.errors import BadCircuit, BadOption, Prerequisite, WrongModel
@@ -244,7 +244,7 @@ def test_a_malformed_fingerprint_is_refused(changes):
 
 
 def test_a_fingerprint_comes_back_equal(model, folder):
-    saved, taken = load_fingerprint(folder), take(spread_circuit(model, 12), model)
+    saved, taken = load_fingerprint(folder), take_fingerprint(spread_circuit(model, 12), model)
     assert torch.equal(saved.ids, taken.ids)
     assert torch.equal(saved.written, taken.written)
     assert torch.equal(saved.read, taken.read)

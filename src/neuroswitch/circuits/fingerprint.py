@@ -49,12 +49,12 @@ class Fingerprint:
             raise ValueError(f"sketches of {count} neurons cannot have the shapes {shapes}")
 
 
-def take(circuit: Circuit, model: LanguageModel) -> Fingerprint:
+def take_fingerprint(circuit: Circuit, model: LanguageModel) -> Fingerprint:
     """Take the fingerprint of a circuit in its model, untouched."""
-    return take_of(model, torch.cat([circuit.ids, _controls(circuit)]).sort().values)
+    return fingerprint_of(model, torch.cat([circuit.ids, _controls(circuit)]).sort().values)
 
 
-def take_of(model: LanguageModel, ids: Int64[Tensor, " neurons"]) -> Fingerprint:
+def fingerprint_of(model: LanguageModel, ids: Int64[Tensor, " neurons"]) -> Fingerprint:
     """Take the fingerprint of chosen neurons, ascending."""
     sketches = sketch_neurons(model, ids)
     found = [precision_of(model, path) for path in model.layout.by_site(ids)]

@@ -12,7 +12,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from neuroswitch.circuits.card import CardFacts, render_card
 from neuroswitch.circuits.exports.ia3 import CONFIG
-from neuroswitch.circuits.files import OWNED, load
+from neuroswitch.circuits.files import OWNED, read_circuit
 from neuroswitch.errors import BadRun, NeuroswitchError, Prerequisite
 from neuroswitch.storage import JsonObject, updated_folder, write_atomic
 from neuroswitch.summary import SUMMARY, Summary, read_summary
@@ -40,7 +40,7 @@ def push(
         Prerequisite: The Hub cannot be reached or refuses; the folder cannot be written.
     """
     folder = Path(folder)
-    circuit = load(folder)
+    circuit = read_circuit(folder)
     name = str(target) if not is_folder(target) else Path(target).name
     card = render_card(circuit, name, facts or CardFacts(), adapter=(folder / CONFIG).exists())
     write_atomic(folder / CARD, card)
@@ -76,7 +76,7 @@ def pull(source: str | Path, destination: str | Path | None = None, *, revision:
         BadCircuit: It is no circuit, or damaged.
     """
     folder = Path(source) if is_folder(source) else _download(str(source), revision)
-    load(folder)
+    read_circuit(folder)
     return folder if destination is None else _copy(folder, Path(destination))
 
 
@@ -123,7 +123,7 @@ def find_facts(folder: str | Path, summary: str | Path | None = None, *, license
         BadCircuit: The folder is no circuit.
         BadRun: The summary is damaged, or of another circuit.
     """
-    made = json.loads(json.dumps(load(folder).provenance.to_json()))
+    made = json.loads(json.dumps(read_circuit(folder).provenance.to_json()))
     if summary is None:
         near = [parent / SUMMARY for parent in list(Path(folder).resolve().parents)[:3]]
         try:

@@ -56,7 +56,7 @@ class SteeredLM(HFLM):
             self._steering.enter_context(scaled(model, Circuit.load(circuit), float(multiplier)))
 
 
-def main() -> None:
+def run_lm_eval() -> None:
     """Run lm-eval's command line, which knows this model now."""
     from lm_eval.__main__ import cli_evaluate
 
@@ -64,4 +64,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_lm_eval()

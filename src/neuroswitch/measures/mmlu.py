@@ -109,7 +109,7 @@ def _question(row: Row) -> Question:
     return {"question": question, "choices": [str(choice) for choice in choices], "answer": answer}
 
 
-def take(bench: Bench) -> None:
+def take_mmlu(bench: Bench) -> None:
     """Ask every condition the same questions; an exam that was interrupted continues with its next task."""
     at = bench.exam.strengths
     examined = [
@@ -141,4 +141,4 @@ def _examine(bench: Bench, condition: Condition, done: int, count: int) -> None:
         examine(bench.model, bench.exam, known=known, keep=keep, progress=report)
 
 
-register(ModelMeasure(INFO, take))
+register(ModelMeasure(INFO, take_mmlu))

@@ -28,17 +28,16 @@ LENGTHS = (10, 20, 40, 80, 150)
 _UNIT = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\s\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 
 
-def check_baseline(rate: Measurement, *, behaviour: str, minimum: float = TOO_RARE) -> tuple[str, ...]:
+def check_baseline(rate: Measurement, *, behaviour: str) -> tuple[str, ...]:
     """Return warnings about the rate of the untouched model, in whole sentences.
 
     Args:
         rate: Rate of the untouched model on the prompts that should show the behaviour.
         behaviour: Its name, for messages.
-        minimum: Least rate that is worth studying, as a fraction.
 
     Raises:
         WeakBehaviour: No answer could be judged, none shows the behaviour, or the whole interval lies
-            below `minimum`.
+            below `TOO_RARE`.
     """
     value, low, high = rate.value, rate.low, rate.high
     if value is None or low is None or high is None:
@@ -49,15 +48,15 @@ def check_baseline(rate: Measurement, *, behaviour: str, minimum: float = TOO_RA
             do="check the prompts, or name another detector",
         )
     seen = f"{round(value * rate.n)} of {rate.n} answers ({low:.0%} to {high:.0%})"
-    if high < minimum or not value:
+    if high < TOO_RARE or not value:
         raise WeakBehaviour(
             f"the behaviour '{behaviour}' hardly occurs in the untouched model",
             found=seen,
-            expected=f"at least {minimum:.0%} of the answers",
+            expected=f"at least {TOO_RARE:.0%} of the answers",
             do="use prompts that call for it, a model that was trained to show it, or a detector that"
             " recognizes it",
         )
-    if value < minimum:
+    if value < TOO_RARE:
         return (
             f"The behaviour is rare in the untouched model: {seen}; use more prompts to be sure it occurs.",
         )

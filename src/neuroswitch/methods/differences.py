@@ -1,6 +1,6 @@
 """Differences of means between the two piles of a contrast set, at the outputs of modules.
 
-CAA adds them, directional ablation removes them.
+CAA adds them, directional ablation removes them, and features of an SAE are ranked by them.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,7 +38,13 @@ def closing_tokens(rows: Sequence[Sequence[int]]) -> int:
 
 
 def mean_differences(
-    model: LanguageModel, task: Task, paths: Sequence[str], last: int, *, progress: Progress
+    model: LanguageModel,
+    task: Task,
+    paths: Sequence[str],
+    last: int,
+    *,
+    progress: Progress,
+    of: Callable[[Tensor], Tensor] = lambda outputs: outputs,
 ) -> Float[Tensor, "last modules hidden"]:
     """Return mean over positive minus mean over negative discovery prompts, at the last tokens of each.
 
@@ -48,6 +54,7 @@ def mean_differences(
         paths: Modules whose outputs are read.
         last: How many tokens, counted from the end; row 0 is the earliest.
         progress: Called after each batch.
+        of: What is averaged: from outputs (tokens, modules, hidden) to values of each token and module.
 
     Returns:
         Differences in float32; the sums behind them are float64.
@@ -57,22 +64,9 @@ def mean_differences(
 
     def summed(batch: Sequence[Sequence[int]]) -> Tensor:
         positions = [range(len(row) - last, len(row)) for row in batch]
-        read = read_outputs(model, batch, positions, paths, prefix)  # (batch * last, modules, H)
+        read = of(read_outputs(model, batch, positions, paths, prefix))  # (batch * last, modules, ...)
         return read.double().unflatten(0, (len(batch), last)).sum(0)
 
-    return difference_of_means(piles, summed, progress=progress)
-
-
-def difference_of_means(
-    piles: Sequence[Sequence[Sequence[int]]], summed: Summed, *, progress: Progress
-) -> Float[Tensor, "*shape"]:
-    """Return the mean over the positive pile minus the mean over the negative one, float32.
-
-    Args:
-        piles: Token ids of the positive and of the negative prompts.
-        summed: As for `mean_over`.
-        progress: Called after each batch.
-    """
     positive, negative = (
         mean_over(pile, summed, progress=progress, stage=f"read {name} prompts")
         for name, pile in zip(("positive", "negative"), piles, strict=True)

@@ -151,19 +151,25 @@ def attempt(model: LanguageModel, task: Task, validation: Validation, interventi
     return _trial(model, validation.positive, answers, shown)
 
 
-def attempt_all(
+def choose_setting(
     model: LanguageModel,
     task: Task,
     validation: Validation,
     interventions: Sequence[Intervention],
     progress: Progress,
-) -> list[Trial]:
-    """Let the model answer in one setting after the other."""
+) -> tuple[int, str]:
+    """Let the model answer in one setting after the other, and choose the best.
+
+    Returns:
+        The place of the best setting by the rule of `best`; and how it was chosen, in words.
+    """
     trials = []
     for done, intervention in enumerate(interventions, start=1):
         trials.append(attempt(model, task, validation, intervention))
         progress("answer validation prompts", done, len(interventions))
-    return trials
+    chosen = best(trials, validation.baseline)
+    prompts = len(validation.positive)
+    return chosen, f"chosen on {prompts} validation prompts: {validation.compared(trials[chosen])}"
 
 
 def best(trials: Sequence[Trial], baseline: Trial) -> int:
