@@ -75,7 +75,7 @@ def describe(
 def shared_prefix(rows: Sequence[Sequence[int]]) -> int:
     """Count the tokens with which all rows begin alike; 0 for no rows.
 
-    Example:
+    Examples:
         >>> shared_prefix([[1, 2, 3], [1, 2, 4, 5]])
         2
     """

@@ -119,8 +119,10 @@ def load(
         Prerequisite: The model cannot be reached, is incomplete, or needs something first.
         UnsupportedModel: It is no causal language model, or its neurons were not found.
 
-    Example:
-        >>> load("Qwen/Qwen3-8B", options=LoadOptions(dtype="bfloat16")).layout.size
+    Examples:
+        >>> model = ns.load_model("demo", options=ns.LoadOptions(dtype="bfloat16"))
+        >>> model.identity.dtype, model.device.type
+        ('bfloat16', 'cpu')
     """
     origin = find_origin(str(source), options, progress)
     with explained(origin):
@@ -160,6 +162,11 @@ def wrap(
 
     Raises:
         UnsupportedModel: Its neurons were not found or do not fire.
+
+    Examples:
+        >>> mine = ns.wrap_model(model.module, model.tokenizer, name="my model")
+        >>> mine.layout == model.layout
+        True
     """
     revision = getattr(module.config, "_commit_hash", None)
     return _proven(module, tokenizer, Origin(name, name, "wrapped", revision), sites)
