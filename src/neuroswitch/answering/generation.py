@@ -66,6 +66,11 @@ def generate(
 
     Raises:
         BadPrompts: Two prompts have the same id, or a prompt cannot be encoded.
+
+    Examples:
+        >>> answers = ns.generate(model, ["Name three rivers."], decoding=ns.Decoding(max_new_tokens=8))
+        >>> answers[0].prompt, answers[0].tokens <= 8
+        ('Name three rivers.', True)
     """
     asked = as_prompts(prompts)
     ids = [encode(model.tokenizer, prompt, chat) for prompt in asked]

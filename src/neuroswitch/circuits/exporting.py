@@ -43,8 +43,9 @@ def export(
         UnsupportedModel: The form cannot hold this circuit; the message names one that can.
         Prerequisite: Missing or damaged checkpoint, full disk, existing destination.
 
-    Example:
-        >>> export(circuit, "Qwen/Qwen3-8B", "lora", "refusal-off/")
+    Examples:
+        >>> ns.export(circuit, model, "lora", "refusal-off").name
+        'refusal-off'
     """
     circuit.multipliers(strength)  # refuses a strength that is not finite
     if not len(circuit):

@@ -23,6 +23,10 @@ def promoted_tokens(model: LanguageModel, circuit: Circuit, *, count: int = 8) -
 
     Returns:
         One list of token texts per neuron, in the order of `circuit.ids`, strongest first.
+
+    Examples:
+        >>> [len(tokens) for tokens in promoted_tokens(model, circuit, count=3)]
+        [3, 3, 3, 3, 3]
     """
     unembedding = model.unembedding
     mean = circuit.positive_mean if circuit.positive_mean is not None else torch.ones(len(circuit))

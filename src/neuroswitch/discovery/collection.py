@@ -41,6 +41,12 @@ class Reading:
         needs: What to collect beyond neurons: `next_token`, `contribution` (a ranking's `needs`).
         shows: Which responses to positive prompts show the behaviour, for contributions.
         gathering: How responses are gathered, for contributions.
+
+    Examples:
+        >>> reading = ns.Reading(batch_size=4, needs=frozenset())
+        >>> statistics = ns.collect(model, contrast, reading)
+        >>> statistics.contribution is None
+        True
     """
 
     chat: ChatFormat = ChatFormat()
@@ -84,8 +90,10 @@ def collect(
         BadOption: There is no such ranking, or it or a detector is given beside a reading.
         WeakBehaviour: The ranking needs responses, and none shows the behaviour.
 
-    Example:
-        >>> collect(model, contrast, ranking="delta")
+    Examples:
+        >>> statistics = ns.collect(model, contrast, ranking="delta")
+        >>> statistics.positive.neurons.mean.shape == (model.layout.size,)
+        True
     """
     if reading is None:
         reading = Reading.of(ranking or DEFAULT, detector)

@@ -81,6 +81,12 @@ def rank(statistics: NeuronStatistics, name: str, model: LanguageModel) -> Score
     Raises:
         BadOption: There is no such ranking, or the statistics lack what it needs.
         WrongModel: The statistics belong to another model.
+
+    Examples:
+        >>> statistics = ns.collect(model, contrast, ranking="delta")
+        >>> scores = ns.rank(statistics, "delta", model)
+        >>> bool((scores.value >= 0).all())
+        True
     """
     chosen = RANKINGS.get(name)
     held = {
@@ -95,7 +101,9 @@ def rank(statistics: NeuronStatistics, name: str, model: LanguageModel) -> Score
         )
     if statistics.layout != model.layout:
         raise WrongModel("the statistics belong to a model of another shape", found=model.identity.name)
-    return Scores(chosen.score(statistics, model).float(), name, statistics)
+    with torch.no_grad():  # the model's weights may ask for gradients
+        value = chosen.score(statistics, model).float()
+    return Scores(value, name, statistics)
 
 
 @ranking("readout", "contribution")

