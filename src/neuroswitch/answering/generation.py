@@ -181,7 +181,8 @@ def _decode(
     ends = end_tokens(model)
     tokens, mask = padded(model, [ids[i] for i in batch], prefix.length, _pad_token(model))  # (B, T) both
     answers: dict[int, list[int]] = {i: [] for i in batch}
-    rows, cache, made = list(batch), prefix.expanded(len(batch)), 0
+    cache: Cache | None = prefix.expanded(len(batch))
+    rows, made = list(batch), 0
     while rows and made < limit:
         step = min(STAGE, limit - made)
         state = {} if cache is None else {"past_key_values": cache}
@@ -203,7 +204,7 @@ def _decode(
     return answers
 
 
-def _kept(cache: Any, keep: list[int], rows: int) -> Any:
+def _kept(cache: object, keep: list[int], rows: int) -> Cache | None:
     """Drop finished rows from the cache; None, which computes it anew, where its kind cannot do that."""
     if not isinstance(cache, Cache):
         return None

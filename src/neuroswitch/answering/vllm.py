@@ -15,13 +15,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
+
+from pydantic import TypeAdapter
 
 from neuroswitch.answering.endpoint import Client, Endpoint
 from neuroswitch.errors import Prerequisite
 from neuroswitch.models import LanguageModel
 from neuroswitch.options import VllmOptions
-from neuroswitch.storage import read_json
+from neuroswitch.storage import JsonObject, read_json
 
 BASE = "base"
 """Name under which the untouched model is served."""
@@ -49,7 +51,7 @@ class VllmServer:
     process: "subprocess.Popen[bytes]"
     log: Path
 
-    def request(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
+    def request(self, path: str, body: Mapping[str, object]) -> JsonObject:
         """Post one request, once, and return the JSON of the reply.
 
         Raises:
@@ -58,7 +60,7 @@ class VllmServer:
         endpoint = Endpoint(url=self.url, model=BASE, timeout=REQUEST_SECONDS, attempts=1)
         try:
             with Client(endpoint) as client:
-                return client.request("POST", path, dict, body)
+                return client.request("POST", path, TypeAdapter(JsonObject).validate_json, body)
         except Prerequisite as error:
             raise self.failure(f"a request to {path} failed", str(error)) from error
 
