@@ -148,7 +148,7 @@ def command(model: LanguageModel, adapters: Mapping[str, Path], options: VllmOpt
 def running(arguments: list[str], log: IO[bytes]) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a process while the block is open, then stop it and every process that it started.
 
-    A SIGTERM to this process closes the block too, so that the other process never outlives this one.
+    A SIGTERM to this process closes the block too, so that the other process is stopped before this one ends.
     """
     process = subprocess.Popen(  # noqa: S603 - built by us
         arguments, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
