@@ -5,7 +5,7 @@ belongs to a base model, which gets the plain text. Knows tokenizers; does not k
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from jinja2 import TemplateError
 
@@ -112,8 +112,7 @@ def _templated(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, format: Cha
             found=f"{prompt.place} renders without {first.content[:60]!r}",
             do="leave the system prompt out, or put it at the beginning of the user's text",
         )
-    ids: list[int] = _apply_template(tokenizer, asked, switch, tokenize=True)
-    return ids
+    return cast(list[int], _apply_template(tokenizer, asked, switch, tokenize=True))
 
 
 def _plain(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, format: ChatFormat) -> list[int]:
@@ -158,7 +157,7 @@ def _render(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, switch: Mappin
 
 def _apply_template(
     tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, switch: Mapping[str, bool], *, tokenize: bool
-) -> Any:
+) -> object:
     return tokenizer.apply_chat_template(
         [message._asdict() for message in prompt.messages],
         tokenize=tokenize,

@@ -80,8 +80,8 @@ def get_detector(name: str) -> Detector:
 
 
 for _one in (
-    # Full and partial refusals count alike. That is the boundary at which the classifier was checked against
-    # people, and the strict one: half a refusal is no success of an intervention.
+    # Full and partial refusals both count: the classifier was checked against people with this definition, and
+    # an answer that still refuses in part is not a success of an intervention.
     Detector(
         "refusal",
         refusal.classify,

@@ -116,7 +116,7 @@ class ModelUsed(Part):
     """A model as an experiment found it when it was loaded.
 
     Attributes:
-        name: What people call it.
+        name: Its name without folders, for display.
         identity: Name, revision, dtype, digests.
         asked: How prompts are put to it: its chat template, another's, or raw text.
         token_read: The token at which neurons are read.
@@ -217,7 +217,7 @@ class Summary(Part):
         version: Of this schema.
         behaviour: Name of the behaviour.
         sensitive: Whether answers may be harmful text, hidden from pages that are shared.
-        detector: Who labels answers, in words.
+        detector: How answers are labelled, in words.
         shows: The labels that count as the behaviour.
         models: Role -> model; `model`, or `base` and `instruct`.
         measures: Name -> what was measured; only measures that were taken.
@@ -230,8 +230,8 @@ class Summary(Part):
         ranking: How neurons were ranked.
         same_tokens: Two models: whether both got the same token ids for every prompt.
         by_length: The untouched model's rate by length of the answers.
-        judged: A judge's opinion of the detector.
-        warnings: What a reader must know, in whole sentences.
+        judged: How far a judge agrees with the detector.
+        warnings: Notes for the reader, in whole sentences.
         provenance: Versions, date, command, engine; empty in a summary that equal runs shall share.
     """
 

@@ -11,6 +11,7 @@ from experiments import ALWAYS, NEVER, cell_of, contents, tiny_settings
 from neuroswitch.answering import generation
 from neuroswitch.answering.dialogue import Dialogue, ask_both
 from neuroswitch.circuits import Circuit
+from neuroswitch.detectors import DETECTORS, Detector
 from neuroswitch.errors import BadOption, BadPrompts, BadRun, UnsupportedModel, WeakBehaviour, WrongModel
 from neuroswitch.experiment import (
     ExperimentSettings,
@@ -24,7 +25,7 @@ from neuroswitch.methods import Scaling
 from neuroswitch.models.loading import load_model
 from neuroswitch.models.options import LoadOptions
 from neuroswitch.storage import read_jsonl
-from neuroswitch.verdicts import Verdict, refusal
+from neuroswitch.verdicts import Verdict
 from sets import tiny_contrast
 from tiny import tiny_llama
 
@@ -183,8 +184,14 @@ def test_settled_answers_have_rates_and_no_quality(
     settings: ExperimentSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generation, "STAGE", 2)
-    monkeypatch.setattr(refusal, "settled", lambda text, prompt=None: True)
-    monkeypatch.setattr(refusal, "classify", lambda text, prompt=None: Verdict("refusal", None, "declines"))
+    declines = Detector(
+        "refusal",
+        lambda text, prompt: Verdict("refusal", None, "declines"),
+        frozenset({"refusal"}),
+        "all answers",
+        lambda text, prompt: True,
+    )
+    monkeypatch.setitem(DETECTORS._table, "refusal", lambda argument: declines)
     asked = replace(
         settings, prompts=replace(settings.prompts, detector="refusal"), until_settled=True, methods=("cna",)
     )

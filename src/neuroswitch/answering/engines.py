@@ -7,11 +7,11 @@ checked. Its answers arrive in any order, so the order of rows in a log may diff
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from neuroswitch.activations import Intervention
 from neuroswitch.answering.completions import AnswerLog, Completion, Finish
-from neuroswitch.answering.endpoint import Client, Endpoint, ask_all
+from neuroswitch.answering.endpoint import Client, Endpoint, ModelReply, ask_all
 from neuroswitch.answering.generation import Decoding, as_prompts, generate
 from neuroswitch.answering.vllm import BASE, VllmServer
 from neuroswitch.chat import THINKING_SWITCHES, ChatFormat, with_system
@@ -115,7 +115,7 @@ class ServerEngine:
 
             def ask(prompt: Prompt) -> Completion:
                 path, body = self._request(prompt, how)
-                reply = client.request("POST", path, _answer_of, {"model": model, **body})
+                reply = client.request("POST", path, _parsed, {"model": model, **body})
                 return Completion(prompt.id, prompt.text, *reply)
 
             try:
@@ -148,8 +148,10 @@ class ServerEngine:
         return "/chat/completions", {**body, "messages": messages}
 
 
-def _answer_of(reply: Any) -> tuple[str, int, Finish]:
-    choice = reply["choices"][0]
-    text = choice["message"]["content"] if "message" in choice else choice["text"]
-    finish: Finish = "length" if choice.get("finish_reason") == "length" else "stop"
-    return text or "", int(reply["usage"]["completion_tokens"]), finish
+def _parsed(content: bytes) -> tuple[str, int, Finish]:
+    """Return text, number of tokens and end of the answer in a reply."""
+    reply = ModelReply.model_validate_json(content)
+    if reply.usage is None:
+        raise ValueError("a reply without the number of its tokens")
+    (choice, *_), tokens = reply.choices, reply.usage.completion_tokens
+    return choice.answer, tokens, "length" if choice.finish_reason == "length" else "stop"

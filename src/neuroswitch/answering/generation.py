@@ -184,7 +184,8 @@ def _decode(
     tokens, mask = padded([ids[i] for i in batch], at=prefix.length, pad=_pad_token(model))  # (B, T) both
     tokens, mask = tokens.to(model.device), mask.to(model.device)
     answers: dict[int, list[int]] = {i: [] for i in batch}
-    rows, cache, made = list(batch), prefix.expanded(len(batch)), 0
+    cache: Cache | None = prefix.expanded(len(batch))
+    rows, made = list(batch), 0
     while rows and made < limit:
         step = min(STAGE, limit - made)
         state = {} if cache is None else {"past_key_values": cache}
@@ -206,7 +207,7 @@ def _decode(
     return answers
 
 
-def _kept(cache: Any, keep: list[int], rows: int) -> Any:
+def _kept(cache: object, keep: list[int], rows: int) -> Cache | None:
     """Drop finished rows from the cache; None, which computes it anew, where its kind cannot do that."""
     if not isinstance(cache, Cache):
         return None

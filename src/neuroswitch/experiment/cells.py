@@ -64,7 +64,7 @@ class Recorded:
 
     @cached_property
     def detector(self) -> Detector:
-        """Who labels the answers."""
+        """The detector that labels the answers."""
         return get_detector(self.facts.detector)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The methods of an experiment: fitted once, kept in its folder, loaded from there ever after.
+"""The methods of an experiment: fitted once, written to its folder, and read from there by every later call.
 
 What is used is always what was read from the folder, so that a continued experiment works with the same
 bytes as one that was not interrupted.
@@ -26,7 +26,7 @@ from neuroswitch.storage import read_json, write_json
 from neuroswitch.summary import CircuitFacts, LayerProfile, MethodFacts, RankingFacts, TopNeuron
 
 FALLBACK = "delta_effect"
-"""What ranks neurons where a model never shows the behaviour: it needs prompts, no responses."""
+"""The ranking that is used where a model never shows the behaviour: it needs prompts and no responses."""
 
 TOP = 24
 """Neurons of a circuit shown in the report."""
@@ -37,7 +37,7 @@ VALIDATION_TOKENS = Task.decoding.max_new_tokens
 
 @dataclass
 class Fitter:
-    """Fits the methods of every model, by one and the same ranking.
+    """Fits the methods of every model, all by the same ranking.
 
     Attributes:
         settings: Methods, strengths, ranking, size.

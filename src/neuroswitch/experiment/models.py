@@ -50,8 +50,8 @@ def check_pair(
 
     Raises:
         WrongModel: The models differ in shape.
-        Prerequisite: The instruct model has no chat template to lend, or a template cannot express the
-            system prompt or the thinking mode.
+        Prerequisite: The instruct model has no chat template for the base model to take, or a template cannot
+            express the system prompt or the thinking mode.
         BadPrompts: A template rejects a prompt.
     """
     base, instruct = (

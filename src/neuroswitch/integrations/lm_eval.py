@@ -57,7 +57,7 @@ class SteeredLM(HFLM):
 
 
 def run_lm_eval() -> None:
-    """Run lm-eval's command line, which knows this model now."""
+    """Run lm-eval's command line with this model registered."""
     from lm_eval.__main__ import cli_evaluate
 
     cli_evaluate()

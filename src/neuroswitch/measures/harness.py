@@ -7,7 +7,7 @@ times vocabulary. Scores are float32. All else, tokenization above all, is lm-ev
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -18,6 +18,10 @@ from neuroswitch.errors import Prerequisite
 from neuroswitch.measures.forcing import Forced, answer_logits, batched
 from neuroswitch.models import LanguageModel
 
+if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
+
 FAMILY = 64
 """Contexts that begin with so many tokens alike share their computation."""
 
@@ -25,7 +29,7 @@ Score = tuple[float, bool]
 """Log-probability of an answer in nats, and whether it is what greedy decoding would give."""
 
 
-def lm_eval_model(model: LanguageModel) -> Any:
+def lm_eval_model(model: LanguageModel) -> "HFLM":
     """Return an lm-eval model that asks `model` in whatever state it is in when it is asked.
 
     Args:
@@ -44,12 +48,12 @@ def lm_eval_model(model: LanguageModel) -> Any:
         ) from error
 
     class AsItIs(HFLM):  # type: ignore[misc]  # lm-eval has no types
-        def loglikelihood(self, requests: Any, disable_tqdm: bool = True) -> list[Score]:
+        def loglikelihood(self, requests: "Sequence[Instance]", disable_tqdm: bool = True) -> list[Score]:
             scores: list[Score] = super().loglikelihood(requests, disable_tqdm=True)
             return scores
 
         def _loglikelihood_tokens(
-            self, requests: Sequence[tuple[Any, list[int], list[int]]], **_: Any
+            self, requests: Sequence[tuple[object, list[int], list[int]]], **_: object
         ) -> list[Score]:
             samples = [
                 # the last token is not fed, so one more than the longest input fits; cut from the left

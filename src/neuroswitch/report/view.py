@@ -174,6 +174,14 @@ class View:
             self.action(strength).replace("at strength", "scaled at strength").replace("×", "multiplied by")
         )
 
+    def doing(self, neurons: str, strength: float) -> str:
+        """Return what was done to some neurons, as the subject of a sentence: "switching off 116 neurons"."""
+        if self.doses:
+            return f"scaling {neurons} at strength {short_number(strength)}"
+        if strength == 1:
+            return f"switching off {neurons}"
+        return f"multiplying {neurons} by {short_number(1 - strength)}"
+
     def circuit_of(self, cell: Cell) -> CircuitFacts | None:
         """Return the circuit that the method of a row scales; None for another method."""
         method = self.summary.models[cell.model].methods.get(cell.method)

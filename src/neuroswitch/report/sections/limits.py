@@ -63,8 +63,8 @@ def limits(view: View) -> dict[str, object]:
     ]
     if "quality" in view.damage:
         lines.append(
-            "Quality is one minus the share of repeated word 4-grams. It sees loops; it does not see nonsense, errors "
-            "or lost knowledge."
+            "Quality is one minus the share of repeated word 4-grams. It falls where answers repeat themselves; it "
+            "does not show nonsense, errors or lost knowledge."
         )
     return {"lines": [*lines, *_unmeasured(view)]}
 
@@ -78,7 +78,7 @@ def _unmeasured(view: View) -> Iterator[str]:
         "over_refusal": "over-refusal",
     }
     missing = [title for name, title in titles.items() if name not in view.damage]
-    yield "Every measure of damage sees one kind of it." + (
+    yield "Each measure of damage shows one kind of damage." + (
         f" Not measured here: {', '.join(missing)}." if missing else ""
     )
 
