@@ -97,7 +97,9 @@ class Client:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        self._http = httpx.AsyncClient(base_url=endpoint.url, timeout=endpoint.timeout, follow_redirects=False)
+        self._http = httpx.AsyncClient(
+            base_url=endpoint.url, timeout=endpoint.timeout, follow_redirects=False
+        )
         self._open = ExitStack()
 
     def __enter__(self) -> "Client":
