@@ -1,12 +1,14 @@
 """Rows of prompt files: two formats, one meaning, and errors that name file, line and flaw."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from neuroswitch.errors import BadPrompts, Prerequisite
 from neuroswitch.prompts import ContrastSet, Prompt, read_prompts
+from neuroswitch.prompts.rows import read_rows
 from prompt_files import Write, pairs
 
 
@@ -120,3 +122,28 @@ def test_files_that_cannot_be_read_are_errors(tmp_path: Path) -> None:
         ContrastSet.read(tmp_path / "a.txt")
     with pytest.raises(BadPrompts, match="latin.csv: not UTF-8"):
         read_prompts(tmp_path / "latin.csv")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[" * 100_000,
+        '{"prompt": "a", "prompt": "b"}',
+        '{"prompt": "\\ud800"}',
+        '{"prompt": "a", "id": 1e999}',
+    ],
+)
+def test_json_that_is_not_strict_is_an_error_that_names_the_line(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"prompt": "x"}\n' + line + "\n")
+    with pytest.raises(BadPrompts, match="line 2"):
+        read_rows(path)
+
+
+def test_a_pipe_and_a_file_that_is_too_large_are_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jsonl")
+    with (tmp_path / "b.csv").open("wb") as file:
+        file.truncate(2**40)
+    for name in ("a.jsonl", "b.csv"):
+        with pytest.raises(Prerequisite, match="could not read"):
+            read_rows(tmp_path / name)

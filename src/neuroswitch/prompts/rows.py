@@ -5,13 +5,16 @@ Column names ignore case; an empty cell counts as absent; columns without a mean
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from neuroswitch.errors import BadPrompts, Prerequisite
 from neuroswitch.prompts.prompt import Prompt
+from neuroswitch.untrusted import parse_json, read_named
+
+LARGEST_FILE = 2**26
+"""Bytes; a hundred times the largest set of prompts that is in use."""
 
 # JailbreakBench and AdvBench call the prompt their goal.
 ALIASES = {"goal": "prompt"}
@@ -33,7 +36,7 @@ def read_rows(path: str | Path) -> list[Row]:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_named(path, LARGEST_FILE).decode("utf-8-sig")
     except OSError as error:
         raise Prerequisite(
             f"could not read {path}", found=error.strerror or str(error), do="check the path"
@@ -165,8 +168,7 @@ def _csv(text: str, name: str) -> Iterator[Row]:
 
 def _json(text: str, source: str) -> object:
     try:
-        found: object = json.loads(text)
-        return found
+        return parse_json(text.encode())
     except ValueError as error:
         raise BadPrompts(
             f"{source}: not JSON", found=f"{text[:80]!r} ({error})", expected="one JSON object on each line"
