@@ -22,6 +22,8 @@ LARGEST_MODEL = 2**32
 MOST_LAYERS = 2**16
 LONGEST_TEXT = 1024
 """Characters of a text that is shown to readers."""
+LONGEST_NAME = 255
+"""Bytes of the name of a file."""
 AGAIN = "fetch or save the circuit again"
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -45,6 +47,9 @@ def _complete(made: Provenance) -> Provenance:
     for text in (*shown, *made.model.values(), *made.model, *made.versions.values(), *made.versions):
         if text is not None and not (text.isprintable() and len(text) <= LONGEST_TEXT):
             raise ValueError(f"a text with control characters, or longer than {LONGEST_TEXT}: {text[:40]!r}")
+    # it may be a path, and is asked of the file system
+    if any(len(part.encode()) > LONGEST_NAME for part in str(made.model["name"]).split("/")):
+        raise ValueError(f"a model whose name has a part of more than {LONGEST_NAME} bytes")
     return made
 
 
