@@ -117,7 +117,7 @@ def _case(subject: Subject, number: int, place: Path, tally: Tally) -> None:
         except NeuroswitchError as error:
             tally.refused[type(error).__name__] += 1
         except (Exception, Hang) as error:  # noqa: BLE001 - whatever it is, it is a fault
-            tally.faults.setdefault(_kind(error, reader), []).append(what)
+            tally.faults.setdefault(_kind(error, reader), []).append(f"{what}: {str(error)[:200]!r}")
         finally:
             shutil.rmtree(place / "out", ignore_errors=True)
         tally.slowest = max(tally.slowest, time.monotonic() - began)
@@ -152,4 +152,4 @@ def _kind(error: BaseException, reader: str) -> str:
     inside = [one for one in frames if "/neuroswitch/" in one.filename] or list(frames)
     last = inside[-1]
     place = f"{last.filename.rpartition('/neuroswitch/')[2]}:{last.lineno}"
-    return f"{type(error).__name__} in {place}, {reader}: {str(error)[:120]!r}"
+    return f"{type(error).__name__} in {place}, {reader}"
