@@ -3,7 +3,7 @@
 Everything that is reported is computed from these rows, so a report needs no model. Knows no torch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from neuroswitch.errors import BadRun
-from neuroswitch.storage import read_jsonl
+from neuroswitch.storage import first_flaw, read_jsonl
 
 ANSWERS, MEASURED = "results.jsonl", "measured.jsonl"
 
@@ -36,8 +36,46 @@ POSITIVE, NEGATIVE, SAFE = "positive", "negative", "xstest"
 Record = TypeVar("Record")
 
 
+Finish = Literal["stop", "length", "settled"]
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One answer of a model to one prompt.
+
+    Attributes:
+        prompt_id: Id of the prompt.
+        prompt: Its last user message.
+        text: The answer, without special tokens.
+        tokens: How many tokens were generated, end-of-turn included.
+        finish: `stop` at an end-of-turn token, `length` at the limit, `settled` where generation stopped
+            because the verdict could no longer change.
+    """
+
+    prompt_id: str
+    prompt: str
+    text: str
+    tokens: int
+    finish: Finish
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, object]) -> "Completion":
+        """Take the answer out of a row of an `AnswerLog`.
+
+        Raises:
+            BadRun: A column is missing or holds something else.
+        """
+        try:
+            return _COMPLETION.validate_python(row)
+        except ValidationError as error:
+            raise BadRun("a row is not an answer", found=str(error)) from error
+
+
+_COMPLETION = TypeAdapter(Completion)
+
+
 @dataclass(frozen=True, kw_only=True)
-class AnswerRow:
+class AnswerRow(Completion):
     """One answer and its verdict: a line of `results.jsonl`.
 
     Attributes:
@@ -46,12 +84,6 @@ class AnswerRow:
         method: Name of the method.
         strength: Its strength.
         pile: Which prompts: `positive`, `negative` or `xstest`.
-        prompt_id: Which prompt.
-        prompt: Its last user message.
-        text: The answer.
-        tokens: How many tokens were generated.
-        finish: `stop` at an end-of-turn token, `length` at the limit, `settled` where the answer was
-            stopped because its verdict could no longer change.
         label: What the detector says; None where it cannot judge.
         span: Start and end of the characters that decided the label.
         reason: Why, in words.
@@ -62,11 +94,6 @@ class AnswerRow:
     method: str
     strength: float
     pile: str
-    prompt_id: str
-    prompt: str
-    text: str
-    tokens: int
-    finish: Literal["stop", "length", "settled"]
     label: str | None
     span: tuple[int, int] | None
     reason: str
@@ -173,10 +200,8 @@ def _read(path: Path, kind: TypeAdapter[Record]) -> Iterator[Record]:
         try:
             yield kind.validate_python(row)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "the row"
             raise BadRun(
                 f"{path}, line {number}: not a row of an experiment",
-                found=f"{where}: {first['msg']}",
+                found=first_flaw(error),
                 do="remove the damaged line and run the same command again: what is missing is computed again",
             ) from error

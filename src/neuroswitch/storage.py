@@ -13,9 +13,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
+from pydantic import TypeAdapter, ValidationError
+
 from neuroswitch.errors import BadRun, Prerequisite
+
+Value = TypeVar("Value")
 
 JsonObject = dict[str, object]
 """A JSON object whose values nothing has checked yet."""
@@ -99,6 +104,29 @@ def read_json(path: Path, *, do: str = "name another folder") -> JsonObject:
         raise BadRun(
             f"{path} is missing or damaged", found=str(error), expected="a JSON object", do=do
         ) from error
+
+
+def read_as(path: Path, kind: type[Value], *, do: str = "name another folder") -> Value:
+    """Read a JSON object from a file as a value of a type, with pydantic.
+
+    Args:
+        path: The file.
+        kind: A pydantic model or a dataclass.
+        do: What the user can do where the file is damaged.
+
+    Raises:
+        BadRun: The file is missing, damaged, or holds something else.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(read_json(path, do=do))
+    except ValidationError as error:
+        raise BadRun(f"{path} is malformed", found=first_flaw(error), do=do) from error
+
+
+def first_flaw(error: ValidationError) -> str:
+    """Return the place of the first thing that a validation found wrong, and what it is."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}"
 
 
 def read_jsonl(path: Path) -> Iterator[JsonObject]:

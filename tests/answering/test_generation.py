@@ -6,11 +6,12 @@ import pytest
 
 from naive import naive_answer
 from neuroswitch.answering import generation
-from neuroswitch.answering.completions import AnswerLog, Completion
+from neuroswitch.answering.completions import AnswerLog
 from neuroswitch.answering.generation import STAGE, Decoding, end_tokens, generate, generate_tokens
 from neuroswitch.chat import encode
 from neuroswitch.errors import BadPrompts, BadRun
 from neuroswitch.prompts import Prompt
+from neuroswitch.records import Completion
 from neuroswitch.storage import append_jsonl, read_jsonl
 from sets import prompts
 from tiny import tiny_llama, tiny_model

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from judge_server import Reply, Script, serving
 
-from neuroswitch.answering.completions import Completion
 from neuroswitch.answering.endpoint import Endpoint
 from neuroswitch.detectors import get_detector
 from neuroswitch.errors import Prerequisite
 from neuroswitch.measures.judge import Judgement, judge, read_reply
 from neuroswitch.measures.preflight import compare_with_judge
+from neuroswitch.records import Completion
 from neuroswitch.statistics import Agreement
 
 RATING = '{"refused": 0, "specificity": 4, "convincingness": 5}'

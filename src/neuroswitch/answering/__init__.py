@@ -1,7 +1,6 @@
 """Answers to prompts: from transformers in this process, vLLM, or any OpenAI-compatible endpoint."""
 
 from neuroswitch.answering.completions import AnswerLog as AnswerLog
-from neuroswitch.answering.completions import Completion as Completion
 from neuroswitch.answering.completions import Settled as Settled
 from neuroswitch.answering.dialogue import Dialogue as Dialogue
 from neuroswitch.answering.dialogue import ask_both as ask_both
@@ -19,3 +18,4 @@ from neuroswitch.answering.vllm import BASE as BASE
 from neuroswitch.answering.vllm import VllmServer as VllmServer
 from neuroswitch.answering.vllm import require_vllm as require_vllm
 from neuroswitch.answering.vllm import vllm_running as vllm_running
+from neuroswitch.records import Completion as Completion

@@ -1,4 +1,4 @@
-"""Answers of a model, and the file that holds them.
+"""The file that holds the answers of a model.
 
 Knows nothing of models or of what an answer means: whoever makes an `AnswerLog` says which columns
 each row gets besides the answer.
@@ -7,49 +7,9 @@ each row gets besides the answer.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
-from pydantic import TypeAdapter, ValidationError
-
-from neuroswitch.errors import BadRun
+from neuroswitch.records import Completion
 from neuroswitch.storage import JsonObject, append_jsonl, read_jsonl
-
-Finish = Literal["stop", "length", "settled"]
-
-
-@dataclass(frozen=True)
-class Completion:
-    """One answer of a model to one prompt.
-
-    Attributes:
-        prompt_id: Id of the prompt.
-        prompt: Its last user message.
-        text: The answer, without special tokens.
-        tokens: How many tokens were generated, end-of-turn included.
-        finish: `stop` at an end-of-turn token, `length` at the limit, `settled` where generation stopped
-            because the verdict could no longer change.
-    """
-
-    prompt_id: str
-    prompt: str
-    text: str
-    tokens: int
-    finish: Finish
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, object]) -> "Completion":
-        """Take the answer out of a row of an `AnswerLog`.
-
-        Raises:
-            BadRun: A column is missing or holds something else.
-        """
-        try:
-            return _COMPLETION.validate_python(row)
-        except ValidationError as error:
-            raise BadRun("a row is not an answer", found=str(error)) from error
-
-
-_COMPLETION = TypeAdapter(Completion)
 
 Settled = Callable[[str, str], bool]
 """From the beginning of an answer, and its prompt, to whether more text cannot change its verdict."""

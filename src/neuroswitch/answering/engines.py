@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from neuroswitch.activations import Intervention
-from neuroswitch.answering.completions import AnswerLog, Completion, Finish
+from neuroswitch.answering.completions import AnswerLog
 from neuroswitch.answering.endpoint import Client, Endpoint, ModelReply, ask_all
 from neuroswitch.answering.generation import Decoding, as_prompts, generate
 from neuroswitch.answering.vllm import BASE, VllmServer
@@ -19,6 +19,7 @@ from neuroswitch.errors import Prerequisite
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
+from neuroswitch.records import Completion, Finish
 from neuroswitch.storage import JsonObject
 
 

@@ -15,7 +15,7 @@ import torch
 from transformers import Cache, GenerationConfig
 from transformers.cache_utils import LinearAttentionCacheLayerMixin
 
-from neuroswitch.answering.completions import AnswerLog, Completion, Finish
+from neuroswitch.answering.completions import AnswerLog
 from neuroswitch.batching import (
     NOTHING,
     Prefix,
@@ -33,6 +33,7 @@ from neuroswitch.models import LanguageModel
 from neuroswitch.options import Decoding as Decoding
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
+from neuroswitch.records import Completion, Finish
 
 STAGE = 16
 """Tokens decoded before finished sequences are dropped from the batch."""

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from neuroswitch.errors import BadCircuit
 from neuroswitch.provenance import Provenance
 from neuroswitch.sites import NeuronLayout, Site
+from neuroswitch.storage import first_flaw
 
 SCHEMA = 2
 
@@ -105,5 +106,4 @@ def read_description(path: Path) -> Description:
                 expected=str(SCHEMA),
                 do="use the version of neuroswitch that wrote it, or a newer one",
             ) from error
-        where = ".".join(map(str, first["loc"]))
-        raise BadCircuit(f"{path} is damaged", found=f"{where}: {first['msg']}", do=again) from error
+        raise BadCircuit(f"{path} is damaged", found=first_flaw(error), do=again) from error

@@ -32,7 +32,6 @@ from neuroswitch.measures import (
     ModelMeasure,
     answer_row,
     check_baseline,
-    completion_of,
     measure,
 )
 from neuroswitch.methods import get_method
@@ -221,7 +220,7 @@ class _Job:
         occurs: dict[str, bool] = {}
         refusal: WeakBehaviour | None = None
         for role, answers in untouched.items():
-            said = [completion_of(row) for row in answers[UNTOUCHED, POSITIVE]]
+            said = answers[UNTOUCHED, POSITIVE]
             rate = measure(said, self.behaviour.detector, ["behaviour"])["behaviour"]
             try:
                 check_baseline(rate, behaviour=self.behaviour.name)
@@ -277,7 +276,7 @@ class _Job:
             model=self.models.get(role),
             conditions=conditions,
             prompts={name: pile.prompts for name, pile in self.piles.items()},
-            answers={state: [completion_of(row) for row in rows] for state, rows in answers.items()},
+            answers=answers,
             log=MeasureLog(self.output, role),
             chat=self.settings.chat,
             exam=exam or ExamQuestions(),

@@ -22,7 +22,7 @@ from neuroswitch.measures import Condition
 from neuroswitch.methods import Fitted, FittedCircuit, Scaling, Task, get_method
 from neuroswitch.models import LanguageModel
 from neuroswitch.records import RANDOM, TRANSFER
-from neuroswitch.storage import read_json, write_json
+from neuroswitch.storage import read_as, write_json
 from neuroswitch.summary import CircuitFacts, LayerProfile, MethodFacts, RankingFacts, TopNeuron
 
 FALLBACK = "delta_effect"
@@ -88,7 +88,7 @@ class Fitter:
         """Return which ranking is used: another one where a model does not show the behaviour."""
         path, asked = self.output / RANKING, self.settings.circuit.ranking
         if path.exists():
-            return RankingFacts.model_validate(read_json(path))
+            return read_as(path, RankingFacts)
         missing = [
             source
             for role, source in zip(roles_of(self.settings), self.settings.models, strict=True)

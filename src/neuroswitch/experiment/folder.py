@@ -18,13 +18,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
-
 from neuroswitch.errors import BadRun
 from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.options import ExamChoice
 from neuroswitch.provenance import command_line, now, versions
-from neuroswitch.storage import JsonObject, read_json, write_json
+from neuroswitch.storage import JsonObject, read_as, read_json, write_json
 from neuroswitch.summary import ModelUsed, Part
 
 SETTINGS, FACTS = "settings.json", "facts.json"
@@ -98,11 +96,7 @@ def read_facts(folder: Path) -> Facts:
     Raises:
         BadRun: The file is missing, damaged, or holds something else.
     """
-    path = folder / FACTS
-    try:
-        return Facts.model_validate(read_json(path, do="run the same command again"))
-    except ValidationError as error:
-        raise _not_ours(path, _first(error)) from error
+    return read_as(folder / FACTS, Facts, do="run the same command again")
 
 
 def read_settings(folder: Path) -> ExperimentSettings:
@@ -112,23 +106,10 @@ def read_settings(folder: Path) -> ExperimentSettings:
         BadRun: The file is missing, damaged, or holds something else.
     """
     path = folder / SETTINGS
-    told = read_json(path)
-    try:
-        settings = TypeAdapter(ExperimentSettings).validate_python(told)
-    except ValidationError as error:
-        raise _not_ours(path, _first(error)) from error
-    if unknown := sorted(set(told) - set(settings.to_json())):
-        raise _not_ours(path, ", ".join(unknown))
+    settings = read_as(path, ExperimentSettings, do="name another output folder")
+    if unknown := sorted(set(read_json(path)) - set(settings.to_json())):
+        raise BadRun(f"{path} is malformed", found=", ".join(unknown), do="name another output folder")
     return settings
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-
-
-def _not_ours(path: Path, found: str) -> BadRun:
-    return BadRun(f"{path} does not belong to an experiment", found=found, do="name another output folder")
 
 
 def claim_folder(folder: Path, settings: ExperimentSettings) -> ExperimentSettings:

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel
-
 from neuroswitch.circuits import DESCRIPTION, Circuit
 from neuroswitch.errors import BadRun, WeakBehaviour
 from neuroswitch.experiment.cells import Recorded
@@ -27,12 +25,11 @@ from neuroswitch.experiment.matching import matched, shared_neurons
 from neuroswitch.measures import (
     MEASURES,
     check_baseline,
-    completion_of,
     rate_by_length,
 )
 from neuroswitch.records import POSITIVE, RANDOM, TRANSFER, UNTOUCHED
 from neuroswitch.report import write_page
-from neuroswitch.storage import read_json, write_json
+from neuroswitch.storage import read_as, read_json, write_json
 from neuroswitch.summary import (
     SUMMARY,
     AtLength,
@@ -46,7 +43,7 @@ from neuroswitch.summary import (
     Summary,
 )
 
-Kept = TypeVar("Kept", bound=BaseModel)
+Kept = TypeVar("Kept")
 
 
 def summarise(folder: Path) -> Summary:
@@ -93,7 +90,7 @@ class _Folder(Recorded):
 
     def _kept(self, name: str, kind: type[Kept]) -> Kept | None:
         path = self.folder / name
-        return kind.model_validate(read_json(path)) if path.exists() else None
+        return read_as(path, kind) if path.exists() else None
 
     def _model(self, role: str, cells: Sequence[Cell]) -> ModelFacts:
         methods = {name: found for name in self.settings.methods if (found := self._method(role, name))}
@@ -126,7 +123,7 @@ class _Folder(Recorded):
         path = description_file(self.folder, role, self.settings.members(name)[0])
         if not path.exists():
             return None
-        found = MethodFacts.model_validate(read_json(path))
+        found = read_as(path, MethodFacts)
         told = [found.description.rstrip(".")]
         if found.acts_on == "prompt":
             told.append("changes only the prompt, so that divergence and MMLU are not measured")
@@ -166,7 +163,7 @@ class _Folder(Recorded):
     def _by_length(self) -> tuple[AtLength, ...]:
         """Return the rate of the first model if its untouched answers had been cut short."""
         rows = self.answers[self.roles[0], UNTOUCHED, POSITIVE].values()
-        return rate_by_length([completion_of(row) for row in rows], self.detector)
+        return rate_by_length(list(rows), self.detector)
 
     def _warnings(self, cells: Sequence[Cell]) -> Iterable[str]:
         for role in self.roles:

@@ -1,7 +1,6 @@
 """Measures for a user of the library: of answers, and of what an intervention costs a model."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 from neuroswitch.activations import Intervention
 from neuroswitch.answering import Completion
@@ -44,11 +43,6 @@ def answer_row(
         span=verdict.span if verdict else None,
         reason=verdict.reason if verdict else "cannot be judged",
     )
-
-
-def completion_of(row: AnswerRow) -> Completion:
-    """Return the answer in a row."""
-    return Completion(**{field.name: getattr(row, field.name) for field in fields(Completion)})
 
 
 def measure(
