@@ -54,9 +54,9 @@ def find_layers(module: nn.Module) -> tuple[str, nn.ModuleList]:
             do="check that this is a decoder language model built with transformers",
         )
     raise UnsupportedModel(
-        f"{name} has several lists of layers",
+        f"{name} has several stacks of layers",
         found=", ".join(path for path, _ in lists),
-        expected="one list, so that no layer is left out silently",
+        expected="one stack, so that no layer is left out silently",
         do=CHOOSE_SITES.format(f"{lists[0][0]}.{{layer}}.mlp.down_proj"),
     )
 
