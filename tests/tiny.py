@@ -3,6 +3,7 @@
 Every model has 128 tokens, a hidden size of 32 and 3 to 8 layers, and is the same for the same seed.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -36,9 +37,11 @@ TEMPLATE = (
 )
 
 
-def tiny_tokenizer(*, template: str | None = TEMPLATE) -> PreTrainedTokenizerBase:
-    """Build a word-level tokenizer of at most 128 tokens, with a chat template and a pad token."""
-    vocabulary = {word: number for number, word in enumerate([*SPECIAL, *WORDS])}
+def tiny_tokenizer(
+    *, template: str | None = TEMPLATE, words: Sequence[str] = WORDS
+) -> PreTrainedTokenizerBase:
+    """Build a word-level tokenizer, of at most 128 tokens by default, with a chat template and a pad token."""
+    vocabulary = {word: number for number, word in enumerate([*SPECIAL, *words])}
     backend = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     backend.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer = PreTrainedTokenizerFast(

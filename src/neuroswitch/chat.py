@@ -69,7 +69,7 @@ def describe(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, *, tail: int 
 def shared_prefix(rows: Sequence[Sequence[int]]) -> int:
     """Count the tokens with which all rows begin alike; 0 for no rows.
 
-    Example:
+    Examples:
         >>> shared_prefix([[1, 2, 3], [1, 2, 4, 5]])
         2
     """

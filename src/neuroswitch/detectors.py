@@ -1,16 +1,18 @@
 """Detectors by name: does an answer show the behaviour?
 
-A plug-in package adds one by registering a function from the text after the colon to a `Detector`:
+A plug-in package adds one by registering a function from the text after the colon to a `Detector`.
+`contains:REGEX` often makes that unnecessary.
 
-    @DETECTORS.register("longer")
-    def _longer(argument: str) -> Detector:
-        def classify(text: str, prompt: str | None) -> Verdict:
-            words = len(text.split())
-            return Verdict("long" if words > int(argument) else "short", None, f"{words} words")
-
-        return Detector(f"longer:{argument}", classify, frozenset({"long"}), f"more than {argument} words")
-
-It is then found as `longer:200`. `contains:REGEX` often makes that unnecessary.
+Examples:
+    >>> @DETECTORS.register("longer")
+    ... def _longer(argument: str) -> Detector:
+    ...     def classify(text: str, prompt: str | None) -> Verdict:
+    ...         words = len(text.split())
+    ...         return Verdict("long" if words > int(argument) else "short", None, f"{words} words")
+    ...
+    ...     return Detector(f"longer:{argument}", classify, frozenset({"long"}), f"more than {argument} words")
+    >>> get_detector("longer:2").judges("one two three", None)
+    True
 """
 
 import re
@@ -36,6 +38,12 @@ class Detector:
         how: The rule in words, for tables.
         settled: Whether an unfinished answer to a prompt shows the behaviour however it goes on; None if
             that is never known.
+
+    Examples:
+        >>> detector = ns.detector("refusal")
+        >>> verdict = detector.classify("I'm sorry, but I can't help with that.", None)
+        >>> verdict.label, detector.shown(verdict.label)
+        ('refusal', True)
     """
 
     name: str
@@ -63,6 +71,10 @@ def get_detector(name: str) -> Detector:
 
     Raises:
         BadOption: There is no such detector, or its argument is wrong or missing.
+
+    Examples:
+        >>> ns.detector("contains:(?i)bonjour").judges("Bonjour !", None)
+        True
     """
     return DETECTORS.make(name)
 

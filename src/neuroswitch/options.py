@@ -75,7 +75,12 @@ Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 @group("Model")
 @dataclass(frozen=True)
 class LoadOptions:
-    """How a model is loaded."""
+    """How a model is loaded.
+
+    Examples:
+        >>> ns.load_model("demo", options=ns.LoadOptions(device="meta")).module.device.type
+        'meta'
+    """
 
     revision: str | None = None
     """Commit, tag or branch on the Hub."""
@@ -94,7 +99,13 @@ class LoadOptions:
 @group("Answers")
 @dataclass(frozen=True)
 class ChatFormat:
-    """How prompts are put to the model; the same for discovery, answers and measures."""
+    """How prompts are put to the model; the same for discovery, answers and measures.
+
+    Examples:
+        >>> brief = ns.ChatFormat(system="Answer in one sentence.")
+        >>> len(ns.generate(model, prompts, chat=brief))
+        4
+    """
 
     system: str | None = None
     """System prompt. Default: the chat template's own, if it has one."""
@@ -105,7 +116,13 @@ class ChatFormat:
 @group("Answers")
 @dataclass(frozen=True, kw_only=True)
 class Decoding:
-    """How answers are decoded."""
+    """How answers are decoded.
+
+    Examples:
+        >>> short = ns.Decoding(max_new_tokens=4)
+        >>> max(answer.tokens for answer in ns.generate(model, prompts, decoding=short))
+        4
+    """
 
     max_new_tokens: Count = 150
     """Length limit of an answer, in tokens."""

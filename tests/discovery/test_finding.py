@@ -55,3 +55,12 @@ def test_a_bad_option_or_an_absent_behaviour_is_an_error():
             find_circuit(planted.model, contrast, **{"ranking": "delta", **options})
     with pytest.raises(WeakBehaviour):
         find_circuit(planted.model, contrast, get_detector("contains:never"))
+
+
+def test_a_circuit_carries_no_gradients_though_the_weights_ask_for_them():
+    planted = planted_dense()
+    assert any(one.requires_grad for one in planted.model.module.parameters())
+
+    circuit = find_circuit(planted.model, contrast_of(planted), ranking="next_token", size=4)
+
+    assert not any(one.requires_grad for one in circuit.evidence().values())

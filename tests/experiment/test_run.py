@@ -22,7 +22,7 @@ from neuroswitch.experiment import (
     run_settings,
 )
 from neuroswitch.methods import Scaling
-from neuroswitch.models.loading import load
+from neuroswitch.models.loading import load_model
 from neuroswitch.models.options import LoadOptions
 from neuroswitch.storage import read_jsonl
 from neuroswitch.verdicts import Verdict
@@ -145,7 +145,7 @@ def test_a_saved_circuit_is_evaluated_and_refused_for_another_model(
 
 
 def test_two_conversations_continue_side_by_side(finished: Path, settings: ExperimentSettings) -> None:
-    model = load(settings.models[0])
+    model = load_model(settings.models[0])
     circuit = Circuit.load(finished / "methods" / "cna", model)
     same = ask_both(model, Scaling(circuit, 0.0), Dialogue(), "tell me a story", decoding=settings.decoding)
     assert same.untouched == same.steered

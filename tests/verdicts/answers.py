@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from neuroswitch.activations.scaling import scaled_neurons
+from neuroswitch.activations.changes import scaled_neurons
 from neuroswitch.models.handle import LanguageModel
 from neuroswitch.prompts import Prompt
 from neuroswitch.records import Completion

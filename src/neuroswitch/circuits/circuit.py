@@ -43,6 +43,15 @@ class Circuit:
     Raises:
         ValueError: The ids are not ascending, not unique or outside the layout, or a value is
             missing or not finite.
+
+    Examples:
+        >>> len(circuit), circuit.doses.tolist()
+        (5, [1.0, 1.0, 1.0, 1.0, 1.0])
+        >>> sum(circuit.by_layer().values())
+        5
+        >>> random = ns.random_circuit(circuit, seed=0)
+        >>> len(circuit | random), len(circuit & random), circuit.jaccard(random)
+        (10, 0, 0.0)
     """
 
     layout: NeuronLayout
@@ -76,6 +85,11 @@ class Circuit:
         Raises:
             BadCircuit: The folder is no circuit, or a file is missing, truncated or changed.
             WrongModel: The circuit was made for another model than `model`.
+
+        Examples:
+            >>> folder = circuit.save("refusal-circuit", model=model)
+            >>> ns.Circuit.load(folder, model).ids.equal(circuit.ids)
+            True
         """
         from neuroswitch.circuits import files
 
@@ -96,6 +110,11 @@ class Circuit:
             BadOption: The strength is not finite.
             WrongModel: The circuit was made for another model than `model`.
             Prerequisite: The disk is full or the folder cannot be written; what was there stays.
+
+        Examples:
+            >>> folder = circuit.save("refusal-circuit", model=model)
+            >>> (folder / "circuit.json").exists(), (folder / "adapter_config.json").exists()
+            (True, True)
         """
         from neuroswitch.circuits import files
 
@@ -130,6 +149,10 @@ class Circuit:
 
         Raises:
             BadOption: The strength is not finite.
+
+        Examples:
+            >>> circuit.multipliers(0.5).tolist()
+            [0.5, 0.5, 0.5, 0.5, 0.5]
         """
         if not math.isfinite(strength):
             raise BadOption(f"a strength must be a finite number, not {strength}")

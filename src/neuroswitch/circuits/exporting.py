@@ -11,7 +11,7 @@ from neuroswitch.circuits.exports import gguf, ia3, lora, weights  # noqa: F401 
 from neuroswitch.circuits.exports.forms import exporters
 from neuroswitch.circuits.files import check_model
 from neuroswitch.errors import BadCircuit
-from neuroswitch.models import LanguageModel, LoadOptions, load
+from neuroswitch.models import LanguageModel, LoadOptions, load_model
 
 
 def export(
@@ -43,8 +43,9 @@ def export(
         UnsupportedModel: The form cannot hold this circuit; the message names one that can.
         Prerequisite: Missing or damaged checkpoint, full disk, existing destination.
 
-    Example:
-        >>> export(circuit, "Qwen/Qwen3-8B", "lora", "refusal-off/")
+    Examples:
+        >>> ns.export(circuit, model, "lora", "refusal-off").name
+        'refusal-off'
     """
     circuit.multipliers(strength)  # refuses a strength that is not finite
     if not len(circuit):
@@ -62,4 +63,4 @@ def _named(base: str | Path, form: str) -> LanguageModel | Path:
     if form == "gguf" and path.suffix == ".gguf" and path.is_file():
         return path
     # float32, so that a GGUF file is converted without rounding
-    return load(base, options=LoadOptions(device="meta", dtype="float32"))
+    return load_model(base, options=LoadOptions(device="meta", dtype="float32"))

@@ -20,6 +20,11 @@ def random_circuit(circuit: Circuit, *, seed: int) -> Circuit:
     Args:
         circuit: The circuit to match.
         seed: Of the draw.
+
+    Examples:
+        >>> control = ns.random_circuit(circuit, seed=0)
+        >>> control.by_layer() == circuit.by_layer()
+        True
     """
     generator = torch.Generator().manual_seed(seed)
     draws, doses = [], []

@@ -24,6 +24,12 @@ def transferred(circuit: Circuit, model: LanguageModel) -> Circuit:
 
     Raises:
         WrongModel: The two models have other neurons.
+
+    Examples:
+        >>> other = ns.wrap_model(model.module, model.tokenizer, name="another checkpoint")
+        >>> there = transferred(circuit, other)
+        >>> there.provenance.model["name"]
+        'another checkpoint'
     """
     if circuit.layout != model.layout:
         raise WrongModel(

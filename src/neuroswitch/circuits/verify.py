@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neuroswitch.activations import read_neurons
+from neuroswitch.batching import in_batches, plan_batches
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.comparison import Cause, NeuronCheck, compare, find_cause
@@ -207,6 +208,9 @@ def remeasure(
 def _mean(
     circuit: Circuit, model: LanguageModel, prompts: Sequence[Prompt], chat: ChatFormat
 ) -> Float[Tensor, " neurons"]:
-    ids = sorted((encode(model.tokenizer, prompt, chat) for prompt in prompts), key=len)
-    batches = (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
-    return torch.cat([read_neurons(model, batch)[:, circuit.ids].double() for batch in batches]).mean(0)
+    ids = [encode(model.tokenizer, prompt, chat) for prompt in prompts]
+
+    def read(batch: Sequence[Sequence[int]]) -> Tensor:
+        return read_neurons(model, batch)[:, circuit.ids].double()
+
+    return torch.cat(list(in_batches(read, ids, plan_batches(list(map(len, ids)), BATCH)))).mean(0)

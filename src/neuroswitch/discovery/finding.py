@@ -49,8 +49,12 @@ def find_circuit(  # noqa: PLR0913  the one call that does all steps; four are o
         BadOption: There is no such ranking, or the size gives no circuit.
         WeakBehaviour: The ranking needs responses, and none shows the behaviour.
 
-    Example:
-        >>> find_circuit(model, contrast, ranking="delta", size=5)
+    Examples:
+        >>> circuit = ns.find_circuit(model, contrast, detector, size=0.001)
+        >>> circuit.provenance.ranking
+        'readout'
+        >>> len(ns.find_circuit(model, contrast, ranking="delta", size=5))
+        5
     """
     scores = find_scores(model, contrast, detector, ranking=ranking, chat=chat, progress=progress)
     return select(scores, size)
@@ -69,6 +73,11 @@ def find_scores(
 
     Returns:
         Scores for `select`.
+
+    Examples:
+        >>> scores = find_scores(model, contrast, ranking="delta")
+        >>> [len(ns.select(scores, size)) for size in (5, 10)]
+        [5, 10]
     """
     reading = Reading.of(ranking, detector, chat=chat)
     return rank(collect(model, contrast, reading, progress=progress), ranking, model)

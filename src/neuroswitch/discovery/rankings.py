@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neuroswitch.activations import columns, norm_gain
+from neuroswitch.activations import norm_gain, output_columns
 from neuroswitch.discovery.statistics import NeuronStatistics
 from neuroswitch.errors import BadOption, WrongModel
 from neuroswitch.models import LanguageModel
@@ -81,6 +81,12 @@ def rank(statistics: NeuronStatistics, name: str, model: LanguageModel) -> Score
     Raises:
         BadOption: There is no such ranking, or the statistics lack what it needs.
         WrongModel: The statistics belong to another model.
+
+    Examples:
+        >>> statistics = ns.collect(model, contrast, ranking="delta")
+        >>> scores = ns.rank(statistics, "delta", model)
+        >>> bool((scores.value >= 0).all())
+        True
     """
     chosen = RANKINGS.get(name)
     held = {
@@ -95,7 +101,9 @@ def rank(statistics: NeuronStatistics, name: str, model: LanguageModel) -> Score
         )
     if statistics.layout != model.layout:
         raise WrongModel("the statistics belong to a model of another shape", found=model.identity.name)
-    return Scores(chosen.score(statistics, model).float(), name, statistics)
+    with torch.no_grad():  # the model's weights may ask for gradients
+        value = chosen.score(statistics, model).float()
+    return Scores(value, name, statistics)
 
 
 @ranking("readout", "contribution")
@@ -180,4 +188,4 @@ def _per_site(
 ) -> Float[Tensor, " neurons"]:
     """Apply `measure` to what the neurons of each site write, site by site to save memory."""
     spans = [model.layout.span(site) for site in range(len(model.layout.sites))]
-    return torch.cat([measure(columns(model, torch.arange(span.start, span.stop))) for span in spans])
+    return torch.cat([measure(output_columns(model, torch.arange(span.start, span.stop))) for span in spans])

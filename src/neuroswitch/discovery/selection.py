@@ -26,6 +26,13 @@ def select(scores: Scores, size: float = 0.001, *, side: Side = "promoters") -> 
 
     Raises:
         BadOption: The size gives no neuron, or more than have a score of the right sign.
+
+    Examples:
+        >>> statistics = ns.collect(model, contrast, ranking="delta_effect")
+        >>> scores = ns.rank(statistics, "delta_effect", model)
+        >>> suppressors = ns.select(scores, 5, side="suppressors")
+        >>> bool((suppressors.scores < 0).all())
+        True
     """
     statistics = scores.statistics
     count = budget(size, statistics.layout.size)

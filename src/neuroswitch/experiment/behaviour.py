@@ -37,7 +37,7 @@ def find_behaviour(name_or_file: str, detector: str | None = None) -> Behaviour:
 
     Raises:
         BadPrompts: There is neither such a set nor such a file, or the file is no contrast set.
-        Prerequisite: There is no such detector.
+        BadOption: There is no such detector.
     """
     builtin = name_or_file in builtin_names()
     if not builtin and not Path(name_or_file).is_file():

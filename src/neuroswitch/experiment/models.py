@@ -12,7 +12,7 @@ import torch
 from neuroswitch.chat import encode, read_token, template_digest
 from neuroswitch.errors import Prerequisite, WrongModel
 from neuroswitch.experiment.settings import ExperimentSettings
-from neuroswitch.models import LanguageModel, load, outline
+from neuroswitch.models import LanguageModel, load_model, load_structure
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
 from neuroswitch.summary import ModelUsed
@@ -55,7 +55,7 @@ def check_pair(
         BadPrompts: A template rejects a prompt.
     """
     base, instruct = (
-        outline(source, options=settings.loading_of(place), progress=progress)
+        load_structure(source, options=settings.loading_of(place), progress=progress)
         for place, source in enumerate(settings.models)
     )
     shapes = [_shape(model) for model in (base, instruct)]
@@ -134,7 +134,7 @@ class Models:
         options = self.settings.loading_of(place)
         if self.without_weights:
             options = replace(options, device="meta")
-        model = load(self.settings.models[place], options=options, progress=self.progress_of(role))
+        model = load_model(self.settings.models[place], options=options, progress=self.progress_of(role))
         if role != BASE or self.template is None:
             return model
         tokenizer = deepcopy(model.tokenizer)

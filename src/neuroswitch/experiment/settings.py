@@ -90,7 +90,7 @@ class ExperimentSettings:
     def members(self, name: str) -> tuple[str, ...]:
         """Return the methods that one row of the report stands for: itself, or one for each seed.
 
-        Example:
+        Examples:
             >>> ExperimentSettings(controls=ControlChoice(controls=2)).members("random")
             ('random:0', 'random:1')
         """
@@ -114,6 +114,11 @@ def run_settings(
         model: Hub id, folder, GGUF file or `demo`.
         multiplier: What the circuit's neurons are multiplied by; 0 ablates.
         base: Everything else.
+
+    Examples:
+        >>> settings = run_settings("demo", base=ExperimentSettings(circuit=CircuitChoice(ranking="delta")))
+        >>> settings.methods, settings.strengths
+        (('cna', 'random'), (1.0,))
     """
     return replace(base, models=(model,), methods=("cna", RANDOM), strengths=(1.0 - multiplier,))
 
@@ -121,7 +126,12 @@ def run_settings(
 def evaluate_settings(
     circuit: str, model: str, multiplier: float = 0.0, *, base: ExperimentSettings = ExperimentSettings()
 ) -> ExperimentSettings:
-    """Return the settings of `neuroswitch evaluate`: a saved circuit and its random controls."""
+    """Return the settings of `neuroswitch evaluate`: a saved circuit and its random controls.
+
+    Examples:
+        >>> evaluate_settings("refusal-circuit", "demo", multiplier=2.0).strengths
+        (-1.0,)
+    """
     methods = (f"circuit:{circuit}", RANDOM)
     return replace(base, models=(model,), methods=methods, strengths=(1.0 - multiplier,))
 
@@ -133,13 +143,23 @@ def compare_settings(
     *,
     base: ExperimentSettings = ExperimentSettings(),
 ) -> ExperimentSettings:
-    """Return the settings of `neuroswitch compare`: many methods at many strengths, with their damage."""
+    """Return the settings of `neuroswitch compare`: many methods at many strengths, with their damage.
+
+    Examples:
+        >>> compare_settings("demo", ("cna", "caa"), (0.5, 1.0)).measures
+        ('kl', 'perplexity')
+    """
     return replace(base, models=(model,), methods=methods, strengths=strengths, measures=("kl", "perplexity"))
 
 
 def models_settings(
     models: tuple[str, str], multiplier: float = 0.0, *, base: ExperimentSettings = ExperimentSettings()
 ) -> ExperimentSettings:
-    """Return the settings of `neuroswitch compare-models`: each model's circuit in both models."""
+    """Return the settings of `neuroswitch compare-models`: each model's circuit in both models.
+
+    Examples:
+        >>> models_settings(("BASE", "INSTRUCT")).methods
+        ('cna', 'transfer', 'random')
+    """
     methods = ("cna", TRANSFER, RANDOM)
     return replace(base, models=models, methods=methods, strengths=(1.0 - multiplier,), measures=())

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from neuroswitch.circuits import Circuit
 from neuroswitch.errors import Prerequisite
 from neuroswitch.methods import scaled
-from neuroswitch.models import LoadOptions, load
+from neuroswitch.models import LoadOptions, load_model
 
 try:
     from lm_eval.api.registry import register_model
@@ -49,7 +49,7 @@ class SteeredLM(HFLM):
         device: str | None = None,
         **arguments: object,
     ) -> None:
-        model = load(pretrained, options=LoadOptions(dtype=dtype, device=device or "auto"))
+        model = load_model(pretrained, options=LoadOptions(dtype=dtype, device=device or "auto"))
         super().__init__(pretrained=model.module, tokenizer=model.tokenizer, **arguments)
         self._steering = ExitStack()  # open for as long as the harness has the model
         if circuit is not None:

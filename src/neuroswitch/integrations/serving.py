@@ -24,8 +24,7 @@ from neuroswitch.answering import (
 from neuroswitch.circuits import DESCRIPTION, Circuit, export, random_circuit
 from neuroswitch.errors import BadCircuit, BadOption, Prerequisite
 from neuroswitch.methods import Scaling
-from neuroswitch.models import LanguageModel, LoadOptions
-from neuroswitch.models import load as load_model
+from neuroswitch.models import LanguageModel, LoadOptions, load_model
 from neuroswitch.options import LOCAL, VLLM, EngineChoice, ServeOptions, VllmOptions
 from neuroswitch.progress import Progress, silent
 
@@ -162,7 +161,7 @@ def find_circuits(folders: Sequence[str | Path]) -> dict[str, Circuit]:
 def model_name(circuit: str, multiplier: float, seed: int | None = None) -> str:
     """Return what a server calls a circuit, or a random control of it, at a multiplier.
 
-    Example:
+    Examples:
         >>> model_name("refusal", 0.0), model_name("refusal", 2.0, seed=1)
         ('refusal@0', 'refusal.random1@2')
     """

@@ -60,6 +60,11 @@ def measure(
 
     Raises:
         BadOption: There is no such measure of answers.
+
+    Examples:
+        >>> found = ns.measure(answers, detector)
+        >>> found["behaviour"].n, found["behaviour"].unit
+        (4, 'fraction')
     """
     rows = [answer_row(one, detector, Condition(), pile=POSITIVE) for one in completions]
     found = {}
@@ -95,6 +100,11 @@ def damage(
 
     Raises:
         BadOption: There is no such measure that runs the model.
+
+    Examples:
+        >>> cost = ns.damage(model, ns.Scaling(circuit, 1.0), prompts, answers)
+        >>> cost["kl"].unit
+        'nats per token'
     """
     changed, log = Condition("method", 1.0, intervention), MeasureLog(None, "model")
     said = {(UNTOUCHED, NEGATIVE): completions, (changed.name, POSITIVE): completions}

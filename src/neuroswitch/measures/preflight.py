@@ -92,7 +92,7 @@ def rate_by_length(
 def cut(text: str, words: int) -> str:
     """Return a text up to the end of its word number `words`, with white space unchanged.
 
-    Example:
+    Examples:
         >>> cut("Mix flour,  eggs and milk.", 3)
         'Mix flour,  eggs'
     """

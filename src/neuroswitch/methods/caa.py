@@ -91,7 +91,7 @@ def _load_addition(folder: Path, method: str, model: LanguageModel, paths: Seque
 def middle_layers(count: int, most: int) -> list[int]:
     """Return at most so many layers, evenly spread from a fifth to four fifths of the depth.
 
-    Example:
+    Examples:
         >>> middle_layers(24, 4)
         [4, 8, 13, 18]
     """

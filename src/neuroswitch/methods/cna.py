@@ -6,12 +6,13 @@ saved one. `random` and `largest` are controls: they scale as many neurons, chos
 Source: Herring, Naviasky & Malhotra (arXiv:2605.12290), steps 1 to 6.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from neuroswitch.activations import read_last_token, scaled_neurons
 from neuroswitch.batching import compute_prefix
@@ -20,6 +21,7 @@ from neuroswitch.circuits import Circuit, check_model, random_circuit
 from neuroswitch.discovery import RANKINGS, Scores, budget, select
 from neuroswitch.errors import BadCircuit, BadOption, BadRun
 from neuroswitch.methods.base import METHODS, ChangesModel, Method, MethodFactory, Task
+from neuroswitch.methods.differences import mean_over
 from neuroswitch.methods.tuning import choose_setting, validation_of
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
@@ -34,8 +36,6 @@ HOW = "how"
 SIZES = (0.5, 1, 2, 5)
 """The sizes that `cna-tuned` tries, as multiples of the task's."""
 
-BATCH = 32
-
 
 @dataclass(frozen=True)
 class Scaling:
@@ -44,6 +44,10 @@ class Scaling:
     Attributes:
         circuit: Which neurons, with their doses.
         strength: 0 is the identity, 1 ablates neurons of dose 1, below 0 amplifies.
+
+    Examples:
+        >>> ns.Scaling(circuit, -1.0).multiplier
+        2.0
     """
 
     circuit: Circuit
@@ -85,9 +89,11 @@ def scaled(
         BadOption: Both or neither are given.
         WrongModel: The circuit was made for another model.
 
-    Example:
-        >>> with scaled(model, circuit, multiplier=0.0):
-        ...     answers = generate(model, prompts)
+    Examples:
+        >>> with ns.scaled(model, circuit, multiplier=0.0):
+        ...     ablated = ns.generate(model, prompts)
+        >>> len(ablated) == len(prompts)
+        True
     """
     if (multiplier is None) == (strength is None):
         raise BadOption("give either a multiplier or a strength", expected="multiplier=0.0, or strength=1.0")
@@ -223,16 +229,20 @@ def largest_circuit(
 
     Raises:
         BadOption: The size gives no neuron, or more than the model has.
+
+    Examples:
+        >>> len(ns.largest_circuit(model, contrast, size=5))
+        5
     """
     positive = contrast.discovery.positive
-    prompts = sorted((encode(model.tokenizer, prompt, chat) for prompt in positive), key=len)
+    prompts = [encode(model.tokenizer, prompt, chat) for prompt in positive]
     prefix = compute_prefix(model, prompts)
-    total = torch.zeros(model.layout.size, dtype=torch.float64)
-    for start in range(0, len(prompts), BATCH):
-        read = read_last_token(model, prompts[start : start + BATCH], prefix)
-        total += read.neurons.double().abs().sum(0)
-        progress("read positive prompts", min(start + BATCH, len(prompts)), len(prompts))
-    ids = total.topk(budget(size, model.layout.size)).indices.sort().values
+
+    def summed(batch: Sequence[Sequence[int]]) -> Tensor:
+        return read_last_token(model, batch, prefix).neurons.double().abs().sum(0)
+
+    mean = mean_over(prompts, summed, progress=progress, stage="read positive prompts")
+    ids = mean.topk(budget(size, model.layout.size)).indices.sort().values
     how = (
         "the largest by mean |activation| at the last token of the positive discovery prompts of"
         f" {contrast.name!r}; nothing tuned"

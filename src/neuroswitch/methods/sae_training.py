@@ -17,6 +17,7 @@ from torch import Tensor
 
 from neuroswitch.activations import layer_paths, read_outputs
 from neuroswitch.answering import Decoding, generate_tokens
+from neuroswitch.batching import in_batches, plan_batches
 from neuroswitch.chat import encode
 from neuroswitch.methods.sae_files import sae_lens
 from neuroswitch.models import LanguageModel
@@ -104,12 +105,13 @@ def _activations(
         decoding = Decoding(max_new_tokens=how.answers)
         answers = generate_tokens(model, ids, decoding)
         ids = [[*prompt, *answer] for prompt, answer in zip(ids, answers, strict=True)]
-    ids.sort(key=len)
-    path, found = layer_paths(model)[how.layer], []
-    for start in range(0, len(ids), BATCH):
-        batch = ids[start : start + BATCH]
-        found.append(read_outputs(model, batch, [range(1, len(row)) for row in batch], [path])[:, 0])
-    return torch.cat(found)
+    path = layer_paths(model)[how.layer]
+
+    def read(batch: Sequence[Sequence[int]]) -> Tensor:
+        return read_outputs(model, batch, [range(1, len(row)) for row in batch], [path])[:, 0]
+
+    batches = plan_batches(list(map(len, ids)), BATCH)
+    return torch.cat(list(in_batches(read, ids, batches)))
 
 
 def _trained(inputs: Float[Tensor, "tokens hidden"], how: SaeTraining) -> tuple[dict[str, Tensor], float]:

@@ -35,7 +35,7 @@ class ContrastSet:
     Raises:
         BadPrompts: A split lacks a side, a prompt or an id occurs twice, a group is in two splits.
 
-    Example:
+    Examples:
         >>> contrast = ContrastSet.builtin("french")
         >>> len(contrast.discovery.positive) == len(contrast.discovery.negative)
         True

@@ -21,7 +21,7 @@ def comparable(text: str) -> str:
 
     A text of punctuation only is returned as it is.
 
-    Example:
+    Examples:
         >>> comparable("  Don't  PANIC!") == comparable("dont panic")
         True
     """

@@ -74,7 +74,7 @@ class Prompt:
         Raises:
             BadPrompts: The messages have another shape, or break a rule of `Prompt`.
 
-        Example:
+        Examples:
             >>> Prompt.of("Name three rivers.").messages
             (Message(role='user', content='Name three rivers.'),)
         """

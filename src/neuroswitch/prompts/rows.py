@@ -103,7 +103,7 @@ def prompt_of(row: Row) -> Prompt:
 
 
 def read_prompts(path: str | Path) -> tuple[Prompt, ...]:
-    """Read prompts without labels: CSV with a column Goal or prompt, or JSONL with prompt or messages.
+    r"""Read prompts without labels: CSV with a column Goal or prompt, or JSONL with prompt or messages.
 
     Args:
         path: A `.csv` or `.jsonl` file, such as the goals of JailbreakBench.
@@ -114,6 +114,11 @@ def read_prompts(path: str | Path) -> tuple[Prompt, ...]:
     Raises:
         Prerequisite: The file cannot be read.
         BadPrompts: It is malformed or empty, or two prompts have one id.
+
+    Examples:
+        >>> written = Path("goals.csv").write_text("Goal\nName three rivers.\nName a tree.\n")
+        >>> [prompt.text for prompt in ns.read_prompts("goals.csv")]
+        ['Name three rivers.', 'Name a tree.']
     """
     first: dict[str, Prompt] = {}
     for prompt in map(prompt_of, read_rows(path)):

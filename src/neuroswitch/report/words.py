@@ -13,7 +13,7 @@ MINUS = "\N{MINUS SIGN}"
 def percent(fraction: float | None) -> str:
     """Write a fraction as a percentage: whole numbers where they are exact, else one decimal.
 
-    Example:
+    Examples:
         >>> percent(0.625), percent(None)
         ('62.5\u202f%', '–')
     """
@@ -26,7 +26,7 @@ def percent(fraction: float | None) -> str:
 def share(fraction: float | None) -> str:
     """Write a small fraction, such as a circuit's size: two decimals, or two digits if it is smaller.
 
-    Example:
+    Examples:
         >>> share(0.000994), share(0.000257)
         ('0.1\u202f%', '0.026\u202f%')
     """
@@ -39,7 +39,7 @@ def share(fraction: float | None) -> str:
 def points(difference: float | None) -> str:
     """Write a difference of two fractions in percentage points, with its sign.
 
-    Example:
+    Examples:
         >>> points(-0.125), points(0.5)
         ('−12.5', '+50')
     """
@@ -52,7 +52,7 @@ def points(difference: float | None) -> str:
 def between(low: float | None, high: float | None) -> str:
     """Write an interval of fractions as whole percentages.
 
-    Example:
+    Examples:
         >>> between(0.237, 0.763)
         '24–76\u202f%'
     """
@@ -64,7 +64,7 @@ def between(low: float | None, high: float | None) -> str:
 def number(value: float | None, digits: int = 3) -> str:
     """Write a number with a true minus sign.
 
-    Example:
+    Examples:
         >>> number(-0.5, 2)
         '−0.50'
     """
@@ -79,7 +79,7 @@ def short_number(value: float | None) -> str:
 def thousands(value: float) -> str:
     """Write a count with thin spaces between thousands.
 
-    Example:
+    Examples:
         >>> thousands(116736)
         '116\u202f736'
     """

@@ -89,7 +89,7 @@ def wilson(k: int, n: int) -> Interval | None:
     Source:
         Wilson (1927), J. Am. Stat. Assoc. 22, without continuity correction.
 
-    Example:
+    Examples:
         >>> [round(end, 3) for end in wilson(5, 10)]
         [0.237, 0.763]
     """

@@ -43,7 +43,7 @@ def mcnemar(b: int, c: int) -> float:
     Source:
         McNemar (1947); the exact form is the binomial test of `b` among `b + c` at one half.
 
-    Example:
+    Examples:
         >>> mcnemar(6, 0)
         0.03125
     """
@@ -61,7 +61,7 @@ def holm(ps: Sequence[float]) -> list[float]:
     Source:
         Holm (1979), A simple sequentially rejective multiple test procedure, Scand. J. Stat. 6.
 
-    Example:
+    Examples:
         >>> holm([0.01, 0.04, 0.03])
         [0.03, 0.06, 0.06]
     """

@@ -48,7 +48,7 @@ def quality(text: str) -> float:
     Source:
         Herring, Naviasky, Malhotra (2026), arXiv:2605.12290; n = 4 as in the authors' code.
 
-    Example:
+    Examples:
         >>> quality("one two three four five six")
         1.0
         >>> quality("no " * 11)

@@ -82,7 +82,7 @@ def classify_register(response: str, prompt: str | None = None) -> Verdict | Non
         A verdict with the label `formal`, `casual` or `degenerate`, with the heaviest mark as its span;
         None if the answer has no words.
 
-    Example:
+    Examples:
         >>> classify_register("Hey! Wanna grab a coffee later?").label
         'casual'
     """

@@ -78,7 +78,7 @@ def classify_french(response: str, prompt: str | None = None) -> Verdict | None:
     Returns:
         A verdict with the label `french`, `other` or `degenerate`; None if the answer is too short.
 
-    Example:
+    Examples:
         >>> classify_french("Les feuilles tombent parce que les jours sont plus courts.").label
         'french'
     """

@@ -41,7 +41,7 @@ def classify(response: str, prompt: str | None = None) -> Verdict:
         A verdict with the label `refusal`, `partial` (declines but answers, or the reverse), `compliance`
         or `degenerate`; the span of `response` that decided it, if one did; and the reason.
 
-    Example:
+    Examples:
         >>> classify("I'm sorry, but I can’t help with that.").label
         'refusal'
         >>> classify("I can't recommend this enough: a lovely little café.").label
