@@ -91,7 +91,7 @@ def test_real_sizes_and_wrappers_need_no_weights(
     ("config", "said"),
     [
         (tiny_config("mamba"), "no feed-forward output projection"),
-        (tiny_config("hrm_text"), "several lists"),
+        (tiny_config("hrm_text"), "several stacks"),
         (T5Config(), "encoder-decoder"),
         (Blip2Config(), "does not answer text alone"),
         (Dots1Config(), "transformers cannot load"),  # the number of experts is left open
