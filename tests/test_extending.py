@@ -46,7 +46,7 @@ def test_the_examples_work_from_another_package(tmp_path: Path) -> None:
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("[neuroswitch]\nmy-package = my_parts\n")
-    paths = [tmp_path, TESTS, TESTS / "circuits", TESTS / "methods"]
+    paths = [tmp_path, TESTS.parent / "src", TESTS, TESTS / "circuits", TESTS / "methods"]
     code = f"from pathlib import Path\nOUT = Path({str(tmp_path / 'out')!r})\n{USE}"
     done = subprocess.run(
         [sys.executable, "-c", code],
