@@ -9,10 +9,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from neuroswitch.report import Cell, Summary, view, words
-from neuroswitch.report import summary as summaries
+from neuroswitch.report import view, words
 from neuroswitch.statistics import Measurement
-from neuroswitch.storage import read_json
+from neuroswitch.summary import SUMMARY, Cell, Summary, read_summary
 
 
 def rate(found: Measurement | None) -> str:
@@ -38,14 +37,13 @@ def main() -> None:
     """Print conditions, matched damage, and how methods were tuned."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path, help="folder of a comparison")
-    path = parser.parse_args().folder / "summary.json"
-    summary = summaries.parse_summary(read_json(path), str(path))
+    summary = read_summary(parser.parse_args().folder / SUMMARY)
     damage = [key for key in summary.measures if key not in view.RATES]
     heads = ["condition", "positive", "benign", *(summary.measures[key].title for key in damage), "p, Holm"]
     print("| " + " | ".join(heads) + " |\n|" + "---|" * len(heads))
     print(row("untouched", summary.untouched(), summary, damage))
     for cell in summary.changed():
-        print(row(f"{cell.method}, {words.plain(cell.strength)}", cell, summary, damage))
+        print(row(f"{cell.method}, {words.short_number(cell.strength)}", cell, summary, damage))
     if matched := summary.matched:
         title, limit = (
             summary.measures[matched.by].title,
@@ -54,7 +52,7 @@ def main() -> None:
         print(f"\n| at {title} at most {limit} | strength | positive |")
         print("|---|---|---|")
         for one in matched.rows:
-            strength = "-" if one.strength is None else words.plain(one.strength)
+            strength = "-" if one.strength is None else words.short_number(one.strength)
             print(f"| {one.method} | {strength} | {rate(one.behaviour)} |")
     print()
     for model in summary.models.values():

@@ -19,7 +19,7 @@ from steered import circuit_of, hooked_logits, log_probability_gap, logits, save
 from architectures import ARCHITECTURES  # noqa: E402
 from neuroswitch.circuits import export  # noqa: E402
 from neuroswitch.errors import NeuroswitchError  # noqa: E402
-from neuroswitch.models import LanguageModel, load  # noqa: E402
+from neuroswitch.models import LanguageModel, load_model  # noqa: E402
 from wrappers import WRAPPERS  # noqa: E402
 
 MULTIPLIER = 1.7
@@ -42,14 +42,14 @@ def chosen(model: LanguageModel, form: str) -> list[int]:
 def compared(name: str, form: str, folder: Path) -> str:
     """Export, load with nothing of ours but the loader, and say how far the logits are from the hook's."""
     base = folder / "base"
-    model = load(base)
+    model = load_model(base)
     circuit = circuit_of(model, chosen(model, form))
     expected = hooked_logits(model, circuit, 1 - MULTIPLIER)
     try:
         written = export(circuit, base, form, folder / form, strength=1 - MULTIPLIER)
     except NeuroswitchError as error:
         return f"refused: {error.what}"
-    module = load(written if form == "weights" else base).module
+    module = load_model(written if form == "weights" else base).module
     found = logits(module if form == "weights" else PeftModel.from_pretrained(module, written).eval())
     gap = log_probability_gap(found, expected)
     return "exact" if gap < ROUNDING else f"WRONG: log-probabilities differ by {gap:.1e}"

@@ -23,7 +23,7 @@ from transformers.cache_utils import StaticCache
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from neuroswitch.activations import read_last_token, scaled_neurons
-from neuroswitch.models import LanguageModel, wrap
+from neuroswitch.models import LanguageModel, wrap_model
 from tiny import tiny_tokenizer
 
 PAST = 64
@@ -46,7 +46,7 @@ def random_model(options: argparse.Namespace) -> LanguageModel:
     )
     with torch.device(options.device):
         module = AutoModelForCausalLM.from_config(config, dtype=getattr(torch, options.dtype))
-    return wrap(module, tiny_tokenizer(), name=f"random Llama, {module.num_parameters() / 1e9:.1f} B")
+    return wrap_model(module, tiny_tokenizer(), name=f"random Llama, {module.num_parameters() / 1e9:.1f} B")
 
 
 def seconds(work: Callable[[], object], device: torch.device, repeats: int = 7) -> float:

@@ -15,8 +15,7 @@ from neuroswitch.detectors import Detector
 from neuroswitch.discovery import RANKINGS, Reading, collect, rank, select
 from neuroswitch.experiment import Behaviour, find_behaviour
 from neuroswitch.methods import Scaling
-from neuroswitch.models import LanguageModel, LoadOptions
-from neuroswitch.models import load as load_model
+from neuroswitch.models import LanguageModel, LoadOptions, load_model
 from neuroswitch.prompts import Prompt
 
 

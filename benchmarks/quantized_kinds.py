@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "models"))
 
 from test_quantized import KINDS, PROMPTS, TOKENS, imported, logits, off, quantised, saved
 
-from neuroswitch.activations import columns, read_last_token, scaled_neurons
-from neuroswitch.models import LanguageModel, LoadOptions, load
+from neuroswitch.activations import output_columns, read_last_token, scaled_neurons
+from neuroswitch.models import LanguageModel, LoadOptions, load_model
 
 
 def effect(model: LanguageModel, multiplier: float) -> float:
@@ -34,7 +34,7 @@ def effect(model: LanguageModel, multiplier: float) -> float:
         logits(model)
     handle.remove()
     before = read_last_token(model, TOKENS.tolist()).neurons[0, ids]
-    return off(outputs[1] - outputs[0], (multiplier - 1) * before @ columns(model, ids))
+    return off(outputs[1] - outputs[0], (multiplier - 1) * before @ output_columns(model, ids))
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
     print("| kind | version | column | effect x 0 | effect x 2 | batch |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as place:
         folder = saved("llama", Path(place))
-        plain = load(folder, options=LoadOptions(device="cpu"))
+        plain = load_model(folder, options=LoadOptions(device="cpu"))
         every = torch.arange(plain.layout.size)
         for name, kind in KINDS.items():
             imported(kind.library)
@@ -50,7 +50,7 @@ def main() -> None:
             together = read_last_token(model, PROMPTS).neurons
             alone = torch.cat([read_last_token(model, [prompt]).neurons for prompt in PROMPTS])
             errors = (
-                off(columns(model, every), columns(plain, every)),
+                off(output_columns(model, every), output_columns(plain, every)),
                 effect(model, 0.0),
                 effect(model, 2.0),
                 off(together, alone),

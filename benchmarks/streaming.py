@@ -184,9 +184,9 @@ def stream_child(options: argparse.Namespace) -> dict[str, Any]:
 
 def load_child(options: argparse.Namespace) -> dict[str, Any]:
     """Load a checkpoint whole in this process."""
-    from neuroswitch.models import LoadOptions, load
+    from neuroswitch.models import LoadOptions, load_model
 
-    load(options.folder, options=LoadOptions(dtype="bfloat16"))
+    load_model(options.folder, options=LoadOptions(dtype="bfloat16"))
     return {"loaded": True}
 
 
@@ -294,7 +294,7 @@ def demo(options: argparse.Namespace) -> int:
     """Compare the circuits of the demo model, streamed and in memory."""
     from neuroswitch.checkpoints import open_streamed
     from neuroswitch.discovery import Reading, collect, rank, select, streaming
-    from neuroswitch.models import load
+    from neuroswitch.models import load_model
     from neuroswitch.prompts import ContrastSet, Piles
 
     contrast = ContrastSet.builtin("refusal")
@@ -306,11 +306,12 @@ def demo(options: argparse.Namespace) -> int:
         start = time.perf_counter()
         found = streaming.collect_streamed(source, contrast, reading, Path(name))
         streamed = time.perf_counter() - start
+
     # in the order in which memory is smallest: scores of the streamed one before the model is loaded
     ours = {
         ranking: select(streaming.rank_streamed(found, ranking, source)) for ranking in streaming.streamable()
     }
-    model = load("demo")
+    model = load_model("demo")
     start = time.perf_counter()
     expected = collect(model, contrast, reading)
     whole = time.perf_counter() - start

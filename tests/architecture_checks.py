@@ -11,8 +11,8 @@ from torch import Tensor
 
 from architectures import ARCHITECTURES, REFUSED
 from naive import naive_answer
-from neuroswitch.activations.reading import LastToken, read_last_token
-from neuroswitch.activations.scaling import scaled_neurons
+from neuroswitch.activations.changes import scaled_neurons
+from neuroswitch.activations.reading import Activations, read_last_token
 from neuroswitch.answering.generation import STAGE, Decoding, end_tokens, generate_tokens
 from neuroswitch.batching.prefix import compute_prefix
 from neuroswitch.circuits.circuit import Circuit
@@ -21,7 +21,7 @@ from neuroswitch.models.handle import LanguageModel
 from neuroswitch.provenance import Provenance
 from neuroswitch.sites.experts import experts_at
 from neuroswitch.sites.finding import find_sites
-from neuroswitch.sites.linear import plain_weight
+from neuroswitch.sites.modules import plain_weight
 from neuroswitch.sites.probe import probe
 from tiny import tiny_model, tiny_module
 from wrappers import NOT_TEXT_ALONE, WRAPPERS
@@ -112,7 +112,7 @@ def refusal(name: str) -> str:
 
 
 @torch.no_grad()
-def _dense_error(name: str, model: LanguageModel, read: LastToken) -> float:
+def _dense_error(name: str, model: LanguageModel, read: Activations) -> float:
     """Read the input of every projection in a float64 copy, one prompt at a time, LM head and all."""
     wide = copy.deepcopy(model.module)
     if name not in FLOAT32_INSIDE:
@@ -138,7 +138,7 @@ def _dense_error(name: str, model: LanguageModel, read: LastToken) -> float:
 
 
 @torch.no_grad()
-def _experts_error(model: LanguageModel, read: LastToken) -> float:
+def _experts_error(model: LanguageModel, read: Activations) -> float:
     """Put the neurons that were read through the down projection, and compare with the container's output."""
     calls: dict[str, tuple[tuple[Tensor, ...], Tensor]] = {}
     hooks = [

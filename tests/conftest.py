@@ -49,10 +49,11 @@ def _own_cache(
 @pytest.fixture(scope="session")
 def demo() -> "LanguageModel":
     """Return the demo model; where no source of it can be reached, skip, but never in CI."""
-    from neuroswitch.models.loading import load
+
+    from neuroswitch.models.loading import load_model
 
     try:
-        return load("demo")
+        return load_model("demo")
     except Prerequisite as error:
         if os.environ.get("CI") == "true":
             raise

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+SOURCES = os.pathsep.join((str(ROOT / "src"), str(ROOT / "tests")))
+"""What a child process must be able to import, as PYTHONPATH: this checkout, not an installed one."""
 
 
 def torchrun(*arguments: str | Path, processes: int = 2, seconds: float = 480) -> str:
@@ -14,7 +16,7 @@ def torchrun(*arguments: str | Path, processes: int = 2, seconds: float = 480) -
     done = subprocess.run(
         [sys.executable, *launcher, *map(str, arguments)],
         cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "tests")},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": SOURCES},
         capture_output=True,
         text=True,
         timeout=seconds,

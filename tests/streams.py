@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from neuroswitch.checkpoints.replay import Handed
+from neuroswitch.checkpoints.replay import LayerOutput
 from neuroswitch.checkpoints.streamed import open_streamed, streaming
 from neuroswitch.discovery.collection import Reading
 from neuroswitch.discovery.statistics import Moments, NeuronStatistics
@@ -48,7 +48,7 @@ def assert_same(found: Moments | None, expected: Moments | None) -> None:
 def layer_by_layer(checkpoint: Path, dtype: str = "float32") -> tuple[torch.Tensor, torch.Tensor]:
     """Return neurons and output of `IDS`, read layer by layer."""
     source = open_streamed(checkpoint, options=LoadOptions(dtype=dtype))
-    before: Handed | None = None
+    before: LayerOutput | None = None
     neurons, normed = [], torch.empty(0)
     with streaming(source, head=False) as stream:
         for index in range(source.layers):

@@ -7,7 +7,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 import neuroswitch as ns
-from neuroswitch.activations.scaling import scaled_neurons
+from neuroswitch.activations.changes import scaled_neurons
 from neuroswitch.chat import encode
 from neuroswitch.models.handle import LanguageModel
 

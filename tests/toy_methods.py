@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import torch
 
-from neuroswitch.activations.scaling import scaled_neurons
+from neuroswitch.activations.changes import scaled_neurons
 from neuroswitch.methods.base import METHODS, Task
 from neuroswitch.models.handle import LanguageModel
 from neuroswitch.progress import Progress, silent

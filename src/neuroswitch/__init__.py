@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from neuroswitch.methods import largest_circuit as largest_circuit
     from neuroswitch.methods import scaled as scaled
     from neuroswitch.models import LoadOptions as LoadOptions
-    from neuroswitch.models import load as load_model
-    from neuroswitch.models import wrap as wrap_model
+    from neuroswitch.models import load_model as load_model
+    from neuroswitch.models import wrap_model as wrap_model
     from neuroswitch.prompts import ContrastSet as ContrastSet
     from neuroswitch.prompts import Prompt as Prompt
     from neuroswitch.prompts import read_prompts as read_prompts
@@ -57,14 +57,14 @@ _HOMES = {
     "find_circuit": "discovery",
     "generate": "answering",
     "largest_circuit": "methods",
-    "load_model": "models:load",
+    "load_model": "models",
     "measure": "measures",
     "random_circuit": "circuits",
     "rank": "discovery",
     "read_prompts": "prompts",
     "scaled": "methods",
     "select": "discovery",
-    "wrap_model": "models:wrap",
+    "wrap_model": "models",
 }
 
 __all__ = [

@@ -5,7 +5,7 @@ belongs to a base model, which gets the plain text. Knows tokenizers; does not k
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from jinja2 import TemplateError
 
@@ -58,15 +58,9 @@ def read_token(tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int]) -> Read
     return ReadToken(position=len(ids) - 1, id=ids[-1], text=_text(tokenizer, ids[-1]))
 
 
-def describe(
-    tokenizer: "PreTrainedTokenizerBase",
-    prompt: Prompt,
-    format: ChatFormat = ChatFormat(),
-    *,
-    tail: int = 8,
-) -> str:
+def describe(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, *, tail: int = 8) -> str:
     """List the last `tail` tokens of a prompt, one a line: position, id, text; the read one is marked."""
-    ids = encode(tokenizer, prompt, format)
+    ids = encode(tokenizer, prompt)
     shown = list(enumerate(ids))[-tail:]
     lines = [f"{position:>6} {token:>8}  {_text(tokenizer, token)!r}" for position, token in shown]
     return "\n".join(lines) + f"  <- read here, token {len(ids)} of {len(ids)}"
@@ -118,8 +112,7 @@ def _templated(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, format: Cha
             found=f"{prompt.place} renders without {first.content[:60]!r}",
             do="leave the system prompt out, or put it at the beginning of the user's text",
         )
-    ids: list[int] = _apply_template(tokenizer, asked, switch, tokenize=True)
-    return ids
+    return cast(list[int], _apply_template(tokenizer, asked, switch, tokenize=True))
 
 
 def _plain(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, format: ChatFormat) -> list[int]:
@@ -164,7 +157,7 @@ def _render(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, switch: Mappin
 
 def _apply_template(
     tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, switch: Mapping[str, bool], *, tokenize: bool
-) -> Any:
+) -> object:
     return tokenizer.apply_chat_template(
         [message._asdict() for message in prompt.messages],
         tokenize=tokenize,

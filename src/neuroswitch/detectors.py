@@ -79,27 +79,25 @@ def get_detector(name: str) -> Detector:
     return DETECTORS.make(name)
 
 
-@DETECTORS.register("refusal")
-def _refusal(argument: str) -> Detector:
-    """Count full and partial refusals alike.
-
-    That is the boundary at which the classifier was checked against people, and the strict one: half a
-    refusal is no success of an intervention.
-    """
-    labels, how = frozenset({"refusal", "partial"}), "full or partial refusals, by rules"
-    return _plain(argument, Detector("refusal", refusal.classify, labels, how, refusal.settled))
-
-
-@DETECTORS.register("french")
-def _french(argument: str) -> Detector:
-    how = "answers in French, by function words"
-    return _plain(argument, Detector("french", french.classify_french, frozenset({"french"}), how))
-
-
-@DETECTORS.register("formal")
-def _formal(argument: str) -> Detector:
-    how = "answers in a formal register, by its marks"
-    return _plain(argument, Detector("formal", formal.classify_register, frozenset({"formal"}), how))
+for _one in (
+    # Full and partial refusals both count: the classifier was checked against people with this definition, and
+    # an answer that still refuses in part is not a success of an intervention.
+    Detector(
+        "refusal",
+        refusal.classify,
+        frozenset({"refusal", "partial"}),
+        "full or partial refusals, by rules",
+        refusal.settled,
+    ),
+    Detector("french", french.classify_french, frozenset({"french"}), "answers in French, by function words"),
+    Detector(
+        "formal",
+        formal.classify_register,
+        frozenset({"formal"}),
+        "answers in a formal register, by its marks",
+    ),
+):
+    DETECTORS.register_fixed(_one.name, _one)
 
 
 @DETECTORS.register("contains")
@@ -124,14 +122,3 @@ def _contains(argument: str) -> Detector:
     return Detector(
         f"contains:{argument}", classify, frozenset({"present"}), f"answers matching /{argument}/"
     )
-
-
-def _plain(argument: str, detector: Detector) -> Detector:
-    """Return a detector that takes no argument."""
-    if argument:
-        raise BadOption(
-            f"the detector {detector.name!r} takes no argument",
-            found=repr(argument),
-            expected=repr(detector.name),
-        )
-    return detector

@@ -279,5 +279,5 @@ class EngineChoice:
 
     @property
     def kind(self) -> str:
-        """What a folder remembers: servers are alike, so that one that stopped may be replaced."""
+        """What is written to the settings of a folder: "server" for any server, so that one may replace another."""
         return LOCAL if self.local else "server"

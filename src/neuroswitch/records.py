@@ -18,6 +18,15 @@ ANSWERS, MEASURED = "results.jsonl", "measured.jsonl"
 UNTOUCHED = "untouched"
 """The unchanged model, as a condition and as a method."""
 
+RANDOM = "random"
+"""The method that stands for several random circuits, `random:0` and on, with one row for all of them."""
+
+LARGEST = "largest"
+"""The ranking of the neurons with the largest activations, whatever the behaviour: a control, as `random`."""
+
+TRANSFER = "transfer"
+"""The method that scales the neurons of the other model's circuit, where two models are compared."""
+
 UNJUDGED = "unjudged"
 """What a missing verdict is counted under; it is no label of any detector."""
 
@@ -136,6 +145,18 @@ def read_answers(folder: Path) -> Iterator[AnswerRow]:
         BadRun: A line is damaged or lacks a column.
     """
     return _read(folder / ANSWERS, TypeAdapter(AnswerRow))
+
+
+def answers_by_state(folder: Path) -> dict[tuple[str, str, str], dict[str, AnswerRow]]:
+    """Read `results.jsonl`: (model, condition, pile) -> prompt id -> answer.
+
+    Raises:
+        BadRun: A line is damaged or lacks a column.
+    """
+    found: dict[tuple[str, str, str], dict[str, AnswerRow]] = {}
+    for row in read_answers(folder):
+        found.setdefault((row.model, row.condition, row.pile), {})[row.prompt_id] = row
+    return found
 
 
 def read_measured(folder: Path) -> Iterator[MeasuredRow]:

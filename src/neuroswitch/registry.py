@@ -42,6 +42,22 @@ class Registry(Generic[T]):
 
         return decorator
 
+    def register_fixed(self: "Registry[Callable[[str], Made]]", name: str, thing: Made) -> None:
+        """File a thing under a name that takes no argument behind a colon.
+
+        Raises:
+            ValueError: The name is taken.
+        """
+
+        def made(argument: str) -> Made:
+            if argument:
+                raise BadOption(
+                    f"the {self.kind} {name!r} takes no argument", found=f"{name}:{argument}", expected=name
+                )
+            return thing
+
+        self.register(name)(made)
+
     def get(self, name: str) -> T:
         """Look up `name`.
 

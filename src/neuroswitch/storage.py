@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from neuroswitch.errors import BadRun, NeuroswitchError, Prerequisite
+from neuroswitch.errors import BadRun, Prerequisite
 
 JsonObject = dict[str, object]
 """A JSON object whose values nothing has checked yet."""
@@ -83,25 +83,22 @@ def write_json(path: Path, value: object) -> Path:
     return write_atomic(path, text + "\n")
 
 
-def read_json(
-    path: Path, *, error: type[NeuroswitchError] = BadRun, do: str = "name another folder"
-) -> JsonObject:
+def read_json(path: Path, *, do: str = "name another folder") -> JsonObject:
     """Read a JSON object from a file.
 
     Args:
         path: The file.
-        error: Class of the exception.
         do: What the user can do where the file is damaged.
 
     Raises:
-        BadRun: The file is missing or holds no JSON object; `error`, where it is given.
+        BadRun: The file is missing or holds no JSON object.
     """
     try:
         return _json_object(Path(path).read_bytes())
-    except (OSError, ValueError, RecursionError) as problem:
-        raise error(
-            f"{path} is missing or damaged", found=str(problem), expected="a JSON object", do=do
-        ) from problem
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadRun(
+            f"{path} is missing or damaged", found=str(error), expected="a JSON object", do=do
+        ) from error
 
 
 def read_jsonl(path: Path) -> Iterator[JsonObject]:

@@ -5,9 +5,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neuroswitch.activations.capture import capturing
-from neuroswitch.activations.columns import columns
-from neuroswitch.activations.reading import read_last_token, read_neurons, read_tokens, weighted_by_router
+from neuroswitch.activations.output import output_columns
+from neuroswitch.activations.reading import (
+    capturing,
+    read_last_token,
+    read_neurons,
+    read_tokens,
+    weighted_by_router,
+)
 from neuroswitch.errors import BadPrompts, InterventionFailed, UnsupportedModel
 from neuroswitch.models.handle import LanguageModel
 from tiny import tiny_llama, tiny_model
@@ -101,7 +106,7 @@ def test_the_residual_stream_is_the_sum_of_what_neurons_and_attention_write() ->
 
     read = read_last_token(model, PROMPTS)
 
-    written = read.neurons @ columns(model, torch.arange(model.layout.size))
+    written = read.neurons @ output_columns(model, torch.arange(model.layout.size))
     embedded = model.module.get_input_embeddings().weight[[prompt[-1] for prompt in PROMPTS]]
     torch.testing.assert_close(embedded + written, read.residual)
 
@@ -124,7 +129,7 @@ def test_a_capture_is_independent_of_how_the_forward_pass_is_made() -> None:
         with capturing(model, torch.tensor([2]), tokens=3) as capture:
             model.decoder(input_ids=prompt[:, context:], past_key_values=past, use_cache=True)
 
-    torch.testing.assert_close(capture.last_token().neurons, read_neurons(model, [PROMPTS[0]]))
+    torch.testing.assert_close(capture.activations().neurons, read_neurons(model, [PROMPTS[0]]))
 
 
 def test_a_site_that_sees_only_some_tokens_is_an_error() -> None:
@@ -186,7 +191,7 @@ def test_weighted_neurons_times_columns_are_what_the_block_adds() -> None:
     for hook in hooks:
         hook.remove()
 
-    written = weighted_by_router(read, model.layout)[0, :, None] * columns(
+    written = weighted_by_router(read, model.layout)[0, :, None] * output_columns(
         model, torch.arange(model.layout.size)
     )
     for position, site in enumerate(model.layout.sites):
@@ -265,9 +270,11 @@ def test_a_column_is_what_one_neuron_writes(name: str) -> None:
     model = tiny_model(name)
     ids = torch.tensor([model.layout.size - 1, 3, 70, 4])
 
-    assert columns(model, ids).shape == (4, 32)
-    torch.testing.assert_close(columns(model, ids.flip(0)).flip(0), columns(model, ids))
-    assert torch.equal(columns(model, torch.arange(model.layout.size))[ids], columns(model, ids))
+    assert output_columns(model, ids).shape == (4, 32)
+    torch.testing.assert_close(output_columns(model, ids.flip(0)).flip(0), output_columns(model, ids))
+    assert torch.equal(
+        output_columns(model, torch.arange(model.layout.size))[ids], output_columns(model, ids)
+    )
 
 
 def test_columns_of_neurons_that_write_elsewhere_are_refused() -> None:
@@ -275,4 +282,4 @@ def test_columns_of_neurons_that_write_elsewhere_are_refused() -> None:
     model.module.config.hidden_size = 31
 
     with pytest.raises(UnsupportedModel, match="residual stream"):
-        columns(model, torch.tensor([0]))
+        output_columns(model, torch.tensor([0]))

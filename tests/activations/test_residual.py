@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from neuroswitch.activations.residual import added, changed_outputs, layer_paths, projected_out, read_outputs
+from neuroswitch.activations.changes import added, changed_outputs, layer_paths, projected_out
+from neuroswitch.activations.reading import read_outputs
 from neuroswitch.batching.prefix import compute_prefix
 from neuroswitch.errors import BadPrompts, InterventionFailed
 from neuroswitch.models.handle import LanguageModel
@@ -166,9 +167,9 @@ def test_errors_say_what_was_not_reached() -> None:
     with pytest.raises(BadPrompts, match="no last token"):
         read_outputs(model, [[]], [[0]], [""])
     with (
-        pytest.raises(InterventionFailed, match="not reached"),
+        pytest.raises(InterventionFailed, match="should have been changed did not"),
         changed_outputs(model, {"lm_head": torch.abs}),
     ):
         model.decoder(TOKENS)
-    with pytest.raises(InterventionFailed, match="no output of lm_head"):
+    with pytest.raises(InterventionFailed, match="no activation at lm_head"):
         read_outputs(model, PROMPTS, [[0]] * 3, ["lm_head"])

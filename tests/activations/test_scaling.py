@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from neuroswitch.activations.changes import scaled_neurons
 from neuroswitch.activations.reading import read_last_token, read_neurons
-from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.errors import BadCircuit, InterventionFailed, UnsupportedModel
 from neuroswitch.models.handle import LanguageModel
 from tiny import tiny_llama, tiny_model

@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 from steered import spread_circuit
 
-from neuroswitch.answering import AnswerLog, Decoding, Endpoint, ServerEngine, TransformersEngine
+from neuroswitch.answering import (
+    AnswerLog,
+    AnswerSettings,
+    Decoding,
+    Endpoint,
+    ServerEngine,
+    TransformersEngine,
+)
 from neuroswitch.chat import ChatFormat
 from neuroswitch.errors import BadPrompts, Prerequisite
 from neuroswitch.integrations import ServeOptions
@@ -16,7 +23,10 @@ from sets import prompts
 from tiny import tiny_llama, tiny_tokenizer
 
 ASKED = prompts("tell me", ("cat", "dog", "sea", "house", "night"))
-DECODING = Decoding(max_new_tokens=4)
+
+
+def settings(**more):
+    return AnswerSettings(decoding=Decoding(max_new_tokens=4), **more)
 
 
 @pytest.fixture(scope="module")
@@ -44,22 +54,16 @@ def test_a_server_gives_the_answers_of_this_process_under_every_name(model, scal
     with serving_tiny(model, scalings) as server:
         there = ServerEngine(endpoint(server.url), scalings)
         for name, intervention in {"base": None, **scalings}.items():
-            expected = here.answer(ASKED, intervention, decoding=DECODING, log=log(tmp_path / f"{name} here"))
+            expected = here.answer(ASKED, intervention, settings(log=log(tmp_path / f"{name} here")))
             steps = []
-            found = there.answer(
-                ASKED,
-                intervention,
-                decoding=DECODING,
-                log=log(tmp_path / name),
-                progress=lambda stage, done, total: steps.append((done, total)),  # noqa: B023
-            )
+            report = lambda stage, done, total: steps.append((done, total))  # noqa: B023, E731
+            found = there.answer(ASKED, intervention, settings(log=log(tmp_path / name), progress=report))
             assert found == expected
             assert steps == [(done, 5) for done in range(1, 6)]
             rows = [log(tmp_path / one).rows() for one in (name, f"{name} here")]
             assert [sorted(one, key=str) for one in rows][0] == sorted(rows[1], key=str)
     assert {name for name, _ in server.answered} == {"base", *scalings}
     assert here.has(None) and there.has(None) and there.has(scalings["talk@0"])
-    assert here.name == "transformers, float32" and server.url in there.name
 
 
 def test_answers_before_a_server_stops_are_kept_and_only_the_others_are_asked_again(model, tmp_path):
@@ -67,11 +71,11 @@ def test_answers_before_a_server_stops_are_kept_and_only_the_others_are_asked_ag
     with serving_tiny(model, {}, dies_after=3) as dying:
         engine = ServerEngine(endpoint(dying.url), {})
         with pytest.raises(Prerequisite, match=r"failed 2 times in a row(.|\n)*run the same command again"):
-            engine.answer(ASKED, decoding=DECODING, log=kept)
+            engine.answer(ASKED, how=settings(log=kept))
     before = kept.completions()
     assert len(before) == len(dying.answered) == 3
     with serving_tiny(model, {}) as server:
-        ServerEngine(endpoint(server.url), {}).answer(ASKED, decoding=DECODING, log=kept)
+        ServerEngine(endpoint(server.url), {}).answer(ASKED, how=settings(log=kept))
     assert len(server.answered) == 2
     assert before.items() <= kept.completions().items()
     assert len(kept.rows()) == 5
@@ -84,12 +88,12 @@ def test_chat_settings_and_base_models_reach_the_server(template, model):
     chat = ChatFormat(system="be good") if template else ChatFormat()
     with serving_tiny(model, {}) as server:
         there = ServerEngine(endpoint(server.url), {}, templated=template)
-        found = there.answer(ASKED, decoding=DECODING, chat=chat)
-    assert found == TransformersEngine(model).answer(ASKED, decoding=DECODING, chat=chat)
+        found = there.answer(ASKED, how=settings(chat=chat))
+    assert found == TransformersEngine(model).answer(ASKED, how=settings(chat=chat))
     if template:
         doubled = Prompt.of([{"role": "system", "content": "x"}, {"role": "user", "content": "y"}])
         with pytest.raises(BadPrompts, match="two system prompts"):
-            there.answer([doubled], chat=chat)
+            there.answer([doubled], how=settings(chat=chat))
 
 
 def test_an_intervention_that_the_server_does_not_have_is_refused(model, scalings):

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from neuroswitch.batching import memory
-from neuroswitch.batching.memory import fitting_batch, in_halves
+from neuroswitch.batching import batches as batching
+from neuroswitch.batching.batches import fitting_batch, in_halves
 from neuroswitch.discovery import collection as collecting
 from neuroswitch.discovery import contribution as attributing
 from neuroswitch.discovery.collection import Reading, collect
@@ -98,10 +98,10 @@ def test_the_automatic_batch_shrinks_with_the_free_memory(monkeypatch: pytest.Mo
     model = tiny_model("llama")
     found = []
     for free in (10**12, 10**7, 10**6, 0):
-        monkeypatch.setattr(memory, "_free", lambda device, free=free: free)
+        monkeypatch.setattr(batching, "_free_memory", lambda device, free=free: free)
         found.append(fitting_batch(model, 100))
     assert found == sorted(found, reverse=True)
-    assert found[0] == memory.MOST_ELSEWHERE and found[-1] == 1 and len(set(found)) > 2
+    assert found[0] == batching.LARGEST_ELSEWHERE and found[-1] == 1 and len(set(found)) > 2
     assert fitting_batch(model, 10) >= fitting_batch(model, 1000)
 
 
@@ -109,7 +109,7 @@ def test_it_does_not_matter_to_the_numbers(monkeypatch: pytest.MonkeyPatch) -> N
     model, contrast = tiny_model("llama"), tiny_contrast()
     plain = Reading(needs=frozenset())
     automatic = collect(model, contrast, plain)
-    monkeypatch.setattr(memory, "_free", lambda device: 0)
+    monkeypatch.setattr(batching, "_free_memory", lambda device: 0)
     alone = collect(model, contrast, plain)
     chosen = collect(model, contrast, replace(plain, batch_size=5))
     for one in (alone, chosen):

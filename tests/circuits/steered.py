@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from neuroswitch.activations.scaling import scaled_neurons
+from neuroswitch.activations.changes import scaled_neurons
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.models.handle import LanguageModel
-from neuroswitch.models.loading import load
+from neuroswitch.models.loading import load_model
 from neuroswitch.provenance import Provenance
 from tiny import tiny_model
 
@@ -26,7 +26,7 @@ def saved_model(name: str, folder: Path, **settings: object) -> LanguageModel:
     model = tiny_model(name, **settings)
     model.module.save_pretrained(folder, max_shard_size=40_000)
     model.tokenizer.save_pretrained(folder)
-    return load(folder)
+    return load_model(folder)
 
 
 def circuit_of(model: LanguageModel, ids: list[int], doses: Sequence[float] | None = None) -> Circuit:

@@ -87,6 +87,7 @@ def test_a_checkpoint_that_holds_experts_of_two_kinds_together_is_not_baked(tmp_
         export(circuit_of(model, [model.layout.offsets[experts]]), model, "weights", tmp_path / "out")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", [*DENSE, *EXPERTS])
 def test_baked_weights_give_the_hooks_logits(architecture, tmp_path):
     model = saved_model(architecture, tmp_path / "base")
@@ -100,6 +101,7 @@ def test_baked_weights_give_the_hooks_logits(architecture, tmp_path):
             assert torch.equal(steered, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "architecture"),
     [

@@ -3,8 +3,10 @@
 import errno
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
+import summaries
 import torch
 from huggingface_hub import HfApi, ModelCard
 from huggingface_hub.errors import HfHubHTTPError
@@ -14,35 +16,40 @@ from neuroswitch.circuits import hub
 from neuroswitch.circuits.card import CardFacts
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.errors import BadCircuit, BadRun, Prerequisite
+from neuroswitch.storage import write_json
 from tiny import tiny_llama, tiny_model
 
 
-def cell(method, strength, p=None, **rate):
-    return {
-        "method": method,
-        "strength": strength,
-        "measures": {"behaviour": {"n": 100, **rate}},
-        "tests": {"behaviour": {"p": p}},
-    }
-
-
 def summary_of(circuit):
-    """Return what a card reads of an experiment's summary."""
-    provenance = json.loads(json.dumps(circuit.provenance.to_json()))
-    return {
-        "models": {"model": {"methods": {"cna": {"circuit": {"provenance": provenance}}}}},
-        "cells": [
-            cell("untouched", 0.0, value=0.9, low=0.83, high=0.95),
-            cell("cna", 1.0, p=0.001, value=0.1, low=0.05, high=0.17),
-            cell("random", 1.0, value=None, low=None, high=None),
-        ],
-        "settings": {
-            "prompts": {"test_prompts": "/home/someone/asking.csv"},
-            "decoding": {"max_new_tokens": 64},
-        },
-        "provenance": {"date": "2026-11-25T09:00:00+00:00"},
-        "detector": "a classifier",
-    }
+    """Return the summary of an experiment on a circuit."""
+    summary, _ = summaries.run()
+    model = summary.models["model"]
+    facts = model.methods["cna"].circuit.model_copy(
+        update={"provenance": json.loads(json.dumps(circuit.provenance.to_json()))}
+    )
+    methods = {"cna": model.methods["cna"].model_copy(update={"circuit": facts})}
+    cells = [with_behaviour(one) for one in summary.cells]
+    return summary.model_copy(
+        update={
+            "models": {"model": model.model_copy(update={"methods": methods})},
+            "cells": tuple(cells),
+            "settings": {
+                "prompts": {"test_prompts": "/home/someone/asking.csv"},
+                "decoding": {"max_new_tokens": 64},
+            },
+            "detector": "a classifier",
+        }
+    )
+
+
+RATES = {"untouched": (0.9, 0.83, 0.95), "cna": (0.1, 0.05, 0.17), "random": (None, None, None)}
+
+
+def with_behaviour(cell):
+    """Return a row with another rate."""
+    value, low, high = RATES[cell.method]
+    rate = replace(cell.measures["behaviour"], value=value, low=low, high=high, n=100)
+    return cell.model_copy(update={"measures": {"behaviour": rate}})
 
 
 @pytest.fixture
@@ -140,7 +147,7 @@ def test_a_hub_that_is_away_names_the_folder_route(folder, tmp_path, monkeypatch
 def test_the_facts_of_a_card_are_those_of_the_experiment_with_the_circuit(folder, tmp_path):
     circuit = Circuit.load(folder)
     assert hub.find_facts(folder).summary is None
-    (tmp_path / "summary.json").write_text(json.dumps(summary_of(circuit)))
+    write_json(tmp_path / "summary.json", summary_of(circuit).model_dump(mode="json"))
     assert hub.find_facts(folder).summary == summary_of(circuit)
     circuit.provenance.arguments["size"] = 5
     other = circuit.save(tmp_path / "other")
@@ -152,7 +159,7 @@ def test_the_facts_of_a_card_are_those_of_the_experiment_with_the_circuit(folder
 def test_a_summary_that_is_none_is_refused(folder, tmp_path):
     (tmp_path / "summary.json").write_text("{")
     for name in ("summary.json", "missing.json"):
-        with pytest.raises(Prerequisite, match=name):
+        with pytest.raises(BadRun, match=name):
             hub.find_facts(folder, tmp_path / name)
 
 

@@ -9,7 +9,7 @@ from tiny_gguf import SETTINGS, write_gguf
 
 from neuroswitch.circuits.exporting import export
 from neuroswitch.errors import Prerequisite, UnsupportedModel
-from neuroswitch.models.loading import load
+from neuroswitch.models.loading import load_model
 from tiny import tiny_model
 
 TYPE = gguf.GGMLQuantizationType
@@ -31,6 +31,7 @@ def reference(model, circuit=None, strength=0.0, *, monkeypatch):
     return found[0, -1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("strength", "doses"), STATES)
 @pytest.mark.parametrize("form", ["gguf", "gguf-lora"])
 def test_llamacpp_gives_the_hooks_log_probabilities(
@@ -65,6 +66,7 @@ def tensors(path):
     return {tensor.name: tensor for tensor in gguf.GGUFReader(path).tensors}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [TYPE.F32, TYPE.F16, TYPE.BF16, TYPE.Q8_0, TYPE.Q5_0, TYPE.Q4_0])
 def test_only_blocks_with_a_touched_value_change(kind, model, tmp_path):
     base = write_gguf(model, tmp_path / "base.gguf", kind)
@@ -108,8 +110,9 @@ def test_a_file_that_is_no_gguf_is_refused(damage, model, base, tmp_path):
     assert not (tmp_path / "out.gguf").exists()
 
 
+@pytest.mark.slow
 def test_other_forms_are_made_from_a_gguf_file_too(model, base, tmp_path):
-    loaded = load(base)
+    loaded = load_model(base)
     circuit = circuit_of(loaded, [5, 100])
     for form in ("lora", "gguf-lora", "ia3"):
         first = export(circuit, base, form, tmp_path / f"a-{form}")

@@ -11,10 +11,10 @@ from steered import circuit_of, spread_circuit
 from torch import nn
 
 from neuroswitch.activations.reading import read_neurons
-from neuroswitch.activations.sketches import DIRECTIONS, directions, sketch, texture
+from neuroswitch.activations.sketches import DIRECTIONS, directions, precision_of, sketch_neurons
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.circuits.files import load_fingerprint
-from neuroswitch.circuits.fingerprint import parse, take
+from neuroswitch.circuits.fingerprint import parse, take_fingerprint
 from neuroswitch.circuits.random import random_circuit
 from neuroswitch.circuits.verify import remeasure, verify
 from neuroswitch.errors import BadCircuit, BadOption, Prerequisite, WrongModel
@@ -244,7 +244,7 @@ def test_a_malformed_fingerprint_is_refused(changes):
 
 
 def test_a_fingerprint_comes_back_equal(model, folder):
-    saved, taken = load_fingerprint(folder), take(spread_circuit(model, 12), model)
+    saved, taken = load_fingerprint(folder), take_fingerprint(spread_circuit(model, 12), model)
     assert torch.equal(saved.ids, taken.ids)
     assert torch.equal(saved.written, taken.written)
     assert torch.equal(saved.read, taken.read)
@@ -254,7 +254,7 @@ def test_a_fingerprint_comes_back_equal(model, folder):
 
 def test_sketches_are_linear_and_keep_lengths(model):
     ids = torch.arange(100)
-    found = sketch(model, ids)
+    found = sketch_neurons(model, ids)
     weight = model.module.model.layers[0].mlp.down_proj.weight.detach()[:, :100].T
     assert torch.allclose(found.written, weight @ directions(64).T, atol=1e-6)
     ratio = found.written.norm(dim=1) / weight.norm(dim=1)
@@ -263,11 +263,11 @@ def test_sketches_are_linear_and_keep_lengths(model):
 
 def test_texture_tells_types_and_grids(model):
     path = model.layout.paths[0]
-    assert texture(model, path) == ("float32", False)
+    assert precision_of(model, path) == ("float32", False)
     half = edited(model, each_weight(lambda weight: weight.bfloat16().float()))
-    assert texture(half, path) == ("bfloat16", False)
-    assert texture(edited(model, each_weight(rounded(8))), path).quantized
-    assert texture(edited(model, each_weight(rounded(4))), path).quantized
+    assert precision_of(half, path) == ("bfloat16", False)
+    assert precision_of(edited(model, each_weight(rounded(8))), path).quantized
+    assert precision_of(edited(model, each_weight(rounded(4))), path).quantized
 
 
 def test_statistics_are_measured_again_on_the_circuits_own_prompts(model):

@@ -60,6 +60,7 @@ def test_discover_and_evaluate_are_the_same_job_in_two_steps(
     assert "circuit:" in shown
 
 
+@pytest.mark.slow
 def test_compare_prints_one_row_a_method_and_strength(common: tuple[object, ...], tmp_path: Path) -> None:
     more = ("--methods", "cna:delta, random", "--strengths", "1,0", "--size", "9", "--controls", "2")
     printed = call("compare", *common, *SHORT, *more, "--output", tmp_path).stdout
@@ -75,6 +76,7 @@ def test_compare_prints_one_row_a_method_and_strength(common: tuple[object, ...]
     assert (tmp_path / "provenance.json").read_bytes() == provenance, "the same request adds nothing"
 
 
+@pytest.mark.slow
 def test_two_models_are_compared(common: tuple[object, ...], tmp_path: Path) -> None:
     other = tiny_llama(seed=1)
     other.module.save_pretrained(tmp_path / "base")

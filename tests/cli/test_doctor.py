@@ -91,7 +91,7 @@ def test_real_sizes_and_wrappers_need_no_weights(
     ("config", "said"),
     [
         (tiny_config("mamba"), "no feed-forward output projection"),
-        (tiny_config("hrm_text"), "several stacks"),
+        (tiny_config("hrm_text"), "several lists"),
         (T5Config(), "encoder-decoder"),
         (Blip2Config(), "does not answer text alone"),
         (Dots1Config(), "transformers cannot load"),  # the number of experts is left open
@@ -263,6 +263,6 @@ def test_the_text_for_people_ends_with_the_verdict(model: Path, tmp_path: Path) 
 
 
 def test_nothing_of_the_weights_is_read_unless_asked(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neuroswitch.models.loading._module", pytest.fail)
+    monkeypatch.setattr("neuroswitch.models.loading.ModelFiles.module", pytest.fail)
     assert diagnose(model).usable
     assert torch.get_default_dtype() == torch.float32

@@ -8,7 +8,7 @@ import pytest
 
 from command_line import invoke
 from neuroswitch.errors import NeuroswitchError, Prerequisite, UnsupportedModel
-from neuroswitch.models.loading import load
+from neuroswitch.models.loading import load_model
 from neuroswitch.models.options import LoadOptions
 from odd_model import LAYERS, PATTERN, WIDTH, write_odd_model
 from sets import write_contrast
@@ -32,7 +32,7 @@ def options_in(text: str) -> list[str]:
 
 def test_code_that_comes_with_a_model_is_never_run_unasked(odd: Path) -> None:
     with pytest.raises(Prerequisite, match="--trust-remote-code"):
-        load(odd)
+        load_model(odd)
     said = invoke("doctor", odd, "--json")
     assert said.exit_code == 1
     assert "--trust-remote-code" in json.loads(said.stdout)["problems"][0]
@@ -82,7 +82,7 @@ def test_its_circuit_is_evaluated_and_talked_to(odd: Path, behaviour: Path, tmp_
 
 
 def test_the_named_neurons_are_the_input_of_the_named_module(odd: Path) -> None:
-    model = load(odd, options=LoadOptions(sites=PATTERN, trust_remote_code=True))
+    model = load_model(odd, options=LoadOptions(sites=PATTERN, trust_remote_code=True))
 
     assert [(site.layer, site.width) for site in model.layout.sites] == [(i, WIDTH) for i in range(LAYERS)]
     assert model.layers_path == "brain.stack"
@@ -91,4 +91,4 @@ def test_the_named_neurons_are_the_input_of_the_named_module(odd: Path) -> None:
 
 def test_a_wrong_pattern_is_refused_by_name(odd: Path) -> None:
     with pytest.raises(NeuroswitchError, match=r"brain\.stack\.\{layer\}\.srink"):
-        load(odd, options=LoadOptions(sites="brain.stack.{layer}.srink", trust_remote_code=True))
+        load_model(odd, options=LoadOptions(sites="brain.stack.{layer}.srink", trust_remote_code=True))

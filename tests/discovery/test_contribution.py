@@ -2,8 +2,7 @@
 
 import torch
 
-from neuroswitch.activations.columns import columns
-from neuroswitch.activations.output import log_probability_gradient
+from neuroswitch.activations.output import log_probability_gradient, output_columns
 from neuroswitch.activations.reading import read_tokens
 from neuroswitch.chat import encode
 from neuroswitch.discovery.contribution import Response, contributions
@@ -23,7 +22,7 @@ def test_contributions_equal_the_formula_one_token_at_a_time() -> None:
     model = tiny_llama()
     (response,) = _responses(model, (3,))
     whole = [*response.prompt, *response.tokens]
-    written = columns(model, torch.arange(model.layout.size))  # (N, H)
+    written = output_columns(model, torch.arange(model.layout.size))  # (N, H)
     expected = torch.zeros(model.layout.size)
     for step, target in enumerate(response.tokens):
         at = len(response.prompt) - 1 + step
@@ -49,7 +48,7 @@ def test_the_last_layer_is_exact_to_first_order() -> None:
     read = read_tokens(model, [response.prompt], [[len(response.prompt) - 1]])
     last = model.layout.span(len(model.layout.sites) - 1)
     neuron = last.start + int(read.neurons[0, last].abs().argmax())
-    written = columns(model, torch.tensor([neuron]))[0]
+    written = output_columns(model, torch.tensor([neuron]))[0]
     target = torch.tensor([response.tokens[0]])
     gradient = log_probability_gradient(model, read.residual, target)[0].double()
     cut = 1e-3 * read.neurons[0, neuron] * written

@@ -10,11 +10,12 @@ from torch import distributed
 
 from command_line import call
 from launch import torchrun
+from neuroswitch.batching.batches import plan_batches
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.discovery.shared import all_answers, own_batches
+from neuroswitch.discovery.shared import all_answers
 from neuroswitch.errors import Prerequisite
 from neuroswitch.experiment import ExperimentSettings, run_experiment
-from neuroswitch.models.processes import ALONE, Team
+from neuroswitch.models.team import ALONE, Team
 from sets import write_contrast
 from tiny import tiny_module, tiny_tokenizer
 
@@ -52,7 +53,7 @@ def test_a_command_under_torchrun_prints_and_writes_once(tmp_path: Path) -> None
 def test_every_item_is_in_one_batch_of_one_process() -> None:
     sizes = {0: 4, 1: 3}  # what each has memory for
     for count in (0, 1, 2, 5, 12, 13):
-        batches = [own_batches(count, sizes[rank], _Pretending(rank, sizes)) for rank in sizes]
+        batches = [plan_batches([1] * count, sizes[rank], team=_Pretending(rank, sizes)) for rank in sizes]
         items = sorted(i for own in batches for batch in own for i in batch)
         assert items == list(range(count))
         assert all(len(batch) <= 3 for own in batches for batch in own)
@@ -60,7 +61,7 @@ def test_every_item_is_in_one_batch_of_one_process() -> None:
 
 
 def test_one_process_is_left_as_it_was() -> None:
-    assert own_batches(7, 3, ALONE) == [range(0, 3), range(3, 6), range(6, 7)]
+    assert plan_batches([1] * 7, 3, team=ALONE) == [[0, 1, 2], [3, 4, 5], [6]]
     answers = {4: [1, 2], 0: [], 2: [7]}
     assert all_answers(answers, ALONE) == answers
     assert not distributed.is_initialized()

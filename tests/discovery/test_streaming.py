@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from architectures import ARCHITECTURES
 from command_line import Result, invoke
+from launch import SOURCES
 from neuroswitch.activations.reading import read_last_token
 from neuroswitch.checkpoints.streamed import LayerRead, Stream, open_streamed
 from neuroswitch.checkpoints.weights import Weights
@@ -23,7 +24,7 @@ from neuroswitch.discovery.rankings import rank
 from neuroswitch.discovery.selection import select
 from neuroswitch.discovery.streaming import collect_streamed, rank_streamed, streamable
 from neuroswitch.errors import BadOption, NeuroswitchError, Prerequisite, UnsupportedModel
-from neuroswitch.models.loading import load
+from neuroswitch.models.loading import load_model
 from neuroswitch.models.options import LoadOptions
 from sets import tiny_contrast, write_contrast
 from streams import IDS, PLAIN, READING, assert_same, content, layer_by_layer, saved, streamed, without
@@ -48,7 +49,7 @@ def test_statistics_and_circuits_are_those_of_the_loaded_model(name: str, tmp_pa
     assert set(source.weights.reads.values()) == {1}
     assert all(parameter.is_meta for parameter in source.model.module.parameters())
 
-    model = load(checkpoint)
+    model = load_model(checkpoint)
     expected = collect(model, tiny_contrast(), READING)
     for ours, theirs in ((found.positive, expected.positive), (found.negative, expected.negative)):
         assert_same(ours.neurons, theirs.neurons)
@@ -119,7 +120,7 @@ def test_a_stream_that_is_stopped_behind_its_last_layer_goes_on(
     checkpoint = saved(tmp_path / "model")
     streamed(checkpoint, tmp_path / "whole", READING)
     with monkeypatch.context() as patch:
-        patch.setattr("neuroswitch.discovery.streaming.next_token_probabilities", None)
+        patch.setattr("neuroswitch.discovery.streaming.next_token_log_probabilities", None)
         with pytest.raises(TypeError):
             streamed(checkpoint, tmp_path / "stopped", READING)
     streamed(checkpoint, tmp_path / "stopped", READING)
@@ -147,8 +148,7 @@ streamed(Path(sys.argv[1]), Path(sys.argv[2]), READING)
 def test_a_killed_process_leaves_what_another_one_goes_on_with(tmp_path: Path) -> None:
     checkpoint = saved(tmp_path / "model")
     streamed(checkpoint, tmp_path / "whole", READING)
-    folders = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((SOURCES, str(Path(__file__).parent)))}
     command = [sys.executable, "-c", KILLED, str(checkpoint), str(tmp_path / "killed")]
     done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
@@ -179,10 +179,10 @@ def test_batches_are_halved_where_memory_runs_out(tmp_path: Path, monkeypatch: p
     expected = streamed(checkpoint, tmp_path / "whole")
     run = Stream._run
 
-    def small(self: Stream, model: Any, index: int, batch: torch.Tensor, *rest: Any) -> LayerRead:
+    def small(self: Stream, index: int, batch: torch.Tensor, *rest: Any) -> LayerRead:
         if index and len(batch) > 2:
             raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
-        return run(self, model, index, batch, *rest)
+        return run(self, index, batch, *rest)
 
     monkeypatch.setattr(Stream, "_run", small)
     found = streamed(checkpoint, tmp_path / "halves", memory=0)
@@ -216,7 +216,7 @@ def test_one_layer_is_in_memory_and_the_next_is_read(tmp_path: Path, monkeypatch
         result = run(self, index, *arguments)
         source = self.streamed
         held = {name for name, value in source.model.module.named_parameters() if not value.is_meta}
-        words = set(source.words) if index == 0 else set()
+        words = set(source.embedding) if index == 0 else set()
         assert held == {*source.layer(index), "model.norm.weight", *words}
         assert self.coming is None or self.coming[0] == index + 1
         seen.add(index)
@@ -230,7 +230,7 @@ def test_one_layer_is_in_memory_and_the_next_is_read(tmp_path: Path, monkeypatch
 def test_bfloat16_is_read_as_the_loaded_model_has_it(tmp_path: Path) -> None:
     checkpoint = saved(tmp_path, "mixtral")
     neurons, normed = layer_by_layer(checkpoint, "bfloat16")
-    expected = read_last_token(load(checkpoint, options=LoadOptions(dtype="bfloat16")), IDS)
+    expected = read_last_token(load_model(checkpoint, options=LoadOptions(dtype="bfloat16")), IDS)
     assert neurons.equal(expected.neurons)
     assert normed.equal(expected.normed)
 
@@ -246,7 +246,7 @@ def test_every_architecture_is_read_exactly_or_refused(name: str, tmp_path: Path
     except NeuroswitchError:
         assert name in {"xlstm", "zamba", "zamba2", "zamba2/two blocks"}
         return
-    expected = read_last_token(load(tmp_path), IDS)
+    expected = read_last_token(load_model(tmp_path), IDS)
     torch.testing.assert_close(neurons, expected.neurons, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(normed, expected.normed, rtol=1e-5, atol=1e-6)
 
@@ -276,7 +276,7 @@ def test_the_command_streams_and_is_continued(
     streamed_one = call("--stream", "--ranking", "next_token", "--output", str(output))
     assert streamed_one.exit_code == 0, streamed_one.output
     assert call("--ranking", "next_token", "--output", str(tmp_path / "whole")).exit_code == 0
-    one, other = Circuit.load(output), Circuit.load(tmp_path / "whole", load(checkpoint))
+    one, other = Circuit.load(output), Circuit.load(tmp_path / "whole", load_model(checkpoint))
     assert one.ids.equal(other.ids)
     fingerprints = [folder / "fingerprint.safetensors" for folder in (output, tmp_path / "whole")]
     one_print, other_print = map(load_file, fingerprints)

@@ -14,7 +14,7 @@ from neuroswitch.checkpoints.streamed import open_streamed
 from neuroswitch.discovery.collection import Reading
 from neuroswitch.discovery.streaming import collect_streamed, rank_streamed
 from neuroswitch.errors import BadOption, BadRun, Prerequisite, UnsupportedModel
-from neuroswitch.models.loading import load
+from neuroswitch.models.loading import load_model
 from sets import tiny_contrast
 from streams import IDS, PLAIN, layer_by_layer, saved, shard, streamed, without
 
@@ -125,4 +125,4 @@ def test_layers_that_share_more_than_hidden_states_are_noticed(
         return
     neurons, _ = layer_by_layer(checkpoint)
     monkeypatch.setattr("neuroswitch.models.loading.probe", lambda module, found: None)
-    torch.testing.assert_close(neurons, read_last_token(load(checkpoint), IDS).neurons)
+    torch.testing.assert_close(neurons, read_last_token(load_model(checkpoint), IDS).neurons)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from neuroswitch.answering.generation import Decoding
 from neuroswitch.experiment import CircuitChoice, ControlChoice, ExperimentSettings, PromptChoice
-from neuroswitch.report import Cell, Summary
 from neuroswitch.storage import read_jsonl
+from neuroswitch.summary import Cell, Summary
 from sets import write_contrast
 from tiny import tiny_llama
 

@@ -129,6 +129,7 @@ def test_draws_of_a_control_are_pooled_and_never_counted_as_independent(finished
     assert cell.tests["behaviour"].stopped + cell.tests["behaviour"].started <= 8
 
 
+@pytest.mark.slow
 def test_methods_are_matched_within_the_budget(settings: ExperimentSettings, finished: Path) -> None:
     costs = {at: cell_of(summarise(finished), "toy", at).measures["kl"].value for at in (0.5, 1.0)}
     between = replace(settings, match=MatchChoice(budget=(costs[0.5] + costs[1.0]) / 2))
@@ -161,6 +162,7 @@ def test_running_again_computes_nothing(
     assert len(toy_methods.FITS) == fits
 
 
+@pytest.mark.slow
 def test_what_is_added_leaves_what_is_there(
     finished: Path, settings: ExperimentSettings, tmp_path: Path
 ) -> None:
@@ -181,6 +183,7 @@ def test_what_is_added_leaves_what_is_there(
     assert all("over_refusal" in cell.measures for cell in summary.cells), "what is new gets every measure"
 
 
+@pytest.mark.slow
 def test_an_interrupted_comparison_is_continued_to_the_same_bytes(
     finished: Path, settings: ExperimentSettings, tmp_path: Path
 ) -> None:
@@ -223,6 +226,7 @@ def test_what_cannot_work_ends_before_anything_begins(settings: ExperimentSettin
         replace(settings, strengths=(0.0,))
 
 
+@pytest.mark.slow
 def test_an_exam_is_added_later_at_the_strengths_asked_for_and_continues_where_it_stopped(
     settings: ExperimentSettings, tmp_path: Path
 ) -> None:

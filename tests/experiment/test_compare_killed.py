@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from launch import SOURCES
 from sets import write_contrast
 from tiny import tiny_llama
 
@@ -24,7 +25,7 @@ def test_killed_ten_times_it_ends_with_the_same_bytes_and_does_no_finished_work_
     write_contrast(tmp_path / "asking.jsonl")
     ran = subprocess.run(
         [sys.executable, str(TESTS / "compare_child.py"), str(tmp_path), str(KILLS)],
-        env={**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": SOURCES, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
     )

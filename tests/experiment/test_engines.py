@@ -22,7 +22,7 @@ from neuroswitch.experiment import (
 from neuroswitch.integrations import EngineChoice, ServeOptions
 from neuroswitch.integrations.serving import named_scalings
 from neuroswitch.methods.cna import Scaling
-from neuroswitch.models.loading import load as load_model
+from neuroswitch.models.loading import load_model
 from neuroswitch.storage import read_jsonl
 from openai_server import serving_tiny
 from sets import write_contrast
@@ -138,6 +138,7 @@ def test_random_circuits_of_a_server_are_those_of_an_experiment(folder, scalings
         assert scalings[name].multiplier == -2.0
 
 
+@pytest.mark.slow
 def test_a_comparison_asks_the_server_for_neurons_and_does_the_rest_here(folder, model, base, tmp_path):
     asked = compare_settings(
         str(folder / "model"),

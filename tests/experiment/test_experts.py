@@ -61,6 +61,7 @@ def test_a_circuit_is_found_named_saved_read_back_and_scaled(name: str, tmp_path
     assert generate(model, prompts, decoding=SHORT) == plain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_the_main_job_runs_and_reports_the_router(name: str, tmp_path: Path) -> None:
     tiny_module(name).save_pretrained(tmp_path / "model")

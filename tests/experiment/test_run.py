@@ -11,6 +11,7 @@ from experiments import ALWAYS, NEVER, cell_of, contents, tiny_settings
 from neuroswitch.answering import generation
 from neuroswitch.answering.dialogue import Dialogue, ask_both
 from neuroswitch.circuits import Circuit
+from neuroswitch.detectors import DETECTORS, Detector
 from neuroswitch.errors import BadOption, BadPrompts, BadRun, UnsupportedModel, WeakBehaviour, WrongModel
 from neuroswitch.experiment import (
     ExperimentSettings,
@@ -21,10 +22,10 @@ from neuroswitch.experiment import (
     run_settings,
 )
 from neuroswitch.methods import Scaling
-from neuroswitch.models.loading import load
+from neuroswitch.models.loading import load_model
 from neuroswitch.models.options import LoadOptions
 from neuroswitch.storage import read_jsonl
-from neuroswitch.verdicts import Verdict, refusal
+from neuroswitch.verdicts import Verdict
 from sets import tiny_contrast
 from tiny import tiny_llama
 
@@ -144,7 +145,7 @@ def test_a_saved_circuit_is_evaluated_and_refused_for_another_model(
 
 
 def test_two_conversations_continue_side_by_side(finished: Path, settings: ExperimentSettings) -> None:
-    model = load(settings.models[0])
+    model = load_model(settings.models[0])
     circuit = Circuit.load(finished / "methods" / "cna", model)
     same = ask_both(model, Scaling(circuit, 0.0), Dialogue(), "tell me a story", decoding=settings.decoding)
     assert same.untouched == same.steered
@@ -183,8 +184,14 @@ def test_settled_answers_have_rates_and_no_quality(
     settings: ExperimentSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generation, "STAGE", 2)
-    monkeypatch.setattr(refusal, "settled", lambda text, prompt=None: True)
-    monkeypatch.setattr(refusal, "classify", lambda text, prompt=None: Verdict("refusal", None, "declines"))
+    declines = Detector(
+        "refusal",
+        lambda text, prompt: Verdict("refusal", None, "declines"),
+        frozenset({"refusal"}),
+        "all answers",
+        lambda text, prompt: True,
+    )
+    monkeypatch.setitem(DETECTORS._table, "refusal", lambda argument: declines)
     asked = replace(
         settings, prompts=replace(settings.prompts, detector="refusal"), until_settled=True, methods=("cna",)
     )

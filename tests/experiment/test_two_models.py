@@ -35,6 +35,8 @@ from neuroswitch.storage import read_jsonl
 from planted import INDICES, LAYER, Planted, planted_dense
 from tiny import tiny_llama, tiny_model, tiny_tokenizer
 
+pytestmark = pytest.mark.slow
+
 MOVED = {7: 8, 23: 24}
 """Planted neurons that the second model has elsewhere: two of four."""
 
@@ -187,16 +189,16 @@ def test_only_one_model_is_in_memory_at_a_time(
     settings: ExperimentSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alive: list[weakref.ref[Any]] = []
-    load = models.load
+    load_model = models.load_model
 
     def watched(*arguments: Any, **options: Any) -> Any:
         gc.collect()
         assert all(one() is None for one in alive)
-        model = load(*arguments, **options)
+        model = load_model(*arguments, **options)
         alive.append(weakref.ref(model.module))
         return model
 
-    monkeypatch.setattr(models, "load", watched)
+    monkeypatch.setattr(models, "load_model", watched)
     run_experiment(replace(settings, prompts=replace(settings.prompts, limit=2)), tmp_path)
     assert len(alive) == 4
 
@@ -279,7 +281,7 @@ def test_models_of_different_shapes_are_refused_before_any_weights_are_read(
     other: Callable[[], LanguageModel],
 ) -> None:
     base = write(other(), tmp_path / "other")
-    monkeypatch.setattr(models, "load", None)
+    monkeypatch.setattr(models, "load_model", None)
     with pytest.raises(WrongModel, match="differ in shape"):
         run_experiment(with_base(settings, base), tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -4,7 +4,7 @@ import pytest
 import torch
 from steered import steered_folders
 
-from neuroswitch.activations.scaling import scaled_neurons
+from neuroswitch.activations.changes import scaled_neurons
 from neuroswitch.errors import WrongModel
 
 pytest.importorskip("lm_eval")

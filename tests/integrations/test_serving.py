@@ -11,6 +11,7 @@ from steered import circuit_of, steered_folders
 
 from neuroswitch.answering import TransformersEngine
 from neuroswitch.answering.vllm import command, running
+from neuroswitch.circuits import random_circuit
 from neuroswitch.errors import BadCircuit, BadOption, Prerequisite, UnsupportedModel
 from neuroswitch.integrations.serving import (
     EngineChoice,
@@ -30,7 +31,9 @@ def option(arguments, name):
 def test_circuits_are_found_alone_and_in_folders_and_names_are_unique(tmp_path):
     _, circuit, folder = steered_folders(tmp_path)
     circuit.save(tmp_path / "shelf" / "second")
+    control = random_circuit(circuit, seed=0).save(tmp_path / "shelf" / "random-0")
     assert list(find_circuits([folder, tmp_path / "shelf"])) == ["circuit", "second"]
+    assert list(find_circuits([control])) == ["random-0"]
     with pytest.raises(BadCircuit, match="two models would be called 'circuit'"):
         find_circuits([folder, folder])
     circuit.save(tmp_path / "other" / "base")

@@ -83,10 +83,3 @@ def test_long_contexts_are_cut_from_the_left_as_lm_eval_does() -> None:
     expected = theirs._loglikelihood_tokens(requests(samples), disable_tqdm=True)
     found = harness._loglikelihood_tokens(requests(samples))
     assert [score for score, _ in found] == pytest.approx([score for score, _ in expected], abs=1e-4)
-
-
-def test_progress_counts_answers() -> None:
-    model, samples = tiny_llama(), contexts(tasks=1, each=3, beginning=FAMILY)
-    seen: list[tuple[str, int, int]] = []
-    log_likelihoods(model, samples, progress=lambda *where: seen.append(where))
-    assert seen[-1] == ("capability", len(samples), len(samples))

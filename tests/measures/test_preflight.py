@@ -36,10 +36,6 @@ def test_few_prompts_cannot_prove_that_it_is_too_rare_but_warn() -> None:
     assert "1 of 12" in warning
 
 
-def test_a_lower_minimum_lets_rare_behaviours_pass() -> None:
-    assert check_baseline(baseline(3, 200), behaviour="french", minimum=0.01) == ()
-
-
 def test_nothing_judged_is_refused() -> None:
     with pytest.raises(WeakBehaviour, match="could not be measured"):
         check_baseline(baseline(0, 0), behaviour="french")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from neuroswitch.activations.residual import layer_paths, read_outputs
+from neuroswitch.activations.changes import layer_paths
+from neuroswitch.activations.reading import read_outputs
 from neuroswitch.answering.generation import Decoding, generate
 from neuroswitch.detectors import get_detector
 from neuroswitch.errors import BadOption, BadRun, Prerequisite

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from neuroswitch.activations.residual import added, layer_paths
+from neuroswitch.activations.changes import added, layer_paths
 from neuroswitch.chat import encode
 from neuroswitch.methods.base import Task
 from neuroswitch.methods.differences import closing_tokens, mean_differences

@@ -14,12 +14,12 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from neuroswitch.activations.columns import columns
-from neuroswitch.activations.scaling import scaled_neurons
+from neuroswitch.activations.changes import scaled_neurons
+from neuroswitch.activations.output import output_columns
 from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
 from neuroswitch.models.handle import LanguageModel
-from neuroswitch.models.loading import load
+from neuroswitch.models.loading import load_model
 from neuroswitch.models.options import LoadOptions
 from sets import tiny_contrast
 
@@ -36,7 +36,7 @@ def measure(model: LanguageModel, batch_size: int = 4) -> dict[str, Tensor]:
         "positive variance": statistics.positive.neurons.variance(),
         "negative mean": statistics.negative.neurons.mean,
         "universal": statistics.universal.double(),
-        "columns": columns(model, torch.arange(model.layout.size)),
+        "columns": output_columns(model, torch.arange(model.layout.size)),
         "logits": _logits(model),
     }
     if statistics.positive.next_token is not None:
@@ -61,7 +61,7 @@ def main() -> None:
     torch.set_num_threads(1)
     device, *folders = sys.argv[1:]
     for folder, out in zip(folders[::2], folders[1::2], strict=True):
-        model = load(folder, options=LoadOptions(device=device))
+        model = load_model(folder, options=LoadOptions(device=device))
         save_file(measure(model), Path(out) / f"{processes.process_number()}.safetensors")
 
 

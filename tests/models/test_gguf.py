@@ -8,10 +8,10 @@ import pytest
 import torch
 from gguf_files import ARCHITECTURES, REFUSED, write_gguf
 
-from neuroswitch.activations.columns import columns
+from neuroswitch.activations.output import output_columns
 from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models import gguf as conversion
-from neuroswitch.models.loading import load
+from neuroswitch.models.loading import load_model
 from neuroswitch.models.options import LoadOptions
 from neuroswitch.sites.finding import find_sites
 from tiny import tiny_module, tiny_tokenizer
@@ -39,7 +39,7 @@ def test_a_gguf_file_is_the_model_it_was_made_from(
     file = write_gguf(original, tmp_path / "tiny.gguf", architecture)
     ids = torch.tensor([[3, 5, 8, 13]])
 
-    model = load(file, options=CPU)
+    model = load_model(file, options=CPU)
 
     with torch.inference_mode():
         torch.testing.assert_close(model.module(ids).logits, original(ids).logits)
@@ -50,6 +50,7 @@ def test_a_gguf_file_is_the_model_it_was_made_from(
     assert len(model.tokenizer.encode("abc", add_special_tokens=False)) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_transformers_would_fill_with_random_weights_is_refused(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -59,7 +60,7 @@ def test_what_transformers_would_fill_with_random_weights_is_refused(
     file = write_gguf(tiny_module(name, **sizes), tmp_path / "tiny.gguf", architecture)
 
     with pytest.raises(UnsupportedModel, match="does not find all weights"):
-        load(file, options=CPU)
+        load_model(file, options=CPU)
     assert not list((tmp_path / "cache" / "gguf").glob("tiny-*/"))
 
 
@@ -76,9 +77,9 @@ def test_columns_are_what_the_quantised_file_stores(
     monkeypatch.setenv("NEUROSWITCH_CACHE", str(tmp_path / "cache"))
     architecture, sizes = ARCHITECTURES[name]
     original, stored = tiny_module(name, **sizes), gguf.GGMLQuantizationType[kind]
-    model = load(write_gguf(original, tmp_path / "tiny.gguf", architecture, stored), options=CPU)
+    model = load_model(write_gguf(original, tmp_path / "tiny.gguf", architecture, stored), options=CPU)
 
-    found = columns(model, torch.arange(model.layout.size))
+    found = output_columns(model, torch.arange(model.layout.size))
 
     sites = find_sites(original).layout.sites
     down = [original.get_submodule(site.path).weight.detach().numpy() for site in sites]
@@ -94,12 +95,12 @@ def test_it_is_converted_once_for_each_type(file: Path, monkeypatch: pytest.Monk
     )
 
     for dtype in ("float32", "float32", "bfloat16", "bfloat16"):
-        load(file, options=LoadOptions(dtype=dtype, device="cpu"))
+        load_model(file, options=LoadOptions(dtype=dtype, device="cpu"))
     assert len(done) == 2
 
     write_gguf(tiny_module("qwen2", seed=5), file, "qwen2")
     os.utime(file, ns=(0, 0))
-    changed = load(file, options=CPU)
+    changed = load_model(file, options=CPU)
     assert len(done) == 3
     assert torch.equal(
         changed.module.state_dict()["lm_head.weight"],
@@ -112,11 +113,11 @@ def test_what_is_not_gguf_is_refused(tmp_path: Path) -> None:
     path.write_text("version https://git-lfs.github.com/spec/v1")
 
     with pytest.raises(Prerequisite, match=r"(?s)not a GGUF file.*b'vers'"):
-        load(path)
+        load_model(path)
 
 
 def test_an_architecture_that_transformers_cannot_read_is_refused(tmp_path: Path) -> None:
     path = write_gguf(tiny_module("qwen2"), tmp_path / "odd.gguf", "qwen2", called="oddity")
 
     with pytest.raises(UnsupportedModel, match="oddity"):
-        load(path)
+        load_model(path)

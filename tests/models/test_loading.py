@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertForTokenClassification, PreTrainedModel
 
 from neuroswitch.errors import BadOption, Prerequisite, UnsupportedModel
-from neuroswitch.models.loading import load, wrap
+from neuroswitch.models.loading import load_model, wrap_model
 from neuroswitch.models.options import LoadOptions
 from tiny import tiny_module, tiny_tokenizer
 
@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_loaded_model_computes_what_the_saved_one_did(folder: Path) -> None:
     ids = torch.tensor([[3, 5, 8, 13]])
 
-    model = load(folder, options=CPU)
+    model = load_model(folder, options=CPU)
 
     with torch.inference_mode():
         assert torch.equal(model.module(ids).logits, tiny_module("llama")(ids).logits)
@@ -42,7 +42,7 @@ def test_a_loaded_model_computes_what_the_saved_one_did(folder: Path) -> None:
 
 def test_options_choose_the_type_and_auto_means_float32_on_a_cpu(folder: Path) -> None:
     types = [
-        load(folder, options=LoadOptions(dtype=dtype, device="cpu")).identity.dtype
+        load_model(folder, options=LoadOptions(dtype=dtype, device="cpu")).identity.dtype
         for dtype in ("auto", "bfloat16", "float16")
     ]
 
@@ -54,38 +54,39 @@ def test_one_checkpoint_has_one_identity_however_it_is_loaded(tmp_path: Path) ->
     saved(module, tmp_path)
 
     loaded = [
-        load(tmp_path, options=LoadOptions(dtype=dtype, device="cpu")) for dtype in ("float32", "bfloat16")
+        load_model(tmp_path, options=LoadOptions(dtype=dtype, device="cpu"))
+        for dtype in ("float32", "bfloat16")
     ]
     identities = [
-        asdict(model.identity) for model in [*loaded, wrap(module, tiny_tokenizer(), name="the same")]
+        asdict(model.identity) for model in [*loaded, wrap_model(module, tiny_tokenizer(), name="the same")]
     ]
 
     for name in ("model_type", "config_sha256", "template_sha256", "weights_sha256"):
         assert len({identity[name] for identity in identities}) == 1, name
-    other = wrap(tiny_module("llama", seed=5), tiny_tokenizer(), name="the same")
+    other = wrap_model(tiny_module("llama", seed=5), tiny_tokenizer(), name="the same")
     assert identities[0]["weights_sha256"] != other.identity.weights_sha256
 
 
 def test_a_user_can_say_where_the_neurons_are(folder: Path) -> None:
     options = LoadOptions(sites="model.layers.{layer}.mlp.up_proj", device="cpu")
 
-    assert {site.path.rpartition(".")[2] for site in load(folder, options=options).layout.sites} == {
+    assert {site.path.rpartition(".")[2] for site in load_model(folder, options=options).layout.sites} == {
         "up_proj"
     }
     with pytest.raises(UnsupportedModel, match="no_such_module"):
-        load(folder, options=LoadOptions(sites="model.layers.{layer}.no_such_module", device="cpu"))
+        load_model(folder, options=LoadOptions(sites="model.layers.{layer}.no_such_module", device="cpu"))
 
 
 def test_the_structure_can_be_had_without_weights(folder: Path) -> None:
-    model = load(folder, options=LoadOptions(device="meta"))
+    model = load_model(folder, options=LoadOptions(device="meta"))
 
     assert model.module.device.type == "meta"
-    assert model.layout == load(folder, options=CPU).layout
+    assert model.layout == load_model(folder, options=CPU).layout
     assert model.identity.weights_sha256 is None
 
 
 def test_a_wrapped_model_is_proven_too() -> None:
-    model = wrap(tiny_module("gpt2"), tiny_tokenizer(), name="mine")
+    model = wrap_model(tiny_module("gpt2"), tiny_tokenizer(), name="mine")
 
     assert model.identity.name == "mine"
     assert model.identity.model_type == "gpt2"
@@ -143,7 +144,7 @@ def test_a_folder_that_would_fail_silently_or_late_is_refused(
     spoil(saved(tiny_module("llama"), tmp_path))
 
     with pytest.raises(error, match=message):
-        load(tmp_path, options=CPU)
+        load_model(tmp_path, options=CPU)
 
 
 def test_what_is_no_language_model_is_refused(tmp_path: Path) -> None:
@@ -153,7 +154,7 @@ def test_what_is_no_language_model_is_refused(tmp_path: Path) -> None:
     saved(BertForTokenClassification(config), tmp_path)
 
     with pytest.raises((Prerequisite, UnsupportedModel)):
-        load(tmp_path, options=CPU)
+        load_model(tmp_path, options=CPU)
 
 
 @pytest.mark.parametrize(
@@ -161,17 +162,17 @@ def test_what_is_no_language_model_is_refused(tmp_path: Path) -> None:
 )
 def test_a_path_to_nothing_is_not_looked_for_on_the_hub(source: str) -> None:
     with pytest.raises(Prerequisite, match="there is no model"):
-        load(source)
+        load_model(source)
 
 
 def test_a_model_that_cannot_be_fetched_says_why() -> None:
     with pytest.raises(Prerequisite, match="could not load nobody/nothing"):
-        load("nobody/nothing")
+        load_model("nobody/nothing")
 
 
 def test_an_unknown_type_is_refused(folder: Path) -> None:
     with pytest.raises(BadOption, match="float32, bfloat16"):
-        load(folder, options=LoadOptions(dtype="int3"))
+        load_model(folder, options=LoadOptions(dtype="int3"))
 
 
 def test_the_demo_model_is_found_proven_and_says_which_copy_it_is(demo) -> None:  # type: ignore[no-untyped-def]

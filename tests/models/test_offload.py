@@ -7,15 +7,15 @@ import torch
 from accelerate import dispatch_model
 from torch import Tensor
 
-from neuroswitch.activations.columns import columns
+from neuroswitch.activations.changes import scaled_neurons
+from neuroswitch.activations.output import output_columns
 from neuroswitch.activations.reading import read_last_token
-from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import RANKINGS, rank
 from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models import placement
 from neuroswitch.models.handle import LanguageModel
-from neuroswitch.models.loading import load
+from neuroswitch.models.loading import load_model
 from neuroswitch.models.options import LoadOptions
 from sets import tiny_contrast
 from tiny import tiny_module, tiny_tokenizer, wrapped
@@ -58,7 +58,7 @@ def test_reading_and_columns_are_the_same_to_the_bit(pair: tuple[LanguageModel, 
     assert torch.equal(found.neurons, expected.neurons)
     assert torch.equal(found.normed, expected.normed)
     ids = torch.arange(here.layout.size)
-    assert torch.equal(columns(away, ids), columns(here, ids))
+    assert torch.equal(output_columns(away, ids), output_columns(here, ids))
 
 
 def test_every_ranking_is_the_same(pair: tuple[LanguageModel, LanguageModel]) -> None:
@@ -105,9 +105,9 @@ def test_split_goes_on_to_the_disk_where_memory_is_not_enough(
     module.save_pretrained(tmp_path)
     tiny_tokenizer().save_pretrained(tmp_path)
     bytes_ = sum(weight.numel() * 4 for weight in module.parameters())
-    monkeypatch.setattr(placement, "memory", lambda: {"cpu": bytes_ // 2})
+    monkeypatch.setattr(placement, "usable_memory", lambda: {"cpu": bytes_ // 2})
 
-    model = load(tmp_path, options=LoadOptions(device="split"))
+    model = load_model(tmp_path, options=LoadOptions(device="split"))
 
     assert "disk" in model.module.hf_device_map.values()
     assert torch.equal(logits(model), logits(wrapped(tiny_module("llama"))))

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from launch import torchrun
 from neuroswitch.errors import Prerequisite, UnsupportedModel
-from neuroswitch.models.loading import load
+from neuroswitch.models.loading import load_model
 from neuroswitch.models.options import LoadOptions
 from neuroswitch.models.placement import require_split
 from tiny import tiny_module, tiny_tokenizer
@@ -38,7 +38,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_two_ranks_give_what_one_process_gives(name: str, measured: dict[str, Path]) -> None:
-    one = measure(load(measured[name] / "model", options=LoadOptions(device="cpu")))
+    one = measure(load_model(measured[name] / "model", options=LoadOptions(device="cpu")))
     ranks = [load_file(measured[name] / f"{rank}.safetensors") for rank in range(2)]
     assert float((one["logits x 0"] - one["logits"]).abs().max()) > 0.1
     for key, value in one.items():
@@ -50,7 +50,7 @@ def test_two_ranks_give_what_one_process_gives(name: str, measured: dict[str, Pa
 def test_one_process_cannot_be_tensor_parallel(tmp_path: Path) -> None:
     saved(tiny_module("llama"), tmp_path)
     with pytest.raises(Prerequisite, match="torchrun --nproc-per-node 2 -m neuroswitch"):
-        load(tmp_path, options=LoadOptions(device="tp"))
+        load_model(tmp_path, options=LoadOptions(device="tp"))
 
 
 def test_a_model_that_was_left_whole_is_refused() -> None:

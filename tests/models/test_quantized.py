@@ -14,17 +14,17 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM
 
-from neuroswitch.activations.columns import columns
+from neuroswitch.activations.changes import scaled_neurons
+from neuroswitch.activations.output import output_columns
 from neuroswitch.activations.reading import read_last_token
-from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.files import load_fingerprint
 from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import rank
 from neuroswitch.discovery.selection import select
-from neuroswitch.errors import Prerequisite, UnsupportedModel
+from neuroswitch.errors import BadOption, UnsupportedModel
 from neuroswitch.models.handle import LanguageModel
-from neuroswitch.models.loading import load, wrap
+from neuroswitch.models.loading import load_model, wrap_model
 from neuroswitch.models.options import LoadOptions
 from neuroswitch.sites.experts import experts_of
 from sets import tiny_contrast
@@ -77,7 +77,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def both(request: pytest.FixtureRequest, folder: Path) -> Iterator[Both]:
     kind = KINDS[request.param]
     imported(kind.library)
-    yield Both(kind, quantised(folder, request.param), load(folder, options=LoadOptions(device="cpu")))
+    yield Both(kind, quantised(folder, request.param), load_model(folder, options=LoadOptions(device="cpu")))
 
 
 def imported(library: str) -> None:
@@ -95,7 +95,7 @@ def saved(name: str, folder: Path, **sizes: int) -> Path:
 
 def quantised(folder: Path, kind: str) -> LanguageModel:
     if kind != "torchao dynamic":
-        return load(folder, options=LoadOptions(device="cpu", quantize=kind))
+        return load_model(folder, options=LoadOptions(device="cpu", quantize=kind))
     from torchao.quantization import Int8DynamicActivationInt8WeightConfig
     from transformers import TorchAoConfig
 
@@ -103,7 +103,7 @@ def quantised(folder: Path, kind: str) -> LanguageModel:
     module = AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.float32, quantization_config=config, device_map="cpu"
     )
-    return wrap(module, tiny_tokenizer(), name="dynamic")
+    return wrap_model(module, tiny_tokenizer(), name="dynamic")
 
 
 @torch.no_grad()
@@ -125,7 +125,7 @@ def test_the_weights_are_really_quantised(both: Both) -> None:
 
 def test_columns_are_those_of_the_float_model_to_quantisation(both: Both) -> None:
     ids = torch.arange(both.model.layout.size)
-    assert 1e-4 < off(columns(both.model, ids), columns(both.plain, ids)) < both.kind.weights
+    assert 1e-4 < off(output_columns(both.model, ids), output_columns(both.plain, ids)) < both.kind.weights
 
 
 def test_reading_is_reading_the_input_of_the_projection(both: Both) -> None:
@@ -150,7 +150,7 @@ def test_the_effect_of_a_scaled_neuron_is_its_column_times_its_activation(
         logits(model)
     remove()
     before = read_last_token(model, TOKENS.tolist()).neurons[0, ids]
-    expected = (multiplier - 1) * before @ columns(model, ids)
+    expected = (multiplier - 1) * before @ output_columns(model, ids)
     assert off(outputs[1] - outputs[0], expected) < both.kind.effect
 
 
@@ -235,5 +235,5 @@ def test_experts_of_fp8_are_refused() -> None:
 
 
 def test_what_cannot_be_quantised_is_refused(folder: Path) -> None:
-    with pytest.raises(Prerequisite, match="bnb-8bit, bnb-4bit, torchao-int8, quanto-int8"):
-        load(folder, options=LoadOptions(device="cpu", quantize="int3"))
+    with pytest.raises(BadOption, match="bnb-8bit, bnb-4bit, torchao-int8, quanto-int8"):
+        load_model(folder, options=LoadOptions(device="cpu", quantize="int3"))

@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from neuroswitch.activations.columns import columns
-from neuroswitch.activations.scaling import scaled_neurons
-from neuroswitch.errors import Prerequisite
-from neuroswitch.models.loading import load
+from neuroswitch.activations.changes import scaled_neurons
+from neuroswitch.activations.output import output_columns
+from neuroswitch.errors import BadOption, Prerequisite
+from neuroswitch.models.loading import load_model
 from neuroswitch.models.options import LoadOptions
 from tiny import tiny_module, tiny_tokenizer
 
@@ -111,11 +111,11 @@ def declared(folder: Path, settings: dict[str, object]) -> Path:
 def test_a_quantised_checkpoint_is_read_and_scaled_as_what_it_stores(name: str, tmp_path: Path) -> None:
     if name != "block fp8":
         pytest.importorskip("compressed_tensors")
-    model = load(written(name, tmp_path), options=CPU)
+    model = load_model(written(name, tmp_path), options=CPU)
     plain = tiny_module("llama", **SIZES)
     down = torch.cat([layer.mlp.down_proj.weight.detach().T for layer in plain.model.layers])
 
-    found = columns(model, torch.arange(model.layout.size))
+    found = output_columns(model, torch.arange(model.layout.size))
 
     assert 1e-3 < float((found - down).norm() / down.norm()) < FORMATS[name][2]
     ids = torch.arange(0, model.layout.size, 5)
@@ -138,10 +138,10 @@ def test_a_format_whose_library_is_missing_says_so(method: str, library: str, tm
     declared(tmp_path, {"quant_method": method, "bits": 4, "group_size": 32})
 
     with pytest.raises(Prerequisite, match=f"(?s)could not load.*{library}"):
-        load(tmp_path, options=CPU)
+        load_model(tmp_path, options=CPU)
 
 
 def test_a_quantised_checkpoint_is_not_quantised_again(tmp_path: Path) -> None:
     folder = written("block fp8", tmp_path)
-    with pytest.raises(Prerequisite, match=r"(?s)quantised already.*leave --quantize out"):
-        load(folder, options=LoadOptions(device="cpu", quantize="torchao-int8"))
+    with pytest.raises(BadOption, match=r"(?s)quantised already.*leave --quantize out"):
+        load_model(folder, options=LoadOptions(device="cpu", quantize="torchao-int8"))

@@ -9,14 +9,14 @@ from torch import Tensor, nn
 from transformers import AutoModelForImageTextToText, GenerationConfig
 
 from naive import naive_answer
+from neuroswitch.activations.changes import scaled_neurons
 from neuroswitch.activations.reading import read_neurons
-from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.answering.generation import Decoding, end_tokens, generate_tokens
-from neuroswitch.batching.padding import Padding, padding_of
+from neuroswitch.batching.padding import padding_effect
 from neuroswitch.batching.prefix import compute_prefix
 from neuroswitch.errors import UnsupportedModel
-from neuroswitch.models.handle import LanguageModel
-from neuroswitch.models.loading import load
+from neuroswitch.models.handle import LanguageModel, PaddingEffect
+from neuroswitch.models.loading import load_model
 from neuroswitch.models.options import LoadOptions
 from neuroswitch.sites.finding import find_sites
 from neuroswitch.sites.probe import probe
@@ -57,7 +57,7 @@ def test_a_checkpoint_is_loaded_whole(name: str, tmp_path: Path) -> None:
     module.save_pretrained(tmp_path)
     tiny_tokenizer().save_pretrained(tmp_path)
 
-    loaded = load(tmp_path, options=LoadOptions(device="cpu")).module
+    loaded = load_model(tmp_path, options=LoadOptions(device="cpu")).module
 
     assert type(loaded) is type(module)
     ids = torch.tensor(CHATS[:1])
@@ -71,7 +71,7 @@ def test_of_a_checkpoint_with_a_class_for_text_alone_the_text_is_loaded(name: st
     whole.save_pretrained(tmp_path)
     tiny_tokenizer().save_pretrained(tmp_path)
 
-    model = load(tmp_path, options=LoadOptions(device="cpu"))
+    model = load_model(tmp_path, options=LoadOptions(device="cpu"))
 
     assert type(model.module).__name__.endswith("ForCausalLM")
     ids = torch.tensor(CHATS[:1])
@@ -120,7 +120,21 @@ def test_habits_of_the_checkpoint_do_not_change_greedy_answers() -> None:
     ],
 )
 def test_what_padding_changes_is_tried_out(name: str, expected: Sequence[bool]) -> None:
-    assert padding_of(tiny_model(name)) == Padding(*expected)
+    assert padding_effect(tiny_model(name)) == PaddingEffect(*expected)
+
+
+@pytest.mark.parametrize("name", ["trocr", "mixtral"])
+def test_padding_is_measured_on_the_untouched_model(name: str) -> None:
+    model, other = tiny_model(name), tiny_model(name)
+    ids = torch.arange(other.layout.size)
+    expected = padding_effect(model)
+
+    with scaled_neurons(other, ids, torch.full((len(ids),), 1e4)):
+        before = read_neurons(other, CHATS)
+        assert padding_effect(other) == expected
+        assert torch.equal(read_neurons(other, CHATS), before)
+
+    assert torch.equal(read_neurons(other, CHATS), read_neurons(model, CHATS))
 
 
 def test_a_model_that_generate_runs_differently_is_not_evaluated() -> None:
@@ -156,5 +170,5 @@ def test_a_tower_that_runs_on_text_is_an_error() -> None:
     tower = module.model.image_encoder[0]
     module.model.norm.register_forward_hook(lambda norm, inputs, output: tower(output))
 
-    with pytest.raises(UnsupportedModel, match="sees images or sound, and runs on text"):
+    with pytest.raises(UnsupportedModel, match="images or sound, and runs on text"):
         probe(module, find_sites(module))

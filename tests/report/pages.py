@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from html_tree import Tree
 
 from neuroswitch.records import AnswerRow
-from neuroswitch.report import Summary, render_page
+from neuroswitch.report import render_page
 from neuroswitch.report.sections.answer import head
 from neuroswitch.report.view import View
+from neuroswitch.summary import Summary
 
 
 def text_of(summary: Summary, rows: Sequence[AnswerRow] = ()) -> str:

@@ -5,7 +5,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from neuroswitch.records import NEGATIVE, POSITIVE, UNTOUCHED, AnswerRow, MeasureInfo
-from neuroswitch.report import (
+from neuroswitch.statistics import (
+    Measurement,
+    Values,
+    mean_of,
+    paired_change,
+    paired_test,
+    rate_of,
+)
+from neuroswitch.summary import (
     Cell,
     CircuitFacts,
     LayerProfile,
@@ -15,14 +23,6 @@ from neuroswitch.report import (
     RankingFacts,
     Summary,
     TopNeuron,
-)
-from neuroswitch.statistics import (
-    Measurement,
-    Values,
-    mean_of,
-    paired_change,
-    paired_test,
-    rate_of,
 )
 from neuroswitch.verdicts import quality
 

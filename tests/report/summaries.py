@@ -6,7 +6,8 @@ from functools import cache
 from parts import LATE, NEURONS, Labels, answers, cell, circuit, method, model_facts, number, profile, whole
 
 from neuroswitch.records import NEGATIVE, UNTOUCHED, AnswerRow, condition_name
-from neuroswitch.report import (
+from neuroswitch.statistics import Measurement, proportion
+from neuroswitch.summary import (
     AtLength,
     Cell,
     Chance,
@@ -17,7 +18,6 @@ from neuroswitch.report import (
     Shared,
     Summary,
 )
-from neuroswitch.statistics import Measurement, proportion
 
 RUN_LABELS: dict[str, Labels] = {
     UNTOUCHED: (39, 5, 1),

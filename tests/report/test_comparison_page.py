@@ -9,12 +9,13 @@ from html_tree import Tree
 from pages import answer, spaced, with_row
 
 from neuroswitch.records import AnswerRow
-from neuroswitch.report import Cell, Summary, render_page
+from neuroswitch.report import render_page
 from neuroswitch.report.plots import Chart
 from neuroswitch.report.sections.damage import pareto
 from neuroswitch.report.sections.limits import cautions
 from neuroswitch.report.sections.strengths import over_strengths
 from neuroswitch.report.view import MARKS, TONES, View
+from neuroswitch.summary import Cell, Summary
 
 
 @pytest.fixture

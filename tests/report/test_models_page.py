@@ -7,9 +7,10 @@ from html_tree import Tree
 from pages import answer, spaced, text_of, with_row
 
 from neuroswitch.records import AnswerRow
-from neuroswitch.report import Chance, RankingFacts, Summary, render_page
+from neuroswitch.report import render_page
 from neuroswitch.report.sections.limits import cautions
 from neuroswitch.report.view import View
+from neuroswitch.summary import Chance, RankingFacts, Summary
 
 Made = tuple[Summary, list[AnswerRow]]
 
@@ -28,8 +29,8 @@ def with_model(summary: Summary, role: str, **change: object) -> Summary:
 def test_the_answer_says_what_is_shared_and_what_happens_in_each_model(made: Made) -> None:
     assert answer(made[0]) == (
         "The two circuits share 14 of 116 neurons, where chance in the same layers would give 0.268 "
-        "(p < 0.001); switching its own circuit off lowers the refusal rate of Some-0.5B-Instruct from 68.8 % "
-        "to 10.9 % (p < 0.001); the refusal rate of Some-0.5B is 3.1 % to begin with, so there is nothing to "
+        "(p < 0.001); switching off its own circuit lowers the refusal rate of Some-0.5B-Instruct from 68.8 % "
+        "to 10.9 % (p < 0.001); the refusal rate of Some-0.5B is 3.1 % in the untouched model, so there is nothing to "
         "switch off."
     )
 

@@ -14,7 +14,9 @@ from html_tree import Tree
 
 from neuroswitch.errors import BadRun
 from neuroswitch.records import AnswerRow
-from neuroswitch.report import Summary, rebuild, render_page, summary_json
+from neuroswitch.report import render_page, write_page
+from neuroswitch.storage import write_json
+from neuroswitch.summary import Summary, read_summary
 
 Made = Callable[[], tuple[Summary, list[AnswerRow]]]
 MADE = [summaries.run, summaries.comparison, summaries.two_models]
@@ -162,8 +164,13 @@ def test_what_is_needed_to_repeat_the_numbers_is_on_the_page() -> None:
 
 def write(folder: Path, summary: Summary, rows: list[AnswerRow]) -> None:
     """Write the files of a finished experiment."""
-    (folder / "summary.json").write_text(summary_json(summary))
+    write_json(folder / "summary.json", summary.model_dump(mode="json"))
     (folder / "results.jsonl").write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows))
+
+
+def rebuild(folder: Path) -> Path:
+    """Write the page again from the files in a folder."""
+    return write_page(folder, read_summary(folder / "summary.json"))
 
 
 @each_kind
@@ -177,15 +184,16 @@ def test_rebuild_makes_the_same_page_from_the_files(made: Made, tmp_path: Path) 
     assert page.read_text() == render_page(summary, rows)
 
 
-def test_rebuild_adds_date_and_command_and_shows_completions_if_asked(tmp_path: Path) -> None:
-    summary, rows = summaries.run(provenance={"engine": "vllm"})
-    write(tmp_path, summary, rows)
+def test_a_page_has_date_and_command_and_shows_completions_if_asked(tmp_path: Path) -> None:
     made = {
+        "engine": "vllm",
         "date": "2027-01-02T03:04",
         "command": "neuroswitch once more",
         "versions": {"neuroswitch": "9.9"},
     }
-    page = rebuild(tmp_path, made, show_completions=True).read_text()
+    summary, rows = summaries.run(provenance=made)
+    write(tmp_path, summary, rows)
+    page = write_page(tmp_path, summary, show_completions=True).read_text()
     assert parts.SECRET in page
     text = Tree(page).text()
     for part in ("2027-01-02", "neuroswitch once more", "Made by neuroswitch 9.9", "enginevllm"):
@@ -219,7 +227,7 @@ def test_a_damaged_summary_is_refused_by_name(
 ) -> None:
     summary, rows = summaries.run()
     write(tmp_path, summary, rows)
-    content = {**json.loads(summary_json(summary)), **change}
+    content = {**summary.model_dump(mode="json"), **change}
     (tmp_path / "summary.json").write_text(json.dumps(content))
     with pytest.raises(BadRun, match=complaint):
         rebuild(tmp_path)
@@ -229,7 +237,7 @@ def test_a_damaged_summary_is_refused_by_name(
 def test_a_matched_method_without_a_row_and_a_third_model_are_refused(tmp_path: Path) -> None:
     summary, rows = summaries.comparison()
     write(tmp_path, summary, rows)
-    content = json.loads(summary_json(summary))
+    content = summary.model_dump(mode="json")
     content["matched"]["rows"][0]["method"] = "magic"
     (tmp_path / "summary.json").write_text(json.dumps(content))
     with pytest.raises(BadRun, match="matched methods without a row: magic"):
@@ -248,7 +256,7 @@ def test_a_measure_that_is_not_described_and_a_row_of_no_model_are_refused(tmp_p
         (("models", "model"), "no row of the untouched model: any"),
     ):
         write(tmp_path, summary, rows)
-        content = json.loads(summary_json(summary))
+        content = summary.model_dump(mode="json")
         del content[change[0]][change[1]]
         (tmp_path / "summary.json").write_text(json.dumps(content))
         with pytest.raises(BadRun, match=complaint):

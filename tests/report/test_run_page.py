@@ -8,11 +8,12 @@ import summaries
 from html_tree import Tree
 from pages import answer, spaced, text_of, with_row
 
-from neuroswitch.report import Cell, Summary, render_page
+from neuroswitch.report import render_page
 from neuroswitch.report.sections.answer import head
 from neuroswitch.report.sections.circuits import layers_and_neurons
 from neuroswitch.report.sections.limits import cautions, limits
 from neuroswitch.report.view import View
+from neuroswitch.summary import Cell, Summary
 
 
 def with_measure(summary: Summary, place: int, name: str, value: float | None) -> Summary:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from neuroswitch.activations.changes import scaled_neurons
 from neuroswitch.activations.reading import read_neurons
-from neuroswitch.activations.scaling import scaled_neurons
 from neuroswitch.chat import encode
 from neuroswitch.prompts import Prompt
 from planted import Planted, planted_dense, planted_moe

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from neuroswitch.activations.scaling import scaled_neurons
+from neuroswitch.activations.changes import scaled_neurons
 from neuroswitch.answering.completions import Completion
 from neuroswitch.models.handle import LanguageModel
 from neuroswitch.prompts import Prompt

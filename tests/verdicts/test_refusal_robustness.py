@@ -201,6 +201,7 @@ UNITS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", UNITS)
 def test_time_grows_with_the_length_and_no_faster(unit: str) -> None:
     text = (unit * (LENGTH // len(unit) + 1))[:LENGTH]

@@ -8,6 +8,7 @@ from neuroswitch.answering.dialogue import ask_both as ask_both
 from neuroswitch.answering.endpoint import Client as Client
 from neuroswitch.answering.endpoint import Endpoint as Endpoint
 from neuroswitch.answering.endpoint import ask_all as ask_all
+from neuroswitch.answering.engines import AnswerSettings as AnswerSettings
 from neuroswitch.answering.engines import Engine as Engine
 from neuroswitch.answering.engines import ServerEngine as ServerEngine
 from neuroswitch.answering.engines import TransformersEngine as TransformersEngine

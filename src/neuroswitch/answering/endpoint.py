@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx
+from pydantic import BaseModel, Field
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from neuroswitch.errors import BadOption, Prerequisite
@@ -62,6 +63,47 @@ class Endpoint:
             )
 
 
+class Said(BaseModel):
+    """A message in a reply; `content` is not always a text."""
+
+    content: object = None
+
+
+class Choice(BaseModel):
+    """One answer in a reply: a message, or the text that continues a prompt."""
+
+    message: Said | None = None
+    text: str | None = None
+    finish_reason: str | None = None
+
+    @property
+    def answer(self) -> str:
+        """The text of the answer; empty where there is none."""
+        said = self.text if self.message is None else self.message.content
+        return said if isinstance(said, str) else ""
+
+
+class Usage(BaseModel):
+    """How many tokens an answer has."""
+
+    completion_tokens: int
+
+
+class ModelReply(BaseModel):
+    """The reply of an OpenAI-compatible endpoint to a request for an answer, as far as it is read here."""
+
+    choices: list[Choice] = Field(min_length=1)
+    usage: Usage | None = None
+
+
+class _Model(BaseModel):
+    id: str
+
+
+class _Models(BaseModel):
+    data: list[_Model]
+
+
 class _Busy(Exception):
     """A failed attempt after which another one may succeed; `wait` is the server's Retry-After in seconds."""
 
@@ -86,11 +128,13 @@ class Client:
     def chat(self, messages: Sequence[Mapping[str, str]]) -> str:
         """Return the model's reply to messages with `role` and `content`, at temperature 0; may be empty."""
         body = {"model": self.endpoint.model, "messages": list(messages), "temperature": 0}
-        return self.request("POST", "/chat/completions", _text_of, body)
+        return (
+            self.request("POST", "/chat/completions", ModelReply.model_validate_json, body).choices[0].answer
+        )
 
     def models(self) -> list[str]:
         """Return the names of the models that the endpoint has."""
-        return self.request("GET", "/models", lambda reply: [str(one["id"]) for one in reply["data"]])
+        return [one.id for one in self.request("GET", "/models", _Models.model_validate_json).data]
 
     def is_healthy(self) -> bool:
         """Ask `/health` once, and say whether the server answers."""
@@ -103,7 +147,7 @@ class Client:
         self,
         method: str,
         path: str,
-        parse: Callable[[Any], Result],
+        parse: Callable[[bytes], Result],
         body: Mapping[str, object] | None = None,
     ) -> Result:
         """Send a request until it succeeds, and return what `parse` makes of the reply.
@@ -111,8 +155,7 @@ class Client:
         Args:
             method: GET or POST.
             path: Follows the base address.
-            parse: From the JSON of the reply; if it raises ValueError, LookupError or TypeError, the
-                attempt has failed.
+            parse: From the content of the reply; if it raises a ValueError, the attempt has failed.
             body: Sent as JSON.
 
         Raises:
@@ -134,7 +177,7 @@ class Client:
             ) from busy
 
     def _request_once(
-        self, method: str, path: str, parse: Callable[[Any], Result], body: Mapping[str, object] | None
+        self, method: str, path: str, parse: Callable[[bytes], Result], body: Mapping[str, object] | None
     ) -> Result:
         key = os.environ.get(self.endpoint.key_variable)
         headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -153,8 +196,8 @@ class Client:
                 do=f"check the address, the model's name and the key in {self.endpoint.key_variable}",
             )
         try:
-            return parse(response.json())
-        except (ValueError, LookupError, TypeError) as error:
+            return parse(response.content)
+        except ValueError as error:
             raise _Busy(f"not the expected reply: {response.content[:80]!r}") from error
 
     def _pause(self, state: RetryCallState) -> float:
@@ -200,8 +243,3 @@ def ask_all(
                 progress(count)
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _text_of(reply: Any) -> str:
-    content = reply["choices"][0]["message"]["content"]
-    return content if isinstance(content, str) else ""

@@ -7,31 +7,38 @@ checked. Its answers arrive in any order, so the order of rows in a log may diff
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from neuroswitch.activations import Intervention
 from neuroswitch.answering.completions import AnswerLog, Completion, Finish
-from neuroswitch.answering.endpoint import Client, Endpoint, ask_all
+from neuroswitch.answering.endpoint import Client, Endpoint, ModelReply, ask_all
 from neuroswitch.answering.generation import Decoding, as_prompts, generate
 from neuroswitch.answering.vllm import BASE, VllmServer
 from neuroswitch.chat import THINKING_SWITCHES, ChatFormat, with_system
 from neuroswitch.errors import Prerequisite
 from neuroswitch.models import LanguageModel
-from neuroswitch.options import LOCAL
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
+from neuroswitch.storage import JsonObject
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerSettings:
+    """How prompts are answered; the fields are arguments of `generate`."""
+
+    decoding: Decoding = Decoding()
+    chat: ChatFormat = ChatFormat()
+    log: AnswerLog | None = None
+    progress: Progress = silent
 
 
 class Engine(Protocol):
     """Answers prompts under an intervention.
 
-    `has` says whether it can apply an intervention; None is the untouched model. `answer` takes and returns
-    what `generate` does, and an intervention. It raises a `Prerequisite` if a server stops answering or does
-    not have the intervention; the log keeps the answers so far. `name` is for reports.
+    `has` says whether it can apply an intervention; None is the untouched model. `answer` returns what
+    `generate` does. It raises a `Prerequisite` if a server stops answering or does not have the
+    intervention; the log keeps the answers so far.
     """
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
 
     def has(self, intervention: Intervention | None) -> bool: ...  # noqa: D102
 
@@ -39,11 +46,7 @@ class Engine(Protocol):
         self,
         prompts: Sequence[Prompt | str],
         intervention: Intervention | None = None,
-        *,
-        decoding: Decoding = ...,
-        chat: ChatFormat = ...,
-        log: AnswerLog | None = None,
-        progress: Progress = ...,
+        how: AnswerSettings = ...,
     ) -> tuple[Completion, ...]: ...
 
 
@@ -53,11 +56,6 @@ class TransformersEngine:
 
     model: LanguageModel
 
-    @property
-    def name(self) -> str:
-        """Library and type of the weights."""
-        return f"{LOCAL}, {self.model.identity.dtype}"
-
     def has(self, intervention: Intervention | None) -> bool:
         """Return True: a model in this process can be changed by any intervention."""
         return True
@@ -66,15 +64,11 @@ class TransformersEngine:
         self,
         prompts: Sequence[Prompt | str],
         intervention: Intervention | None = None,
-        *,
-        decoding: Decoding = Decoding(),
-        chat: ChatFormat = ChatFormat(),
-        log: AnswerLog | None = None,
-        progress: Progress = silent,
+        how: AnswerSettings = AnswerSettings(),
     ) -> tuple[Completion, ...]:
         """Answer in batches; see `Engine`."""
         with intervention.applied(self.model) if intervention else nullcontext():
-            return generate(self.model, prompts, decoding=decoding, chat=chat, log=log, progress=progress)
+            return generate(self.model, prompts, **vars(how))
 
 
 @dataclass(frozen=True)
@@ -94,11 +88,6 @@ class ServerEngine:
     templated: bool = True
     server: VllmServer | None = None
 
-    @property
-    def name(self) -> str:
-        """Address, or that the server was started here."""
-        return "vLLM, started for this" if self.server else f"server at {self.endpoint.url}"
-
     def has(self, intervention: Intervention | None) -> bool:
         """Say whether the server has a model for an intervention."""
         return intervention is None or intervention in self.names.values()
@@ -107,39 +96,30 @@ class ServerEngine:
         self,
         prompts: Sequence[Prompt | str],
         intervention: Intervention | None = None,
-        *,
-        decoding: Decoding = Decoding(),
-        chat: ChatFormat = ChatFormat(),
-        log: AnswerLog | None = None,
-        progress: Progress = silent,
+        how: AnswerSettings = AnswerSettings(),
     ) -> tuple[Completion, ...]:
         """Answer several prompts at the same time; see `Engine`. Answers never stop early."""
         asked, model = as_prompts(prompts), self._model_of(intervention)
-        done = log.completions() if log else {}
+        done = how.log.completions() if how.log else {}
         missing = [prompt for prompt in asked if prompt.id not in done]
 
         def keep(prompt: Prompt, completion: Completion) -> None:
             done[prompt.id] = completion
-            if log:
-                log.append([completion])
+            if how.log:
+                how.log.append([completion])
+
+        def report(count: int) -> None:
+            how.progress("generate", len(asked) - len(missing) + count, len(asked))
 
         with Client(self.endpoint) as client:
 
             def ask(prompt: Prompt) -> Completion:
-                path, body = self._request(prompt, decoding, chat)
-                reply = client.request("POST", path, _answer_of, {"model": model, **body})
+                path, body = self._request(prompt, how)
+                reply = client.request("POST", path, _parsed, {"model": model, **body})
                 return Completion(prompt.id, prompt.text, *reply)
 
             try:
-                ask_all(
-                    missing,
-                    ask,
-                    keep,
-                    concurrency=self.endpoint.concurrency,
-                    progress=lambda count: progress(
-                        "generate", len(asked) - len(missing) + count, len(asked)
-                    ),
-                )
+                ask_all(missing, ask, keep, concurrency=self.endpoint.concurrency, progress=report)
             except Prerequisite as error:
                 if self.server is None or self.server.process.poll() is None:
                     raise
@@ -157,8 +137,8 @@ class ServerEngine:
                 return name
         raise Prerequisite(f"the server does not have {intervention.name}", found=", ".join(self.names))
 
-    def _request(self, prompt: Prompt, decoding: Decoding, chat: ChatFormat) -> tuple[str, dict[str, object]]:
-        body: dict[str, object] = {"temperature": 0, "max_tokens": decoding.max_new_tokens}
+    def _request(self, prompt: Prompt, how: AnswerSettings) -> tuple[str, JsonObject]:
+        chat, body = how.chat, JsonObject(temperature=0, max_tokens=how.decoding.max_new_tokens)
         if not self.templated:
             return "/completions", {**body, "prompt": prompt.text}
         if chat.thinking is not None:
@@ -168,8 +148,10 @@ class ServerEngine:
         return "/chat/completions", {**body, "messages": messages}
 
 
-def _answer_of(reply: Any) -> tuple[str, int, Finish]:
-    choice = reply["choices"][0]
-    text = choice["message"]["content"] if "message" in choice else choice["text"]
-    finish: Finish = "length" if choice.get("finish_reason") == "length" else "stop"
-    return text or "", int(reply["usage"]["completion_tokens"]), finish
+def _parsed(content: bytes) -> tuple[str, int, Finish]:
+    """Return text, number of tokens and end of the answer in a reply."""
+    reply = ModelReply.model_validate_json(content)
+    if reply.usage is None:
+        raise ValueError("a reply without the number of its tokens")
+    (choice, *_), tokens = reply.choices, reply.usage.completion_tokens
+    return choice.answer, tokens, "length" if choice.finish_reason == "length" else "stop"

@@ -8,7 +8,6 @@ that all prompts begin with are computed once, and finished sequences leave the 
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import groupby
 from typing import Any
 
 import torch
@@ -17,15 +16,16 @@ from transformers.cache_utils import LinearAttentionCacheLayerMixin
 
 from neuroswitch.answering.completions import AnswerLog, Completion, Finish
 from neuroswitch.batching import (
-    NOTHING,
+    NO_PREFIX,
     Prefix,
-    caches,
     compatible,
     compute_prefix,
     in_halves,
     padded,
-    padding_of,
+    padding_effect,
     plain_generation,
+    plan_batches,
+    returns_cache,
 )
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.errors import BadPrompts
@@ -154,22 +154,19 @@ def _answers(
             yield {}
             continue
         if prefix is None:
-            prefix = NOTHING if padding_of(model).behind_prefix else compute_prefix(model, ids)
+            prefix = NO_PREFIX if padding_effect(model).after_prefix else compute_prefix(model, ids)
         decode = partial(_decode, model, ids, prefix=prefix, limit=decoding.max_new_tokens, stopped=stopped)
         yield {i: tokens for part in in_halves(decode, batch) for i, tokens in part.items()}
 
 
-def _batches(model: LanguageModel, ids: Sequence[Sequence[int]], decoding: Decoding) -> Iterator[list[int]]:
-    """Group sequences of similar length, so that little is padded; of equal length where padding is seen."""
-    order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-    lengths = [len(ids[i]) for i in order]
-    if padding_of(model).on_the_left:
-        groups = [list(same) for _, same in groupby(range(len(order)), key=lengths.__getitem__)]
+def _batches(model: LanguageModel, ids: Sequence[Sequence[int]], decoding: Decoding) -> list[list[int]]:
+    """Group sequences of similar length; of equal length where padding changes the answers."""
+    lengths = list(map(len, ids))
+    if padding_effect(model).on_the_left:
+        groups = [[i for i, one in enumerate(lengths) if one == length] for length in set(lengths)]
     else:
         groups = compatible(model, lengths, growth=decoding.max_new_tokens)
-    for group in groups:
-        for start in range(0, len(group), decoding.batch_size):
-            yield [order[place] for place in group[start : start + decoding.batch_size]]
+    return plan_batches(lengths, decoding.batch_size, groups=groups)
 
 
 @torch.inference_mode()
@@ -184,9 +181,11 @@ def _decode(
 ) -> dict[int, list[int]]:
     """Decode one left-padded batch stage by stage: position of each sequence -> its new tokens."""
     ends = end_tokens(model)
-    tokens, mask = padded(model, [ids[i] for i in batch], prefix.length, _pad_token(model))  # (B, T) both
+    tokens, mask = padded([ids[i] for i in batch], at=prefix.length, pad=_pad_token(model))  # (B, T) both
+    tokens, mask = tokens.to(model.device), mask.to(model.device)
     answers: dict[int, list[int]] = {i: [] for i in batch}
-    rows, cache, made = list(batch), prefix.expanded(len(batch)), 0
+    cache: Cache | None = prefix.expanded(len(batch))
+    rows, made = list(batch), 0
     while rows and made < limit:
         step = min(STAGE, limit - made)
         state = {} if cache is None else {"past_key_values": cache}
@@ -202,13 +201,13 @@ def _decode(
         keep = [
             row for row, i in enumerate(rows) if answers[i][-1] not in ends and not stopped(i, answers[i])
         ]
-        cache = _kept(out.past_key_values, keep, len(rows)) if caches(model) else None
+        cache = _kept(out.past_key_values, keep, len(rows)) if returns_cache(model) else None
         rows = [rows[row] for row in keep]
         tokens, mask = out.sequences[keep], torch.cat([mask, mask.new_ones(new.shape)], dim=1)[keep]
     return answers
 
 
-def _kept(cache: Any, keep: list[int], rows: int) -> Any:
+def _kept(cache: object, keep: list[int], rows: int) -> Cache | None:
     """Drop finished rows from the cache; None, which computes it anew, where its kind cannot do that."""
     if not isinstance(cache, Cache):
         return None
@@ -243,7 +242,7 @@ def _greedy(model: LanguageModel, max_new_tokens: int) -> GenerationConfig:
         eos_token_id=sorted(end_tokens(model)) or None,
         pad_token_id=_pad_token(model),
         return_dict_in_generate=True,
-        use_cache=caches(model),
+        use_cache=returns_cache(model),
     )
 
 

@@ -15,13 +15,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
+
+from pydantic import TypeAdapter
 
 from neuroswitch.answering.endpoint import Client, Endpoint
 from neuroswitch.errors import Prerequisite
 from neuroswitch.models import LanguageModel
 from neuroswitch.options import VllmOptions
-from neuroswitch.storage import read_json
+from neuroswitch.storage import JsonObject, read_json
 
 BASE = "base"
 """Name under which the untouched model is served."""
@@ -49,7 +51,7 @@ class VllmServer:
     process: "subprocess.Popen[bytes]"
     log: Path
 
-    def request(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
+    def request(self, path: str, body: Mapping[str, object]) -> JsonObject:
         """Post one request, once, and return the JSON of the reply.
 
         Raises:
@@ -58,7 +60,7 @@ class VllmServer:
         endpoint = Endpoint(url=self.url, model=BASE, timeout=REQUEST_SECONDS, attempts=1)
         try:
             with Client(endpoint) as client:
-                return client.request("POST", path, dict, body)
+                return client.request("POST", path, TypeAdapter(JsonObject).validate_json, body)
         except Prerequisite as error:
             raise self.failure(f"a request to {path} failed", str(error)) from error
 
@@ -146,7 +148,7 @@ def command(model: LanguageModel, adapters: Mapping[str, Path], options: VllmOpt
 def running(arguments: list[str], log: IO[bytes]) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a process while the block is open, then stop it and every process that it started.
 
-    A SIGTERM to this process closes the block too, so that the other process never outlives this one.
+    A SIGTERM to this process closes the block too, so that the other process is stopped before this one ends.
     """
     process = subprocess.Popen(  # noqa: S603 - built by us
         arguments, stdout=log, stderr=subprocess.STDOUT, start_new_session=True

@@ -1,14 +1,17 @@
 """Which sequences may be padded into one batch without changing what the model does to them.
 
-Almost all may. Some models look at the length of the whole batch: RoPE of type "longrope" chooses
-its frequencies by it, and sparse attention (`index_topk`) breaks ties by it. Does not know tokens.
+Almost all may. In some models the length of the whole batch matters: RoPE of type "longrope" chooses
+its frequencies by it, and sparse attention (`index_topk`) breaks ties by it.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
+from transformers import PreTrainedConfig
+
 from neuroswitch.errors import BadPrompts
 from neuroswitch.models import LanguageModel
+from neuroswitch.sites import text_config
 
 
 def compatible(model: LanguageModel, lengths: Sequence[int], growth: int = 0) -> list[list[int]]:
@@ -24,13 +27,13 @@ def compatible(model: LanguageModel, lengths: Sequence[int], growth: int = 0) ->
 
     Raises:
         BadPrompts: A sequence is longer than the original context of a model with RoPE of type
-            "dynamic": what it does then depends on what it has read before.
+            "dynamic": its output then depends on what it has read before.
     """
-    config: Any = model.module.config.get_text_config(decoder=True)
+    config = text_config(model.module)
     sparse = getattr(config, "index_topk", None)
-    kinds = ropes(config)
+    kinds = rope_parameters(config)
     long_from = [one["original_max_position_embeddings"] for one in kinds if one["rope_type"] == "longrope"]
-    limit = [config.max_position_embeddings for one in kinds if one["rope_type"] == "dynamic"]
+    limit = [getattr(config, "max_position_embeddings", 0) for one in kinds if one["rope_type"] == "dynamic"]
     groups: dict[tuple[int, int], list[int]] = {}
     for position, length in enumerate(lengths):
         if limit and length > limit[0]:
@@ -40,7 +43,7 @@ def compatible(model: LanguageModel, lengths: Sequence[int], growth: int = 0) ->
                 expected=f"at most {limit[0]} tokens",
             )
         exceeded = sum(length > context for context in long_from)
-        # sequences that get there on their way must get there together
+        # sequences that cross the limit while they grow must do so in the same step
         crosses = any(length <= context < length + growth for context in long_from)
         chooses = isinstance(sparse, int) and length + growth > sparse
         key = (exceeded, length if crosses or chooses else 0)
@@ -48,7 +51,7 @@ def compatible(model: LanguageModel, lengths: Sequence[int], growth: int = 0) ->
     return list(groups.values())
 
 
-def ropes(config: Any) -> list[dict[str, Any]]:
+def rope_parameters(config: PreTrainedConfig) -> list[dict[str, Any]]:
     """Return the parameters of every RoPE: one set, or one for each type of layer."""
     rope = getattr(config, "rope_parameters", None) or {}
     every = [rope] if "rope_type" in rope else list(rope.values())

@@ -1,8 +1,8 @@
 """Generation settings and state of earlier calls, set aside while a model is asked.
 
-Checkpoints ship with settings for `generate` (sampling, forced or forbidden tokens), which would fill
-every setting that is left open. Models that see images keep, in the module, how far those of the last call
-shifted the positions of a batch.
+Checkpoints come with settings for `generate` (sampling, forced or forbidden tokens), which would be used for
+every setting that is not given. Models for images keep, in the module, how far the images of the last
+call shifted the positions of a batch.
 """
 
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from torch import nn
 from transformers import GenerationConfig, PreTrainedModel
 
-REMEMBERED = "rope_deltas"
+POSITION_SHIFTS = "rope_deltas"
 """Attribute in which the Qwen-VL and GLM-V families keep the shifts of the last call's batch."""
 
 
 @contextmanager
 def plain_generation(module: PreTrainedModel) -> Iterator[None]:
-    """Generate with the settings that are given and nothing else."""
+    """Generate with no other settings than those that are given."""
     shipped = module.generation_config
     module.generation_config = GenerationConfig()
     try:
@@ -29,13 +29,13 @@ def plain_generation(module: PreTrainedModel) -> Iterator[None]:
 
 @contextmanager
 def text_only(module: nn.Module) -> Iterator[None]:
-    """Set aside what a model remembers of the images of an earlier call: text shifts no positions."""
-    keepers = [child for child in module.modules() if hasattr(child, REMEMBERED)]
-    remembered = [getattr(child, REMEMBERED) for child in keepers]
-    for child in keepers:
-        setattr(child, REMEMBERED, None)
+    """Set aside the position shifts that images of an earlier call have left."""
+    owners = [child for child in module.modules() if hasattr(child, POSITION_SHIFTS)]
+    kept = [getattr(child, POSITION_SHIFTS) for child in owners]
+    for child in owners:
+        setattr(child, POSITION_SHIFTS, None)
     try:
         yield
     finally:
-        for child, shifts in zip(keepers, remembered, strict=True):
-            setattr(child, REMEMBERED, shifts)
+        for child, shifts in zip(owners, kept, strict=True):
+            setattr(child, POSITION_SHIFTS, shifts)

@@ -1,15 +1,15 @@
-"""The tokens that all prompts begin with, computed once: template and system prompt.
+"""The tokens that all prompts begin with (template and system prompt), computed once.
 
-A prefix belongs to the state of the model in which it was computed; under an intervention it
-must be computed again. Reuse is exact for attention over the whole past. Where a model keeps
-another kind of state (a window, a recurrence), there is no prefix and prompts are computed in full.
+A prefix is valid only in the state of the model in which it was computed; under an intervention it
+must be computed again. Reuse is exact for attention over the whole past. For models with another kind
+of state (a window, a recurrence) there is no prefix, and prompts are computed in full.
 """
 
 import copy
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer
@@ -17,9 +17,10 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 from neuroswitch.batching.plain import text_only
 from neuroswitch.chat import shared_prefix
 from neuroswitch.models import LanguageModel
+from neuroswitch.sites import text_config
 
-WORTHWHILE = 4
-"""A shorter prefix than this saves less than copying its cache costs."""
+SHORTEST_PREFIX = 4
+"""Tokens; computing fewer costs less than copying their cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,38 +44,35 @@ class Prefix:
         return state
 
 
-NOTHING = Prefix(0, None)
+NO_PREFIX = Prefix(0, None)
 
 
 @torch.inference_mode()
 def compute_prefix(model: LanguageModel, ids: Sequence[Sequence[int]]) -> Prefix:
-    """Run the shared beginning of all prompts once, in the state the model is in now.
+    """Run the shared beginning of all prompts once, in the present state of the model.
 
     Args:
         model: The model.
         ids: Token ids of every prompt; the last token of each stays outside of the prefix.
     """
     length = min(shared_prefix(ids), min(map(len, ids), default=1) - 1)
-    if len(ids) < 2 or length < WORTHWHILE or not _reusable(model):
-        return NOTHING
+    if len(ids) < 2 or length < SHORTEST_PREFIX or not _accepts_prefix(model):
+        return NO_PREFIX
     tokens = torch.tensor([list(ids[0][:length])], device=model.device)
     with text_only(model.module):
         cache = getattr(model.decoder(input_ids=tokens, use_cache=True), "past_key_values", None)
-    return Prefix(length, cache) if _is_plain(cache) else NOTHING
+    return Prefix(length, cache) if _is_plain(cache) else NO_PREFIX
 
 
-def caches(model: LanguageModel) -> bool:
-    """Say whether a model takes back what it has computed; GPT-1 does not, nor do RWKV and xLSTM in batches."""
+def returns_cache(model: LanguageModel) -> bool:
+    """Return whether a model takes keys and values of earlier tokens; GPT-1, RWKV and xLSTM do not."""
     return "past_key_values" in inspect.signature(model.module.forward).parameters
 
 
-def _reusable(model: LanguageModel) -> bool:
-    """Refuse models that take no state back, and those whose positions depend on the longest sequence."""
-    if not caches(model):
-        return False
-    config: Any = model.module.config.get_text_config(decoder=True)
-    rope = getattr(config, "rope_parameters", None) or {}
-    return str(rope.get("rope_type", "default")) not in {"longrope", "dynamic"}
+def _accepts_prefix(model: LanguageModel) -> bool:
+    """Return whether a model takes a cache, and its positions do not depend on the longest sequence."""
+    rope = getattr(text_config(model.module), "rope_parameters", None) or {}
+    return returns_cache(model) and rope.get("rope_type", "default") not in {"longrope", "dynamic"}
 
 
 def _is_plain(cache: object) -> TypeGuard[DynamicCache]:

@@ -1,10 +1,8 @@
-"""A safetensors checkpoint on disk, tensor by tensor: where each lies, and how to read it.
+"""A safetensors checkpoint on disk: where each tensor is in its file, and how to read it alone.
 
-Knows the file format (an 8-byte length, a JSON header, raw tensors); never holds more than one
-tensor in memory. Does not know what a tensor is for.
+The file format is an 8-byte length, a JSON header and raw tensors.
 """
 
-import io
 import json
 import math
 from collections.abc import Mapping
@@ -26,8 +24,8 @@ LARGEST_HEADER = 100_000_000
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a tensor lies: file, type as the format names it, shape, and its bytes in the file."""
+class StoredTensor:
+    """Where a tensor is: file, type as the format names it, shape, and its bytes in the file."""
 
     file: Path
     dtype: str
@@ -36,62 +34,61 @@ class Place:
     stop: int
 
     def values(self, *, file: Path | None = None) -> Tensor:
-        """Map the tensor into memory; writing to it changes the file.
+        """Map the tensor into memory.
 
         Args:
-            file: A copy of the file to map instead; without one the mapping is private.
+            file: A copy of the file to map instead, which changes with the tensor; without one
+                changes stay in memory.
 
         Raises:
             UnsupportedModel: The values are packed or quantised.
         """
-        if self.dtype not in DTYPES:
-            raise UnsupportedModel(
-                f"{self.file.name} holds quantised weights, which cannot be scaled one by one",
-                found=f"type {self.dtype}",
-                expected=", ".join(DTYPES),
-                do="export the form 'ia3', or 'lora' from the loaded model: both leave the weights alone",
-            )
+        dtype = self._type_in(DTYPES, do="export the form 'ia3', or 'lora' from the loaded model")
         count = self.stop - self.start
         raw = np.memmap(file or self.file, np.uint8, "r+" if file else "c", offset=self.start, shape=(count,))
-        return torch.from_numpy(raw).view(DTYPES[self.dtype]).view(self.shape)
+        return torch.from_numpy(raw).view(dtype).view(self.shape)
 
     def read(self) -> Tensor:
-        """Read the tensor into memory of its own, without mapping the file.
+        """Read the tensor into memory without mapping the file.
 
         Raises:
             Prerequisite: The file is gone, or ends before the tensor does.
             UnsupportedModel: The values are packed or quantised.
         """
-        kinds = {**DTYPES, **INTEGERS}
-        if self.dtype not in kinds:
-            raise UnsupportedModel(
-                f"{self.file.name} holds quantised weights, which are not read one tensor at a time",
-                found=f"type {self.dtype}",
-                expected=", ".join(DTYPES),
-                do="name a checkpoint in float32, bfloat16 or float16",
-            )
+        dtype = self._type_in({**DTYPES, **INTEGERS}, do="name a checkpoint in float32, bfloat16 or float16")
         raw = torch.empty(self.stop - self.start, dtype=torch.uint8)
         try:
-            with self.file.open("rb", buffering=0) as stream:
+            with self.file.open("rb") as stream:
                 stream.seek(self.start)
-                _fill(stream, raw.numpy().data)
+                if (count := stream.readinto(raw.numpy().data)) < len(raw):
+                    raise OSError(f"it ends {len(raw) - count} bytes early")
         except OSError as error:
             raise _damaged(self.file, error) from error
-        return raw.view(kinds[self.dtype]).view(self.shape)
+        return raw.view(dtype).view(self.shape)
+
+    def _type_in(self, known: Mapping[str, torch.dtype], do: str) -> torch.dtype:
+        if self.dtype not in known:
+            raise UnsupportedModel(
+                f"{self.file.name} holds quantised weights, which are not read or scaled one tensor at a time",
+                found=f"type {self.dtype}",
+                expected=", ".join(DTYPES),
+                do=do,
+            )
+        return known[self.dtype]
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """The tensors of a folder: name -> place."""
+class CheckpointFiles:
+    """The tensors of a folder, by name."""
 
     folder: Path
-    tensors: Mapping[str, Place]
+    tensors: Mapping[str, StoredTensor]
 
-    def place(self, name: str) -> Place:
+    def find(self, name: str) -> StoredTensor:
         """Find a tensor by the name that transformers gives it.
 
-        A name may begin differently in a checkpoint (GPT-2's lack `transformer.`), so what follows
-        the layer list's name decides, as long as it is unique.
+        A name may begin differently in a checkpoint (GPT-2's lack `transformer.`), so only the part from
+        the layer list's name on is compared; it must be unique.
 
         Raises:
             UnsupportedModel: No such tensor, or several.
@@ -114,10 +111,10 @@ class Checkpoint:
     @property
     def files(self) -> tuple[Path, ...]:
         """Return the files that hold the tensors."""
-        return tuple(sorted({place.file for place in self.tensors.values()}))
+        return tuple(sorted({tensor.file for tensor in self.tensors.values()}))
 
 
-def open_checkpoint(folder: Path) -> Checkpoint:
+def open_checkpoint(folder: Path) -> CheckpointFiles:
     """Read the headers of a folder's safetensors files.
 
     Raises:
@@ -132,7 +129,7 @@ def open_checkpoint(folder: Path) -> Checkpoint:
             expected="model.safetensors, or shards with their index",
             do="save the model with save_pretrained() and name that folder",
         )
-    tensors = {name: place for file in files for name, place in _header(file).items()}
+    tensors = {name: tensor for file in files for name, tensor in _header(file).items()}
     if absent := sorted(listed.keys() - tensors.keys()):
         raise Prerequisite(
             f"the checkpoint {folder} lacks tensors that its index names",
@@ -140,10 +137,10 @@ def open_checkpoint(folder: Path) -> Checkpoint:
             expected=", ".join(sorted({listed[name] for name in absent})) + " to hold them",
             do="download these shards again",
         )
-    return Checkpoint(folder, tensors)
+    return CheckpointFiles(folder, tensors)
 
 
-def checkpoint_of(model: LanguageModel) -> Checkpoint:
+def checkpoint_of(model: LanguageModel) -> CheckpointFiles:
     """Open the checkpoint that a model was loaded from.
 
     Raises:
@@ -177,7 +174,7 @@ def _listed(index: Path) -> dict[str, str]:
     return listed
 
 
-def _header(file: Path) -> dict[str, Place]:
+def _header(file: Path) -> dict[str, StoredTensor]:
     try:
         with file.open("rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
@@ -185,36 +182,19 @@ def _header(file: Path) -> dict[str, Place]:
                 raise ValueError(f"a header of {length} bytes")
             entries = json.loads(stream.read(length))
         entries.pop("__metadata__", None)
-        places = {
-            name: Place(
-                file,
-                entry["dtype"],
-                tuple(entry["shape"]),
-                *(8 + length + at for at in entry["data_offsets"]),
-            )
-            for name, entry in entries.items()
-        }
-        for name, place in places.items():
-            if place.dtype in DTYPES and math.prod(place.shape) * DTYPES[place.dtype].itemsize != (
-                place.stop - place.start
-            ):
-                raise ValueError(f"{name} has {place.stop - place.start} bytes for the shape {place.shape}")
-        end = max((place.stop for place in places.values()), default=8 + length)
+        tensors = {}
+        for name, entry in entries.items():
+            start, stop = (8 + length + at for at in entry["data_offsets"])
+            tensors[name] = StoredTensor(file, entry["dtype"], tuple(entry["shape"]), start, stop)
+            dtype = DTYPES.get(entry["dtype"])
+            if dtype is not None and math.prod(entry["shape"]) * dtype.itemsize != stop - start:
+                raise ValueError(f"{name} has {stop - start} bytes for the shape {entry['shape']}")
+        end = max((tensor.stop for tensor in tensors.values()), default=8 + length)
         if file.stat().st_size < end:
             raise ValueError(f"{file.stat().st_size} bytes instead of {end}")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(file, error) from error
-    return places
-
-
-def _fill(stream: io.FileIO, buffer: memoryview) -> None:
-    """Fill a buffer from a file; one call reads 2 GiB at most."""
-    done = 0
-    while done < len(buffer):
-        count = stream.readinto(buffer[done:])
-        if not count:
-            raise OSError(f"it ends {len(buffer) - done} bytes early")
-        done += count
+    return tensors
 
 
 def _damaged(file: Path, error: Exception) -> Prerequisite:

@@ -1,16 +1,15 @@
-"""One decoder layer of a forward pass at a time: what comes before it is replayed, what comes after left out.
+"""Run one decoder layer of a model: the layers before it are replayed from what was kept, those after it skipped.
 
-The model's own forward runs every time, so masks, positions and what is done between layers are its
-own. Layers before the one that is wanted hand over NaN, the last of them its output as it was
-kept; the wanted layer computes; those behind it hand over NaN again. A NaN that reaches the wanted layer
-shows that layers share more than the hidden states, and is an error. Does not know weights or statistics.
+The model's own forward runs, so masks, positions and everything between the layers are its own. Layers
+before the wanted one return NaN, the last of them its output as it was kept; the wanted layer computes;
+those after it return NaN. If a NaN reaches the wanted layer, the layers share more than the hidden
+states, which is an error.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,18 +18,19 @@ from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models import LanguageModel
 
 PLAIN = (bool, int, float, str, type(None), torch.dtype, torch.device)
+LOAD_WHOLE = "load the model whole; it cannot be read layer by layer"
 
 
-class Leak(UnsupportedModel):
-    """A layer was given something that was not computed: the embeddings, or earlier layers, are needed again."""
+class MissingInput(UnsupportedModel):
+    """A layer needs something that was not computed: the embeddings, or outputs of several earlier layers."""
 
 
 @dataclass(frozen=True, eq=False)
-class Handed:
-    """What a layer returned: hidden states, and whatever else.
+class LayerOutput:
+    """What a layer returned: hidden states, and perhaps other tensors.
 
     Attributes:
-        values: Tensors, each of a shape (batch, time, ...) or of any other, and None.
+        values: Tensors, the first of shape (batch, time, hidden), and None.
         bare: The layer returned one tensor, not a tuple.
     """
 
@@ -38,29 +38,24 @@ class Handed:
     bare: bool
 
     @staticmethod
-    def of(output: Any) -> "Handed":
+    def of(output: object) -> "LayerOutput":
         """Take a layer's output.
 
         Raises:
             UnsupportedModel: It holds something else than tensors.
         """
-        values = (output,) if isinstance(output, Tensor) else tuple(output)
+        values = tuple(output) if isinstance(output, (tuple, list)) else (output,)
         if not all(value is None or isinstance(value, Tensor) for value in values):
             raise UnsupportedModel(
                 "a layer of the model returns more than tensors",
                 found=", ".join(sorted({type(value).__name__ for value in values})),
-                do="load the model whole; it cannot be read layer by layer",
+                do=LOAD_WHOLE,
             )
-        return Handed(values, isinstance(output, Tensor))
+        return LayerOutput(values, isinstance(output, Tensor))
 
-    def given(self) -> Any:
-        """Return it as the layer did; copied, because some models go on to change it in place."""
-        values = tuple(value if value is None else value.clone() for value in self.values)
-        return values[0] if self.bare else values
-
-    def unknown(self) -> Any:
-        """Return as much of the same shapes, but nothing that was computed."""
-        values = tuple(None if value is None else _unknown_like(value) for value in self.values)
+    def returned(self, change: Callable[[Tensor], Tensor]) -> object:
+        """Return changed tensors in the form in which the layer returned them."""
+        values = tuple(None if value is None else change(value) for value in self.values)
         return values[0] if self.bare else values
 
     @property
@@ -68,8 +63,8 @@ class Handed:
         """Return how much memory it takes."""
         return sum(value.nbytes for value in self.values if value is not None)
 
-    def part(self, rows: slice, longest: int, size: tuple[int, int]) -> "Handed":
-        """Return what the layer would have returned for some sequences of the batch, padded less.
+    def part(self, rows: slice, longest: int, size: tuple[int, int]) -> "LayerOutput":
+        """Return the output for some sequences of the batch, padded less.
 
         Raises:
             UnsupportedModel: Its first two axes are not the `size` of the batch, (batch, time).
@@ -81,35 +76,30 @@ class Handed:
                 expected=f"hidden states of shape ({size[0]}, {size[1]}, ...)",
                 do="ask for a smaller batch size, and name another folder",
             )
-        return Handed(
-            tuple(None if value is None else value[rows, :longest].clone() for value in self.values),
-            self.bare,
-        )
+        parts = [None if value is None else value[rows, :longest].clone() for value in self.values]
+        return LayerOutput(tuple(parts), self.bare)
 
 
 class Replay:
-    """Lets one layer of a model run; see `replaying`."""
+    """Runs one layer of a model in each forward pass; see `replaying`."""
 
     def __init__(self, layers: Sequence[nn.Module]) -> None:
         self.layers = layers
-        self.wanted = 0
-        self.before: Handed | None = None
-        self.after: Handed | None = None
-        self.called = 0
-        self.embeds = True
+        self.prepare(0, None, embeds=True)
 
-    def prepare(self, wanted: int, before: Handed | None, *, embeds: bool) -> None:
-        """Say which layer the next forward pass shall run.
+    def prepare(self, wanted: int, before: LayerOutput | None, *, embeds: bool) -> None:
+        """Choose the layer that the next forward pass runs.
 
         Args:
             wanted: Its index.
             before: What the layer before it returned for the same batch; None for the first.
-            embeds: The embeddings are in memory; without them NaN stands for what they return.
+            embeds: The embeddings are in memory; without them NaN stands for their output.
         """
         self.wanted, self.before, self.embeds = wanted, before, embeds
-        self.after, self.called = None, 0
+        self.after: LayerOutput | None = None
+        self.called = 0
 
-    def result(self) -> Handed:
+    def result(self) -> LayerOutput:
         """Return what the wanted layer returned.
 
         Raises:
@@ -119,35 +109,36 @@ class Replay:
             raise _out_of_order(f"{self.called} calls of {len(self.layers)} layers")
         return self.after
 
-    def layer(self, index: int, original: Any, *arguments: Any, **named: Any) -> Any:
-        """Stand for the forward of a layer."""
+    def layer(
+        self, index: int, original: Callable[..., object], *arguments: object, **named: object
+    ) -> object:
+        """Run in place of the forward of a layer."""
         if index != self.called:
-            raise _out_of_order(f"layer {index} at the place of layer {self.called}")
+            raise _out_of_order(f"layer {index} where layer {self.called} was expected")
         self.called += 1
         if index == self.wanted:
             everything = [*arguments, *named.values()]
-            if index and _unknown(everything):
-                raise Leak(
-                    f"layer {index} needs more than what the layer before it returned",
-                    do="load the model whole; it cannot be read layer by layer",
+            if index and _has_nan(everything):
+                raise MissingInput(
+                    f"layer {index} needs more than what the layer before it returned", do=LOAD_WHOLE
                 )
             before = _contents(everything)
-            self.after = Handed.of(original(*arguments, **named))
+            self.after = LayerOutput.of(original(*arguments, **named))
             if before != _contents(everything):
-                raise _shares("a layer changes what is handed to all layers")
-            return self.after.given()
+                raise _shared("a layer changes an argument that all layers are given")
+            return self.after.returned(torch.clone)  # some models change it in place
         if index == self.wanted - 1 and self.before is not None:
-            return self.before.given()
+            return self.before.returned(torch.clone)
         shaped = self.before if index < self.wanted else self.after
         if shaped is None:
             raise ValueError("a layer after the first needs what the layer before it returned")
-        return shaped.unknown()
+        return shaped.returned(_not_computed)
 
-    def embedding(self, module: nn.Module, original: Any, ids: Tensor) -> Tensor:
-        """Stand for the forward of the token embedding."""
+    def embedding(self, module: nn.Module, original: Callable[[Tensor], Tensor], ids: Tensor) -> Tensor:
+        """Run in place of the forward of the token embedding."""
         if self.embeds:
-            return original(ids)  # type: ignore[no-any-return]
-        weight: Any = module.weight
+            return original(ids)
+        weight = module.get_parameter("weight")
         return torch.full((*ids.shape, weight.shape[1]), torch.nan, dtype=weight.dtype)
 
 
@@ -170,20 +161,20 @@ def replaying(model: LanguageModel) -> Iterator[Replay]:
             del module.forward
 
 
-def _unknown(value: Any) -> bool:
-    """Say whether something that was not computed is among a layer's arguments."""
+def _has_nan(value: object) -> bool:
+    """Return whether something that was not computed is among a layer's arguments."""
     if isinstance(value, Tensor):
         return value.is_floating_point() and bool(value.isnan().any())
     if isinstance(value, Mapping):
-        return any(map(_unknown, value.values()))
-    return isinstance(value, (tuple, list)) and any(map(_unknown, value))
+        return any(map(_has_nan, value.values()))
+    return isinstance(value, (tuple, list)) and any(map(_has_nan, value))
 
 
-def _contents(value: Any) -> Any:
-    """Return something that differs when a container among a layer's arguments is changed.
+def _contents(value: object) -> object:
+    """Return something that differs after a container among a layer's arguments was changed.
 
     Raises:
-        UnsupportedModel: An argument is of a kind by which layers may talk to each other.
+        UnsupportedModel: An argument is of a kind through which layers may exchange values.
     """
     if isinstance(value, Tensor):
         return id(value)
@@ -193,24 +184,20 @@ def _contents(value: Any) -> Any:
         return {key: _contents(one) for key, one in value.items()}
     if isinstance(value, PLAIN):
         return value
-    raise _shares(f"they are given a {type(value).__name__}")
+    raise _shared(f"they are given a {type(value).__name__}")
 
 
-def _unknown_like(value: Tensor) -> Tensor:
+def _not_computed(value: Tensor) -> Tensor:
     return torch.full_like(value, torch.nan) if value.is_floating_point() else torch.zeros_like(value)
 
 
-def _shares(found: str) -> UnsupportedModel:
+def _shared(found: str) -> UnsupportedModel:
     return UnsupportedModel(
-        "the layers of the model share more than the hidden states",
-        found=found,
-        do="load the model whole; it cannot be read layer by layer",
+        "the layers of the model share more than the hidden states", found=found, do=LOAD_WHOLE
     )
 
 
 def _out_of_order(found: str) -> UnsupportedModel:
     return UnsupportedModel(
-        "the layers of the model do not run once each, in order",
-        found=found,
-        do="load the model whole; it cannot be read layer by layer",
+        "the layers of the model do not run once each, in order", found=found, do=LOAD_WHOLE
     )

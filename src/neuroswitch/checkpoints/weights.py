@@ -1,15 +1,16 @@
-"""Parameters of a model without weights, filled from its checkpoint one part at a time.
+"""Parameters of a model without weights, filled from its checkpoint in parts.
 
 transformers' own conversion mapping says which tensors of the checkpoint make up a parameter: names
-differ, and the experts of a layer are stored one by one. Knows names and tensors; does not know
-layers, or when a part is needed.
+differ, and the experts of a layer are stored one by one.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -22,9 +23,9 @@ from transformers.core_model_loading import (
     rename_source_key,
 )
 
-from neuroswitch.checkpoints.checkpoint import Checkpoint
+from neuroswitch.checkpoints.checkpoint import CheckpointFiles
 from neuroswitch.errors import Prerequisite, UnsupportedModel
-from neuroswitch.models import digest_of, sample
+from neuroswitch.models import digest_of, sample_digest
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +33,11 @@ class Recipe:
     """How one parameter is made, or several that the checkpoint holds as one tensor.
 
     Attributes:
-        target: The parameter, by its path in the model; the first of several.
-        targets: All parameters that are made.
+        targets: The parameters, by their paths in the model.
         sources: Names in the checkpoint, each with the pattern that matched it.
-        converter: What transformers does with the sources; None where the tensor is taken as it is.
+        converter: What transformers does with the sources; None where the tensor is used unchanged.
     """
 
-    target: str
     targets: tuple[str, ...]
     sources: tuple[tuple[str, str], ...]
     converter: WeightConverter | None
@@ -50,10 +49,10 @@ class Weights:
     Attributes:
         reads: How often each tensor of the checkpoint has been read.
         loaded: Parameters and persistent buffers that are in memory.
-        samples: What `fingerprints.sample` says of every parameter that has been in memory, as text.
+        samples: `sample_digest` of every parameter that has been in memory, as text.
     """
 
-    def __init__(self, module: PreTrainedModel, checkpoint: Checkpoint) -> None:
+    def __init__(self, module: PreTrainedModel, checkpoint: CheckpointFiles) -> None:
         self.module, self.checkpoint = module, checkpoint
         if getattr(module.config, "quantization_config", None) is not None:
             raise UnsupportedModel(
@@ -61,15 +60,14 @@ class Weights:
                 found=f"quantization_config in {checkpoint.folder / 'config.json'}",
                 do="name a checkpoint in float32, bfloat16 or float16, or load this one whole",
             )
-        self.recipes = _recipes(module, checkpoint)
-        self.made = {target: recipe for recipe in self.recipes for target in recipe.targets}
+        self.recipes = {target: one for one in _recipes(module, checkpoint) for target in one.targets}
         self.tied: dict[str, str] = {
             target: source
             for target, source in getattr(module, "all_tied_weights_keys", {}).items()
-            if target not in self.made
+            if target not in self.recipes
         }
         self.full_precision = [re.compile(name) for name in module._get_dtype_plan(module.dtype)]
-        self._parameters = {name for name, _ in module.named_parameters(remove_duplicate=False)}
+        self.parameters = {name for name, _ in module.named_parameters(remove_duplicate=False)}
         self.reads: dict[str, int] = {}
         self.loaded: set[str] = set()
         self.samples: dict[str, str] = {}
@@ -80,11 +78,8 @@ class Weights:
         Raises:
             Prerequisite: Some are missing.
         """
-        parameters = {name for name, _ in self.module.named_parameters(remove_duplicate=False)}
-        missing = [
-            name for name in names if name in parameters and name not in self.made and name not in self.tied
-        ]
-        if missing:
+        absent = self.parameters - self.recipes.keys() - self.tied.keys()
+        if missing := [name for name in names if name in absent]:
             raise Prerequisite(
                 f"the checkpoint {self.checkpoint.folder} lacks weights of the model",
                 found=f"{len(missing)} missing: {', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}",
@@ -92,7 +87,7 @@ class Weights:
             )
 
     def read(self, names: Iterable[str]) -> dict[str, Tensor]:
-        """Read all that the checkpoint holds of some parameters, as it is stored.
+        """Read what the checkpoint holds of some parameters, as it is stored.
 
         Args:
             names: Paths of parameters or persistent buffers.
@@ -101,88 +96,89 @@ class Weights:
             Tensors by their names in the checkpoint.
 
         Raises:
-            Prerequisite: A file is gone or damaged.
+            Prerequisite: A file is missing or damaged.
         """
-        wanted = {source for name in names if name in self.made for source, _ in self.made[name].sources}
-        return {name: self._read(name) for name in sorted(wanted, key=dot_natural_key)}
+        wanted = {
+            source for name in names if name in self.recipes for source, _ in self.recipes[name].sources
+        }
+        found = {}
+        for name in sorted(wanted, key=dot_natural_key):
+            self.reads[name] = self.reads.get(name, 0) + 1
+            found[name] = self.checkpoint.tensors[name].read()
+        return found
 
     def fill(self, names: Iterable[str], raw: dict[str, Tensor]) -> None:
         """Give parameters their values, in the type that the model has them in.
 
         Args:
-            names: Paths of parameters or persistent buffers; those that the checkpoint lacks are left alone.
-            raw: What `read` returned for them; emptied on the way, to hold nothing twice.
+            names: Paths of parameters or persistent buffers; those that the checkpoint lacks are skipped.
+            raw: What `read` returned for them; emptied on the way, so that nothing is in memory twice.
 
         Raises:
             UnsupportedModel: What the checkpoint holds does not fit the parameter.
         """
-        for recipe in dict.fromkeys(self.made[name] for name in names if name in self.made):
+        for recipe in dict.fromkeys(self.recipes[name] for name in names if name in self.recipes):
             for target, value in self._converted(recipe, raw).items():
                 if target in recipe.targets:
                     self._set(target, value)
 
     def tie(self) -> None:
-        """Let parameters that share their values with one that is in memory have them too."""
+        """Set parameters that share their values with one that is in memory."""
         for target, source in self.tied.items():
             value = self.module.get_parameter(source)
             if not value.is_meta:
-                owner, _, name = target.rpartition(".")
-                setattr(self.module.get_submodule(owner), name, value)
+                owner, name = owner_of(self.module, target)
+                setattr(owner, name, value)
 
     def empty(self, names: Iterable[str]) -> None:
-        """Take parameters out of memory again, those tied to them too; buffers stay, they are small."""
+        """Take parameters out of memory, and those tied to them; buffers stay, they are small."""
         names = set(names)
         tied = [target for target, source in self.tied.items() if source in names]
         for path in (*names, *tied):
-            owner, _, name = path.rpartition(".")
-            held = self.module.get_submodule(owner)._parameters
-            parameter = held.get(name)
+            owner, name = owner_of(self.module, path)
+            parameter = owner._parameters.get(name)
             if parameter is not None:
-                held[name] = nn.Parameter(torch.empty_like(parameter, device="meta"), requires_grad=False)
+                empty = torch.empty_like(parameter, device="meta")
+                owner._parameters[name] = nn.Parameter(empty, requires_grad=False)
                 self.loaded.discard(path)
 
     def size(self, names: Iterable[str]) -> int:
         """Return how much memory some parameters take, in bytes."""
-        return sum(self.module.get_parameter(name).nbytes for name in names if name in self._parameters)
+        return sum(self.module.get_parameter(name).nbytes for name in names if name in self.parameters)
 
     def digest(self) -> str | None:
-        """Return what `fingerprints.weights_digest` returns for the loaded model; None before all was read."""
+        """Return what `weights_digest` returns for the loaded model; None before all was read."""
         names = [name for name, _ in self.module.named_parameters() if name not in self.tied]
         if any(name not in self.samples for name in names):
             return None
         return digest_of(bytes.fromhex(self.samples[name]) for name in names)
 
-    def _read(self, name: str) -> Tensor:
-        self.reads[name] = self.reads.get(name, 0) + 1
-        return self.checkpoint.tensors[name].read()
-
     def _converted(self, recipe: Recipe, raw: dict[str, Tensor]) -> Mapping[str, Tensor]:
+        target = recipe.targets[0]
         if recipe.converter is None:
             ((source, _),) = recipe.sources
-            return {recipe.target: raw.pop(source)}
+            return {target: raw.pop(source)}
         converter = deepcopy(recipe.converter)
         for source, pattern in recipe.sources:
-            # called when it is converted, so that no more than one parameter is in memory twice
-            converter.add_tensor(recipe.target, source, pattern, _Taken(raw, source))  # type: ignore[arg-type]
+            # transformers calls it when it converts, so that no more than one parameter is in memory twice
+            delayed: Callable[[], Tensor] = partial(raw.pop, source)
+            converter.add_tensor(target, source, pattern, cast("Future[Tensor]", delayed))
         try:
-            made: dict[str, Any] = converter.convert(
-                recipe.target, model=self.module, config=self.module.config
-            )
+            made = converter.convert(target, model=self.module, config=self.module.config)
         except (RuntimeError, ValueError, KeyError, IndexError, TypeError) as error:
             raise UnsupportedModel(
-                f"the tensors of {recipe.target} cannot be put together as transformers stores them in memory",
+                f"the tensors of {target} cannot be put together as transformers stores them in memory",
                 found=f"{len(recipe.sources)} tensors, {type(error).__name__}: {' '.join(str(error).split())}",
                 do="load the model once and save it with save_pretrained(), then name that folder",
             ) from error
         return {name: value[0] if isinstance(value, list) else value for name, value in made.items()}
 
     def _set(self, target: str, value: Tensor) -> None:
-        owner_path, _, name = target.rpartition(".")
-        owner = self.module.get_submodule(owner_path)
+        owner, name = owner_of(self.module, target)
         meant: Tensor = getattr(owner, name)
         if value.shape != meant.shape or value.is_floating_point() != meant.is_floating_point():
             raise UnsupportedModel(
-                f"{target} is something else in the checkpoint than in the model",
+                f"{target} has another shape or type in the checkpoint than in the model",
                 found=f"{value.dtype}, shape {tuple(value.shape)}",
                 expected=f"{meant.dtype}, shape {tuple(meant.shape)}",
                 do="check that config.json belongs to these shards, and that none of them is missing",
@@ -193,23 +189,18 @@ class Weights:
             owner._buffers[name] = value
         else:
             owner._parameters[name] = nn.Parameter(value, requires_grad=False)
-            self.samples[target] = sample(value).hex()
+            self.samples[target] = sample_digest(value).hex()
         self.loaded.add(target)
 
 
-@dataclass(frozen=True, eq=False)
-class _Taken:
-    """A tensor that leaves the dictionary it is in when it is asked for."""
-
-    raw: dict[str, Tensor]
-    name: str
-
-    def __call__(self) -> Tensor:
-        return self.raw.pop(self.name)
+def owner_of(module: nn.Module, path: str) -> tuple[nn.Module, str]:
+    """Return the module that holds a parameter, and the parameter's name in it."""
+    owner, _, name = path.rpartition(".")
+    return module.get_submodule(owner), name
 
 
-def _recipes(module: PreTrainedModel, checkpoint: Checkpoint) -> tuple[Recipe, ...]:
-    """Find out which tensors make up which parameters, as transformers does when it loads a model."""
+def _recipes(module: PreTrainedModel, checkpoint: CheckpointFiles) -> list[Recipe]:
+    """Find which tensors make up which parameters, as transformers does when it loads a model."""
     state = module.state_dict()
     mapping = get_model_conversion_mapping(module)
     renamings = [one for one in mapping if isinstance(one, WeightRenaming)]
@@ -226,9 +217,9 @@ def _recipes(module: PreTrainedModel, checkpoint: Checkpoint) -> tuple[Recipe, .
     for target, sources in found.items():
         converter = by_pattern[sources[0][1]] if sources[0][1] else None
         if converter is None:
-            recipes.append(Recipe(target, (target,), tuple(sources[-1:]), None))
-            continue
-        first, *others = converter.target_patterns
-        targets = (target, *(target.replace(first, other) for other in others))
-        recipes.append(Recipe(target, targets, tuple(sources), converter))
-    return tuple(recipes)
+            recipes.append(Recipe((target,), tuple(sources[-1:]), None))
+        else:
+            first, *others = converter.target_patterns
+            targets = (target, *(target.replace(first, other) for other in others))
+            recipes.append(Recipe(targets, tuple(sources), converter))
+    return recipes

@@ -6,11 +6,11 @@ Everything in it comes from the circuit's provenance and, where there is one, th
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import ModelCardData
 
 from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.summary import Summary
 
 TAGS = ["neuroswitch", "interpretability", "neuron-steering"]
 CONDITIONS = {
@@ -36,11 +36,11 @@ class CardFacts:
 
     Attributes:
         license: Licence of the circuit, as the Hub abbreviates it.
-        summary: Content of the `summary.json` of the experiment that measured it.
+        summary: Of the experiment that measured it.
     """
 
     license: str = "other"
-    summary: Mapping[str, Any] | None = None
+    summary: Summary | None = None
 
 
 def render_card(circuit: Circuit, name: str, facts: CardFacts, *, adapter: bool) -> str:
@@ -98,7 +98,7 @@ def _doses(circuit: Circuit) -> str:
     return f"{lowest:g}" if lowest == highest else f"{lowest:g} to {highest:g}"
 
 
-def _model(model: Mapping[str, Any]) -> str:
+def _model(model: Mapping[str, object]) -> str:
     known = {
         key: model[key] for key in ("model_type", "revision", "dtype", "config_sha256") if model.get(key)
     }
@@ -135,46 +135,40 @@ or, at any multiplier:
 {native}"""
 
 
-def _measured(summary: Mapping[str, Any] | None) -> str:
+def _measured(summary: Summary | None) -> str:
     """Write the rates of an experiment on this circuit as a table."""
     if summary is None:
         return "Nothing was measured for this card."
     rows = []
-    for cell in summary["cells"]:
-        state = CONDITIONS.get(cell["method"].partition(":")[0], cell["method"])
-        if cell["strength"]:
-            state += f", strength {cell['strength']:g}"
+    for cell in summary.cells:
+        state = CONDITIONS.get(cell.method.partition(":")[0], cell.method)
+        if cell.strength:
+            state += f", strength {cell.strength:g}"
         for name, words in (("behaviour", ""), ("benign", ", benign prompts")):
-            if found := cell["measures"].get(name):
-                interval = f"{_percent(found['low'])} to {_percent(found['high'])}"
-                rows.append(f"| {state}{words} | {_percent(found['value'])} | {interval} | {found['n']} |")
+            if found := cell.measures.get(name):
+                interval = f"{_percent(found.low)} to {_percent(found.high)}"
+                rows.append(f"| {state}{words} | {_percent(found.value)} | {interval} | {found.n} |")
     table = "\n".join(["| condition | shows the behaviour | 95 % interval | n |", "|---|---|---|---|", *rows])
     return f"{_how(summary)}\n\n{table}"
 
 
-def _how(summary: Mapping[str, Any]) -> str:
+def _how(summary: Summary) -> str:
     """List how the rates were measured."""
-    settings, provenance = summary["settings"], summary["provenance"]
-    asked = settings["prompts"].get("test_prompts")
+    asked = summary.option("prompts", "test_prompts")
     tested = [
-        cell["tests"]["behaviour"]["p"]
-        for cell in summary["cells"]
-        if cell["method"] == "cna" or cell["method"].startswith("circuit:")
+        cell.tests["behaviour"].p
+        for cell in summary.cells
+        if cell.method == "cna" or cell.method.startswith("circuit:")
     ]
+    p = next((p for p in tested if p is not None), None)
     parts = {
         # the name of the file only: the folders of the author's disk are private
         "held-out prompts": Path(str(asked)).name if asked else "those of the contrast set",
-        "new tokens at most": settings["decoding"]["max_new_tokens"],
-        "p (McNemar, steered against untouched)": next((p for p in tested if p is not None), None),
-        "date": str(provenance.get("date", ""))[:10] or None,
-        "judged by": summary["detector"],
+        "new tokens at most": summary.option("decoding", "max_new_tokens"),
+        "p (McNemar, steered against untouched)": None if p is None else f"{p:.2g}",
+        "judged by": summary.detector,
     }
-    known = {
-        name: f"{value:.2g}" if isinstance(value, float) else value
-        for name, value in parts.items()
-        if value is not None
-    }
-    return "\n".join(f"* {name}: {value}" for name, value in known.items())
+    return "\n".join(f"* {name}: {value}" for name, value in parts.items() if value is not None)
 
 
 def _percent(value: float | None) -> str:

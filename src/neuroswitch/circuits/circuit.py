@@ -16,6 +16,7 @@ from torch import Tensor
 
 from neuroswitch.errors import BadOption, WrongModel
 from neuroswitch.provenance import Provenance
+from neuroswitch.records import LARGEST, RANDOM
 from neuroswitch.sites import Neuron, NeuronLayout
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Circuit:
         """
         from neuroswitch.circuits import files
 
-        return files.load(folder, model)
+        return files.read_circuit(folder, model)
 
     def save(
         self, folder: str | Path, *, model: "LanguageModel | None" = None, strength: float = 1.0
@@ -117,7 +118,7 @@ class Circuit:
         """
         from neuroswitch.circuits import files
 
-        return files.save(self, folder, model=model, strength=strength)
+        return files.write_circuit(self, folder, model=model, strength=strength)
 
     def push(self, target: str | Path, *, facts: "CardFacts | None" = None, private: bool = True) -> str:
         """Publish the circuit with a card on the Hugging Face Hub or in a folder; see `circuits.push`."""
@@ -132,6 +133,11 @@ class Circuit:
         from neuroswitch.circuits import hub
 
         return cls.load(hub.pull(source, revision=revision))
+
+    @property
+    def is_control(self) -> bool:
+        """Whether the neurons were chosen without regard to the behaviour."""
+        return self.provenance.ranking in (RANDOM, LARGEST)
 
     @property
     def fraction(self) -> float:

@@ -14,8 +14,6 @@ from neuroswitch.provenance import Provenance
 from neuroswitch.sites import NeuronLayout, Site
 
 SCHEMA = 2
-READABLE = (1, SCHEMA)
-"""The first schema had no doses: every neuron of such a circuit has dose 1."""
 
 LARGEST_FILE = 64 * 1024**2
 """Bytes; a layout of 1,000 layers with 100 sites each takes 16 MB."""
@@ -56,7 +54,7 @@ class Description(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    schema_version: Literal[1, 2] = Field(alias="schema")
+    schema_version: Literal[2] = Field(alias="schema")
     provenance: Provenance
     layout: Sites
     files: dict[str, str]
@@ -104,7 +102,7 @@ def read_description(path: Path) -> Description:
             raise BadCircuit(
                 f"{path} has an unknown schema",
                 found=repr(first["input"]),
-                expected=" or ".join(map(str, READABLE)),
+                expected=str(SCHEMA),
                 do="use the version of neuroswitch that wrote it, or a newer one",
             ) from error
         where = ".".join(map(str, first["loc"]))

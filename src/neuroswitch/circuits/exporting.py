@@ -11,7 +11,7 @@ from neuroswitch.circuits.exports import gguf, ia3, lora, weights  # noqa: F401 
 from neuroswitch.circuits.exports.forms import exporters
 from neuroswitch.circuits.files import check_model
 from neuroswitch.errors import BadCircuit
-from neuroswitch.models import LanguageModel, LoadOptions, load
+from neuroswitch.models import LanguageModel, LoadOptions, load_model
 
 
 def export(
@@ -63,4 +63,4 @@ def _named(base: str | Path, form: str) -> LanguageModel | Path:
     if form == "gguf" and path.suffix == ".gguf" and path.is_file():
         return path
     # float32, so that a GGUF file is converted without rounding
-    return load(base, options=LoadOptions(device="meta", dtype="float32"))
+    return load_model(base, options=LoadOptions(device="meta", dtype="float32"))

@@ -34,7 +34,9 @@ OWNED = (DESCRIPTION, ia3.CONFIG, ia3.WEIGHTS, TENSORS, FINGERPRINT)
 COLUMNS = {"ids": torch.int64, **dict.fromkeys(("doses", *EVIDENCE), torch.float32)}
 
 
-def save(circuit: Circuit, folder: str | Path, *, model: LanguageModel | None, strength: float) -> Path:
+def write_circuit(
+    circuit: Circuit, folder: str | Path, *, model: LanguageModel | None, strength: float
+) -> Path:
     """Write a circuit folder; see `Circuit.save`."""
     folder = Path(folder)
     adapter = ia3.adapter_files(circuit, strength)
@@ -44,7 +46,7 @@ def save(circuit: Circuit, folder: str | Path, *, model: LanguageModel | None, s
     files = {TENSORS: dump_tensors(tensors), **adapter}
     if model is not None:
         check_model(circuit, model)
-        files[FINGERPRINT] = fingerprint.dump(fingerprint.take(circuit, model))
+        files[FINGERPRINT] = fingerprint.dump(fingerprint.take_fingerprint(circuit, model))
     with updated_folder(folder, OWNED) as staging:
         for name, content in files.items():
             write_atomic(staging / name, content)
@@ -62,11 +64,11 @@ def save(circuit: Circuit, folder: str | Path, *, model: LanguageModel | None, s
     return folder
 
 
-def load(folder: str | Path, model: LanguageModel | None = None) -> Circuit:
+def read_circuit(folder: str | Path, model: LanguageModel | None = None) -> Circuit:
     """Read a circuit folder; see `Circuit.load`."""
     folder = Path(folder)
     description, content = _read(folder)
-    columns = _columns(folder / TENSORS, content[TENSORS], description.schema_version)
+    columns = _columns(folder / TENSORS, content[TENSORS])
     try:
         layout = description.neuron_layout()
         circuit = Circuit(layout=layout, provenance=description.provenance, **columns)
@@ -81,7 +83,7 @@ def load_fingerprint(folder: str | Path) -> fingerprint.Fingerprint | None:
     """Read the fingerprint in a circuit folder; None where it was saved without its model.
 
     Raises:
-        BadCircuit: As `load`.
+        BadCircuit: As `Circuit.load`.
     """
     description, content = _read(Path(folder))
     if FINGERPRINT not in content:
@@ -141,16 +143,14 @@ def _read(folder: Path) -> tuple[Description, dict[str, bytes]]:
     return description, content
 
 
-def _columns(path: Path, content: bytes, schema: int) -> dict[str, torch.Tensor]:
-    """Read ids, doses and evidence; a circuit of the first schema has dose 1 everywhere."""
+def _columns(path: Path, content: bytes) -> dict[str, torch.Tensor]:
+    """Read ids, doses and evidence."""
     try:
         tensors = load_tensors(content)
     except SafetensorError as error:
         raise BadCircuit(
             f"{path} is damaged", found=str(error), do="fetch or save the circuit again"
         ) from error
-    if schema == 1 and "ids" in tensors:
-        tensors.setdefault("doses", torch.ones(tensors["ids"].shape))
     expected = {name: dtype for name, dtype in COLUMNS.items() if name in (*tensors, "ids", "doses")}
     if {name: tensor.dtype for name, tensor in tensors.items()} != expected or tensors["ids"].dim() != 1:
         found = [f"{name} {tensor.dtype} {tuple(tensor.shape)}" for name, tensor in tensors.items()]

@@ -15,7 +15,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
-from neuroswitch.activations import DIRECTIONS, Texture, sketch, texture
+from neuroswitch.activations import DIRECTIONS, WeightPrecision, precision_of, sketch_neurons
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.errors import BadCircuit
 from neuroswitch.models import LanguageModel
@@ -40,7 +40,7 @@ class Fingerprint:
     ids: Int64[Tensor, " neurons"]
     written: Float[Tensor, "neurons directions"]
     read: Float[Tensor, "neurons 2 directions"]
-    texture: Texture
+    texture: WeightPrecision
 
     def __post_init__(self) -> None:
         count = len(self.ids)
@@ -49,19 +49,19 @@ class Fingerprint:
             raise ValueError(f"sketches of {count} neurons cannot have the shapes {shapes}")
 
 
-def take(circuit: Circuit, model: LanguageModel) -> Fingerprint:
+def take_fingerprint(circuit: Circuit, model: LanguageModel) -> Fingerprint:
     """Take the fingerprint of a circuit in its model, untouched."""
-    return take_of(model, torch.cat([circuit.ids, _controls(circuit)]).sort().values)
+    return fingerprint_of(model, torch.cat([circuit.ids, _controls(circuit)]).sort().values)
 
 
-def take_of(model: LanguageModel, ids: Int64[Tensor, " neurons"]) -> Fingerprint:
+def fingerprint_of(model: LanguageModel, ids: Int64[Tensor, " neurons"]) -> Fingerprint:
     """Take the fingerprint of chosen neurons, ascending."""
-    sketches = sketch(model, ids)
-    found = [texture(model, path) for path in model.layout.by_site(ids)]
+    sketches = sketch_neurons(model, ids)
+    found = [precision_of(model, path) for path in model.layout.by_site(ids)]
     dtypes = {each.dtype for each in found}
     coarsest = next((dtype for dtype in ("bfloat16", "float16") if dtype in dtypes), "float32")
     return Fingerprint(
-        ids, sketches.written, sketches.read, Texture(coarsest, any(each.quantized for each in found))
+        ids, sketches.written, sketches.read, WeightPrecision(coarsest, any(each.quantized for each in found))
     )
 
 
@@ -85,7 +85,7 @@ def parse(content: bytes, *, neurons: int) -> Fingerprint:
         tensors = load_tensors(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         dtype, quantized = json.loads(header["__metadata__"]["texture"])
-        found = Fingerprint(**tensors, texture=Texture(str(dtype), bool(quantized)))
+        found = Fingerprint(**tensors, texture=WeightPrecision(str(dtype), bool(quantized)))
         ids = found.ids
         if ids.dtype != torch.int64 or not bool((ids.diff() > 0).all()):
             raise ValueError("ids must be ascending integers")

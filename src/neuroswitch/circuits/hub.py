@@ -6,19 +6,18 @@ Only the files that `Circuit.save` writes and the card are copied. What is pulle
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from neuroswitch.circuits.card import CardFacts, render_card
 from neuroswitch.circuits.exports.ia3 import CONFIG
-from neuroswitch.circuits.files import OWNED, load
+from neuroswitch.circuits.files import OWNED, read_circuit
 from neuroswitch.errors import BadRun, NeuroswitchError, Prerequisite
-from neuroswitch.storage import updated_folder, write_atomic
+from neuroswitch.storage import JsonObject, updated_folder, write_atomic
+from neuroswitch.summary import SUMMARY, Summary, read_summary
 
 CARD = "README.md"
-SUMMARY = "summary.json"
 COPIED = (*OWNED, CARD)
 
 
@@ -41,7 +40,7 @@ def push(
         Prerequisite: The Hub cannot be reached or refuses; the folder cannot be written.
     """
     folder = Path(folder)
-    circuit = load(folder)
+    circuit = read_circuit(folder)
     name = str(target) if not is_folder(target) else Path(target).name
     card = render_card(circuit, name, facts or CardFacts(), adapter=(folder / CONFIG).exists())
     write_atomic(folder / CARD, card)
@@ -77,7 +76,7 @@ def pull(source: str | Path, destination: str | Path | None = None, *, revision:
         BadCircuit: It is no circuit, or damaged.
     """
     folder = Path(source) if is_folder(source) else _download(str(source), revision)
-    load(folder)
+    read_circuit(folder)
     return folder if destination is None else _copy(folder, Path(destination))
 
 
@@ -122,34 +121,27 @@ def find_facts(folder: str | Path, summary: str | Path | None = None, *, license
 
     Raises:
         BadCircuit: The folder is no circuit.
-        BadRun: The summary is of another circuit.
-        Prerequisite: The summary cannot be read.
+        BadRun: The summary is damaged, or of another circuit.
     """
-    made = json.loads(json.dumps(load(folder).provenance.to_json()))
-    near = [parent / SUMMARY for parent in list(Path(folder).resolve().parents)[:3]]
-    candidates = [path for path in near if path.is_file()][:1] if summary is None else [Path(summary)]
-    for path in candidates:
-        found = _read_summary(path)
-        methods = [
-            method for model in found.get("models", {}).values() for method in model["methods"].values()
-        ]
-        if any(one["circuit"] and one["circuit"]["provenance"] == made for one in methods):
-            return CardFacts(license=license, summary=found)
+    made = json.loads(json.dumps(read_circuit(folder).provenance.to_json()))
     if summary is None:
-        return CardFacts(license=license)
-    raise BadRun(
-        f"{summary} is of no experiment with this circuit",
-        expected=f"an experiment with the circuit made {made['date'] or 'at an unknown time'}",
-        do="name the summary.json that `run` or `evaluate` wrote for this circuit",
-    )
+        near = [parent / SUMMARY for parent in list(Path(folder).resolve().parents)[:3]]
+        try:
+            found = next((read_summary(path) for path in near if path.is_file()), None)
+        except BadRun:  # a file of this name that is no summary of ours
+            found = None
+        return CardFacts(license=license, summary=found if found and _holds(found, made) else None)
+    found = read_summary(Path(summary))
+    if not _holds(found, made):
+        raise BadRun(
+            f"{summary} is of no experiment with this circuit",
+            expected=f"an experiment with the circuit made {made['date'] or 'at an unknown time'}",
+            do="name the summary.json that `run` or `evaluate` wrote for this circuit",
+        )
+    return CardFacts(license=license, summary=found)
 
 
-def _read_summary(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        raise Prerequisite(
-            f"{path} cannot be read as a summary",
-            found=str(error),
-            do="name the summary.json of an experiment",
-        ) from error
+def _holds(summary: Summary, provenance: JsonObject) -> bool:
+    """Return whether an experiment has a circuit with this provenance."""
+    methods = [method for model in summary.models.values() for method in model.methods.values()]
+    return any(one.circuit is not None and one.circuit.provenance == provenance for one in methods)

@@ -7,6 +7,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.records import RANDOM
 
 
 def random_circuit(circuit: Circuit, *, seed: int) -> Circuit:
@@ -37,7 +38,7 @@ def random_circuit(circuit: Circuit, *, seed: int) -> Circuit:
         layout=circuit.layout,
         ids=torch.cat(draws),
         doses=torch.cat(doses),
-        provenance=replace(circuit.provenance, ranking="random", arguments=arguments),
+        provenance=replace(circuit.provenance, ranking=RANDOM, arguments=arguments),
     )
 
 

@@ -5,7 +5,7 @@ Source: "logit lens" on the output weights of MLP neurons (Geva et al. 2022, arX
 
 import torch
 
-from neuroswitch.activations import columns, norm_gain
+from neuroswitch.activations import norm_gain, output_columns
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.models import LanguageModel
 
@@ -31,7 +31,7 @@ def promoted_tokens(model: LanguageModel, circuit: Circuit, *, count: int = 8) -
     unembedding = model.unembedding
     mean = circuit.positive_mean if circuit.positive_mean is not None else torch.ones(len(circuit))
     sign = torch.where(mean < 0, -1.0, 1.0)[:, None]
-    written = columns(model, circuit.ids) * norm_gain(model) * sign  # (k, H)
+    written = output_columns(model, circuit.ids) * norm_gain(model) * sign  # (k, H)
     with torch.inference_mode():
         logits = written.to(unembedding.device, unembedding.dtype) @ unembedding.T  # (k, V)
         logits[:, len(model.tokenizer) :] = -torch.inf  # rows of a padded vocabulary belong to no token

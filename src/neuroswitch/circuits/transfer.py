@@ -1,7 +1,7 @@
 """A circuit of one checkpoint, used in another of the same shape.
 
 Everywhere else a circuit is refused on a model that it was not made for, because that is nearly always a
-mistake. Here it is the question: do the same neurons have the same effect in another checkpoint?
+mistake. `compare-models` needs it, to measure whether the same neurons have the same effect in another checkpoint.
 """
 
 from dataclasses import asdict, replace

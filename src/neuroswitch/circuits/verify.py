@@ -14,11 +14,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neuroswitch.activations import read_neurons
+from neuroswitch.batching import in_batches, plan_batches
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.comparison import Cause, NeuronCheck, compare, find_cause
-from neuroswitch.circuits.files import load, load_fingerprint
-from neuroswitch.circuits.fingerprint import take_of
+from neuroswitch.circuits.files import load_fingerprint, read_circuit
+from neuroswitch.circuits.fingerprint import fingerprint_of
 from neuroswitch.errors import BadOption, BadPrompts, Prerequisite, WrongModel
 from neuroswitch.models import LanguageModel
 from neuroswitch.prompts import ContrastSet, Prompt, builtin_names
@@ -135,7 +136,7 @@ def verify(
         WrongModel: The checkpoint has other neurons.
         Prerequisite: The circuit was saved without a fingerprint.
     """
-    circuit, before = load(folder), load_fingerprint(folder)
+    circuit, before = read_circuit(folder), load_fingerprint(folder)
     if before is None:
         raise Prerequisite(
             f"{folder} holds no fingerprint of the weights",
@@ -154,7 +155,7 @@ def verify(
             expected=f"{circuit.provenance.contrast}, sha256 {circuit.provenance.prompts_sha256}",
             do="name the file it was found with, or compare weights only",
         )
-    after = take_of(model, before.ids)
+    after = fingerprint_of(model, before.ids)
     finding = find_cause(circuit, before, after)
     digests = (circuit.provenance.model.get("weights_sha256"), model.identity.weights_sha256)
     return Verification(
@@ -172,7 +173,7 @@ def own_prompts(folder: str | Path) -> ContrastSet | None:
     Raises:
         BadCircuit: The folder is damaged.
     """
-    circuit = load(folder)
+    circuit = read_circuit(folder)
     made = circuit.provenance
     if circuit.positive_mean is None or made.contrast not in builtin_names():
         return None
@@ -207,6 +208,9 @@ def remeasure(
 def _mean(
     circuit: Circuit, model: LanguageModel, prompts: Sequence[Prompt], chat: ChatFormat
 ) -> Float[Tensor, " neurons"]:
-    ids = sorted((encode(model.tokenizer, prompt, chat) for prompt in prompts), key=len)
-    batches = (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
-    return torch.cat([read_neurons(model, batch)[:, circuit.ids].double() for batch in batches]).mean(0)
+    ids = [encode(model.tokenizer, prompt, chat) for prompt in prompts]
+
+    def read(batch: Sequence[Sequence[int]]) -> Tensor:
+        return read_neurons(model, batch)[:, circuit.ids].double()
+
+    return torch.cat(list(in_batches(read, ids, plan_batches(list(map(len, ids)), BATCH)))).mean(0)

@@ -79,7 +79,7 @@ def example_of(command: Command) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line, by default that of the process; our own errors are printed without a traceback."""
+    """Run the command line, by default that of the process; errors of neuroswitch are printed without a traceback."""
     try:
         make_app()(sys.argv[1:] if arguments is None else arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:

@@ -31,9 +31,9 @@ def chat_command(
     from neuroswitch.answering import Decoding, Dialogue, ask_both
     from neuroswitch.circuits import Circuit
     from neuroswitch.methods import Scaling
-    from neuroswitch.models import load
+    from neuroswitch.models import load_model
 
-    loaded = load(model, options=options.loading)
+    loaded = load_model(model, options=options.loading)
     found = Circuit.load(circuit, loaded)
     dialogue, decoding = Dialogue(), Decoding(max_new_tokens=max_new_tokens)
     show(f"{len(found)} neurons x {multiplier:g}. {HELP}")

@@ -15,7 +15,7 @@ from neuroswitch.processes import is_first
 from neuroswitch.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from neuroswitch.report import Summary
+    from neuroswitch.summary import Summary
 
 console = Console(quiet=not is_first())
 errors = Console(stderr=True)

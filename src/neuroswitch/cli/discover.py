@@ -69,10 +69,10 @@ def _search(
     asked: "ExperimentSettings", behaviour: "Behaviour", output: Path, strength: float, progress: Progress
 ) -> "Circuit":
     from neuroswitch.discovery import find_circuit
-    from neuroswitch.models import load
+    from neuroswitch.models import load_model
     from neuroswitch.processes import written_once
 
-    model = load(asked.models[0], options=asked.loading, progress=progress)
+    model = load_model(asked.models[0], options=asked.loading, progress=progress)
     found = find_circuit(
         model,
         behaviour.contrast,

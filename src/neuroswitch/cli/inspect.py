@@ -71,10 +71,10 @@ def neurons_table(circuit: "Circuit", model: str | None) -> Table:
 
 def _tokens(circuit: "Circuit", model: str | None) -> list[list[str]] | None:
     from neuroswitch.circuits import check_model, promoted_tokens
-    from neuroswitch.models import load
+    from neuroswitch.models import load_model
 
     if model is None:
         return None
-    loaded = load(model)
+    loaded = load_model(model)
     check_model(circuit, loaded)
     return promoted_tokens(loaded, circuit, count=6)

@@ -16,7 +16,7 @@ def serve_command(circuits: list[Path], /, *, model: Model, options: ServeOption
         neuroswitch serve runs/demo/methods/cna --model demo
 
     Args:
-        circuits: Circuit folders, or folders that hold some.
+        circuits: Circuit folders, or folders that hold some; controls in these are left out.
     """
     from neuroswitch.integrations import client_code, serving
 

@@ -38,13 +38,13 @@ def verify_command(
     """
     from neuroswitch.circuits import own_prompts, verify
     from neuroswitch.experiment import find_behaviour
-    from neuroswitch.models import load
+    from neuroswitch.models import load_model
 
     contrast = None
     if not weights_only:
         contrast = find_behaviour(behaviour).contrast if behaviour else own_prompts(circuit)
     with bars() as progress:
-        loaded = load(model, options=options.loading, progress=progress)
+        loaded = load_model(model, options=options.loading, progress=progress)
     found = verify(circuit, loaded, contrast=contrast, chat=options.chat)
     if as_json:
         sys.stdout.write(json.dumps(found.to_json(), indent=2) + "\n")

@@ -11,17 +11,17 @@ Source: contrastive pair search of Herring, Naviasky & Malhotra (arXiv:2605.1229
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 
 from torch import Tensor
 
-from neuroswitch.activations import LastToken, next_token_probabilities, read_last_token
-from neuroswitch.batching import compute_prefix, fitting_batch, in_halves
+from neuroswitch.activations import Activations, next_token_log_probabilities, read_last_token
+from neuroswitch.batching import compute_prefix, fitting_batch, in_batches, plan_batches
 from neuroswitch.chat import ChatFormat, encode, read_token
 from neuroswitch.detectors import Detector
 from neuroswitch.discovery.rankings import DEFAULT, RANKINGS
 from neuroswitch.discovery.responses import Gathering, Shows, always, gather_contributions, shows_of
-from neuroswitch.discovery.shared import merged_statistics, own_batches
+from neuroswitch.discovery.shared import merged_statistics
 from neuroswitch.discovery.statistics import ClassStatistics, Contribution, Moments, NeuronStatistics
 from neuroswitch.discovery.universal import universal_neurons
 from neuroswitch.errors import BadOption
@@ -142,27 +142,26 @@ def read_batches(
     *,
     progress: Progress,
     stage: str,
-) -> Iterator[LastToken]:
+) -> Iterator[Activations]:
     """Read prompts batch by batch, sorted by length so that little is padded.
 
     In a team of processes each reads its own batches; where memory runs out, a batch comes in halves.
     """
-    ids = sorted((encode(model.tokenizer, prompt, reading.chat) for prompt in prompts), key=len)
+    ids = [encode(model.tokenizer, prompt, reading.chat) for prompt in prompts]
+    lengths = list(map(len, ids))
     prefix = compute_prefix(model, ids)
-    size = reading.batch_size or fitting_batch(model, max(map(len, ids), default=1))
-    batches = own_batches(len(ids), size, team_of(model))
-    done, total = 0, sum(map(len, batches))
-    for batch in batches:
-        yield from in_halves(lambda part: read_last_token(model, part, prefix), [ids[i] for i in batch])
-        done += len(batch)
-        progress(stage, done, total)
+    size = reading.batch_size or fitting_batch(model, max(lengths, default=1))
+
+    batches = plan_batches(lengths, size, team=team_of(model))
+    read = partial(read_last_token, model, prefix=prefix)
+    return in_batches(read, ids, batches, progress=progress, stage=stage)
 
 
-def _of_batch(model: LanguageModel, batch: LastToken, reading: Reading) -> ClassStatistics:
+def _of_batch(model: LanguageModel, batch: Activations, reading: Reading) -> ClassStatistics:
     return ClassStatistics(
         neurons=Moments.of(batch.neurons),
         normed=Moments.of(batch.normed),
-        next_token=Moments.of(next_token_probabilities(model, batch.normed))
+        next_token=Moments.of(next_token_log_probabilities(model, batch.normed).exp())
         if "next_token" in reading.needs
         else None,
     )

@@ -18,9 +18,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neuroswitch.activations import columns, log_probability_gradient, read_tokens, weighted_by_router
-from neuroswitch.batching import Prefix, compute_prefix, in_halves
-from neuroswitch.discovery.shared import merged, own_batches
+from neuroswitch.activations import log_probability_gradient, output_columns, read_tokens, weighted_by_router
+from neuroswitch.batching import Prefix, compute_prefix, in_batches, plan_batches
+from neuroswitch.discovery.shared import merged
 from neuroswitch.discovery.statistics import Moments
 from neuroswitch.models import LanguageModel, team_of
 from neuroswitch.progress import Progress, silent
@@ -56,20 +56,18 @@ def contributions(
     Returns:
         Moments over the responses, width = `layout.size`, nats per token.
     """
-    whole = [[*response.prompt, *response.tokens] for response in responses]
+    lengths = [len(response.prompt) + len(response.tokens) for response in responses]
     prefix = compute_prefix(model, [response.prompt for response in responses])
     size, team = min(batch_size, _fitting(model, responses)), team_of(model)
-    order = sorted(range(len(responses)), key=lambda i: len(whole[i]))
-    found: Moments | None = None
-    batches = own_batches(len(order), size, team)
-    done, total = 0, sum(map(len, batches))
-    for batch in batches:
-        chosen = [responses[order[i]] for i in batch]
-        for part in in_halves(lambda part: Moments.of(_contributions(model, part, prefix)), chosen):
-            found = part if found is None else found.merge(part)
-        done += len(batch)
-        progress(stage, done, total)
-    found = merged(found, team)
+
+    def measured(batch: Sequence[Response]) -> Moments:
+        return Moments.of(_contributions(model, batch, prefix))
+
+    batches = plan_batches(lengths, size, team=team)
+    own: Moments | None = None
+    for part in in_batches(measured, responses, batches, progress=progress, stage=stage):
+        own = part if own is None else own.merge(part)
+    found = merged(own, team)
     if found is None:
         raise ValueError("no responses")
     return found
@@ -90,7 +88,7 @@ def _contributions(
     result = torch.zeros(len(batch), model.layout.size)
     for site in range(len(model.layout.sites)):
         span = model.layout.span(site)
-        written = columns(model, torch.arange(span.start, span.stop))  # (n, H)
+        written = output_columns(model, torch.arange(span.start, span.stop))  # (n, H)
         direct = neurons[:, span] * (gradient @ written.T)  # (rows, n)
         result[:, span].index_add_(0, owner, direct)
     return result / lengths[:, None]

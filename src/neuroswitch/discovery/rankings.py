@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neuroswitch.activations import columns, norm_gain
+from neuroswitch.activations import norm_gain, output_columns
 from neuroswitch.discovery.statistics import NeuronStatistics
 from neuroswitch.errors import BadOption, WrongModel
 from neuroswitch.models import LanguageModel
@@ -188,4 +188,4 @@ def _per_site(
 ) -> Float[Tensor, " neurons"]:
     """Apply `measure` to what the neurons of each site write, site by site to save memory."""
     spans = [model.layout.span(site) for site in range(len(model.layout.sites))]
-    return torch.cat([measure(columns(model, torch.arange(span.start, span.stop))) for span in spans])
+    return torch.cat([measure(output_columns(model, torch.arange(span.start, span.stop))) for span in spans])

@@ -14,10 +14,11 @@ import torch
 
 from neuroswitch.activations import scaled_neurons
 from neuroswitch.answering import Decoding, generate_tokens
+from neuroswitch.batching import plan_batches
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.detectors import Detector
 from neuroswitch.discovery.contribution import Response, contributions
-from neuroswitch.discovery.shared import all_answers, own_batches
+from neuroswitch.discovery.shared import all_answers
 from neuroswitch.discovery.statistics import Contribution, Moments
 from neuroswitch.errors import WeakBehaviour
 from neuroswitch.models import LanguageModel, team_of
@@ -105,9 +106,8 @@ class _Answering:
         """Return the answers that show the behaviour, in the order of the prompts."""
         team = team_of(self.model)
         ids = [encode(self.model.tokenizer, prompt, self.chat) for prompt in prompts]
-        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-        batches = own_batches(len(ids), self.how.batch_size, team)
-        places = [order[i] for batch in batches for i in batch]
+        batches = plan_batches(list(map(len, ids)), self.how.batch_size, team=team)
+        places = [i for batch in batches for i in batch]
         size = max(map(len, batches), default=1)
         answers = self._answers([ids[i] for i in places], size, ablated)
         own = {

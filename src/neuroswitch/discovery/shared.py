@@ -15,19 +15,6 @@ from neuroswitch.errors import BadPrompts
 from neuroswitch.models import Team
 
 
-def own_batches(count: int, size: int, team: Team) -> list[range]:
-    """Cut `count` items into batches of at most `size`, and return those of this process.
-
-    Args:
-        count: How many items there are; the same in every process.
-        size: What this process has memory for; the smallest of all processes counts.
-        team: The processes; each of them gets a batch if there are enough items.
-    """
-    smallest = int(torch.cat(team.gather(torch.tensor([size]))).min())
-    size = max(1, min(smallest, -(-count // team.count)))
-    return team.share([range(start, min(start + size, count)) for start in range(0, count, size)])
-
-
 def merged(own: Moments | None, team: Team) -> Moments | None:
     """Merge the moments of all processes; None where none of them has any."""
     if team.count == 1:

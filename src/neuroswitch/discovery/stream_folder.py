@@ -1,41 +1,34 @@
-"""The folder of a streamed discovery: what is needed to go on behind the last finished layer.
+"""The folder of a streamed discovery: what is needed to continue after the last finished layer.
 
-    progress.json                    settings, layers finished, batches; written last, so it is true
-    hidden-00012/000.safetensors     what layer 12 handed over for each batch
-    statistics/00012.safetensors     what its neurons did
+    progress.json                    settings, layers finished, batches; written last
+    hidden-00012/000.safetensors     the output of layer 12 for each batch
+    statistics/00012.safetensors     statistics of its neurons
     end.safetensors                  the output of the last layer at the tokens read
 
-Guarantees: a layer counts as finished only when all its files are on disk. Does not know models.
+A layer counts as finished only when all its files are on disk.
 """
 
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from neuroswitch.checkpoints import Handed
+from neuroswitch.checkpoints import LayerOutput
 from neuroswitch.errors import BadRun
 from neuroswitch.storage import write_atomic, write_json
 
 PROGRESS = "progress.json"
-END = "end.safetensors"
 AGAIN = "name another folder, or remove this one to begin again"
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Prompts that are computed together.
-
-    Attributes:
-        pile: `positive`, `negative` or `diverse`.
-        rows: Their places in the pile.
-    """
+class PileBatch:
+    """Prompts that are computed together: the pile, and their places in it."""
 
     pile: str
     rows: tuple[int, ...]
@@ -46,136 +39,121 @@ class Finished:
     """What has been finished.
 
     Attributes:
+        settings: What the numbers depend on, as JSON values.
+        batches: The batches of the last layer; a batch may have been halved since the first.
         layers: How many layers.
-        batches: The batches as the last of them left them.
         samples: Digests of the weights that were read, by parameter.
     """
 
-    layers: int
-    batches: tuple[Batch, ...]
-    samples: Mapping[str, str]
+    settings: Mapping[str, object]
+    batches: tuple[PileBatch, ...]
+    layers: int = 0
+    samples: Mapping[str, str] = field(default_factory=dict)
 
 
-def begin(folder: Path, settings: Mapping[str, Any], batches: tuple[Batch, ...]) -> Finished:
-    """Return what is finished in a folder; nothing in a new one.
+def begin(folder: Path, new: Finished) -> Finished:
+    """Return what is finished in a folder; in a new folder, write that nothing is.
 
     Args:
         folder: The folder.
-        settings: What the numbers depend on, as JSON values.
-        batches: How a new stream begins; one that is continued keeps its own.
+        new: Settings, and the batches with which a new stream begins; one that is continued keeps its own.
 
     Raises:
         BadRun: The folder holds a stream with other settings, or is damaged.
     """
     path = folder / PROGRESS
     if not path.exists():
-        fresh = Finished(layers=0, batches=batches, samples={})
-        finish(folder, settings, fresh)
-        return fresh
+        finish(folder, new)
+        return new
     try:
-        said = json.loads(path.read_text())
-        before = said["settings"]
-        done = Finished(
-            layers=int(said["layers"]),
-            batches=tuple(Batch(one["pile"], tuple(one["rows"])) for one in said["batches"]),
-            samples=dict(said["samples"]),
+        stored = json.loads(path.read_text())
+        before = dict(stored["settings"])
+        done = replace(
+            new,
+            layers=int(stored["layers"]),
+            batches=tuple(PileBatch(one["pile"], tuple(one["rows"])) for one in stored["batches"]),
+            samples=dict(stored["samples"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadRun(f"{path} is damaged", found=f"{type(error).__name__}: {error}", do=AGAIN) from error
-    asked = json.loads(json.dumps(settings))
-    if differing := sorted(key for key in {**before, **asked} if before.get(key) != asked.get(key)):
+    now = json.loads(json.dumps(new.settings))
+    if differing := sorted(key for key in {**before, **now} if before.get(key) != now.get(key)):
         raise BadRun(
             f"{folder} holds a streamed discovery with other settings",
             found=", ".join(f"{key} = {before.get(key)!r}" for key in differing),
-            expected=", ".join(f"{key} = {asked.get(key)!r}" for key in differing),
+            expected=", ".join(f"{key} = {now.get(key)!r}" for key in differing),
             do=AGAIN,
         )
     return done
 
 
-def finish(folder: Path, settings: Mapping[str, Any], done: Finished) -> None:
-    """Write down that layers are finished, and remove what only earlier ones needed."""
-    write_json(
-        folder / PROGRESS,
-        {
-            "settings": dict(settings),
-            "layers": done.layers,
-            "batches": [{"pile": batch.pile, "rows": list(batch.rows)} for batch in done.batches],
-            "samples": dict(sorted(done.samples.items())),
-        },
-    )
+def finish(folder: Path, done: Finished) -> None:
+    """Write that layers are finished, and remove what only earlier ones needed."""
+    write_json(folder / PROGRESS, {**asdict(done), "samples": dict(sorted(done.samples.items()))})
     for old in folder.glob("hidden-*"):
         if old.name != _hidden(done.layers - 1):
             shutil.rmtree(old, ignore_errors=True)
 
 
 @dataclass
-class Hidden:
-    """What one layer handed over, batch by batch: always on disk, in memory as well while it fits.
+class HiddenStates:
+    """The output of one layer, batch by batch: always on disk, and in memory while it fits.
 
     Attributes:
         folder: Folder of the stream.
-        layer: The layer; -1 stands for the embeddings, which nobody keeps.
+        layer: The layer; -1 stands for the embeddings, which are not kept.
         memory: Bytes that may stay in memory; the rest is read back from its file.
     """
 
     folder: Path
     layer: int
     memory: int
-    held: dict[int, Handed] = field(default_factory=dict)
+    held: dict[int, LayerOutput] = field(default_factory=dict)
 
-    def put(self, batch: int, handed: Handed) -> None:
-        """Keep what the layer handed over for a batch."""
-        values = {str(place): value for place, value in enumerate(handed.values) if value is not None}
-        tensors = {name: value.contiguous() for name, value in values.items()}
-        note = {"bare": str(handed.bare), "values": str(len(handed.values))}
-        write_atomic(self._file(batch), save(tensors, metadata=note))
-        if sum(one.bytes for one in self.held.values()) + handed.bytes <= self.memory:
-            self.held[batch] = handed
+    def put(self, batch: int, output: LayerOutput) -> None:
+        """Keep the output for a batch."""
+        values = {str(place): value for place, value in enumerate(output.values) if value is not None}
+        note = {"bare": str(output.bare), "values": str(len(output.values))}
+        put_tensors(self._file(batch), values, note)
+        if sum(one.bytes for one in self.held.values()) + output.bytes <= self.memory:
+            self.held[batch] = output
 
-    def take(self, batch: int) -> Handed:
-        """Return what was kept for a batch, which is not asked for again.
+    def take(self, batch: int) -> LayerOutput:
+        """Return what was kept for a batch, and forget it.
 
         Raises:
-            BadRun: The file is gone or damaged.
+            BadRun: The file is missing or damaged.
         """
         if batch in self.held:
             return self.held.pop(batch)
         path = self._file(batch)
+        values, note = get_tensors(path)
         try:
-            with safe_open(path, "pt") as file:
-                note, names = file.metadata(), set(file.keys())
-                places = map(str, range(int(note["values"])))
-                values = tuple(file.get_tensor(name) if name in names else None for name in places)
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            places = range(int(note["values"]))
+            return LayerOutput(tuple(values.get(str(place)) for place in places), note["bare"] == "True")
+        except (KeyError, ValueError) as error:
             raise _damaged(path, error) from error
-        return Handed(values, note["bare"] == "True")
 
     def _file(self, batch: int) -> Path:
         return self.folder / _hidden(self.layer) / f"{batch:05d}.safetensors"
 
 
-def put_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write tensors, all or none."""
-    write_atomic(path, save({name: value.contiguous() for name, value in tensors.items()}))
+def put_tensors(path: Path, tensors: Mapping[str, Tensor], note: dict[str, str] | None = None) -> None:
+    """Write tensors, all or none, with a note."""
+    write_atomic(path, save({name: value.contiguous() for name, value in tensors.items()}, metadata=note))
 
 
-def get_tensors(path: Path) -> dict[str, Tensor]:
-    """Read what `put_tensors` wrote.
+def get_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read the tensors and the note that `put_tensors` wrote.
 
     Raises:
-        BadRun: The file is gone or damaged.
+        BadRun: The file is missing or damaged.
     """
     try:
         with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise _damaged(path, error) from error
-
-
-def statistics_file(folder: Path, layer: int) -> Path:
-    """Return where the statistics of a layer lie."""
-    return folder / "statistics" / f"{layer:05d}.safetensors"
 
 
 def _hidden(layer: int) -> str:

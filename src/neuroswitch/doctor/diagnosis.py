@@ -1,24 +1,21 @@
-"""A diagnosis: what was found out about a model before anything heavy runs, and how it is told.
-
-A value; knows what `doctor.py` found, not how.
-"""
+"""A diagnosis: what was found about a model before anything heavy runs, and its text."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
-from typing import Any
 
-from neuroswitch.models import Duration, Memory, Quantization
+from neuroswitch.doctor.estimates import MemoryEstimate, TimeEstimate
+from neuroswitch.models import Quantization
 from neuroswitch.sites import Site
 
 
 @dataclass(frozen=True)
 class PromptEncoding:
-    """How the tokenizer puts prompts to the model.
+    """How the tokenizer encodes prompts.
 
     Attributes:
         template: Whether it has a chat template; without one the raw text is read.
-        bos: "none", "one", or "several" where the beginning is doubled.
+        bos: How many BOS tokens a prompt begins with: "none", "one" or "several".
         token: Text of the token at which neurons are read.
         tokens: Length of the example.
         example: The last tokens of an encoded prompt, one a line.
@@ -37,24 +34,24 @@ class PromptEncoding:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found; a part that could not be looked at is None.
+    """What was found; a part that could not be checked is None.
 
     Attributes:
         model: As the user named it.
         model_type: The configuration's `model_type`; None where there is no configuration.
-        architecture: Name of the class that would be built.
+        architecture: Name of the class of transformers.
         dtype: Type of the weights once loaded.
         layers_path: Module path of the list of layers.
         sites: Where the neurons are; empty where they were not found.
         neurons: How many there are.
-        circuit: How many 0.1 % of them are.
+        circuit: How many neurons 0.1 % are.
         quantization: How the checkpoint is quantised.
-        reading: How prompts are put to the model.
-        memory: What it needs.
+        reading: How prompts are encoded.
+        memory: What a run needs.
         duration: How long a run takes.
-        checks: What was checked -> whether it holds. What could not be checked is not in it.
+        checks: Name of each check that was made -> whether it holds.
         problems: Why a check failed, one text each, with what to do.
-        notes: What is worth knowing and hinders nothing.
+        notes: Facts that prevent nothing.
     """
 
     model: str
@@ -67,18 +64,18 @@ class Diagnosis:
     circuit: int = 0
     quantization: Quantization | None = None
     reading: PromptEncoding | None = None
-    memory: Memory | None = None
-    duration: Duration | None = None
+    memory: MemoryEstimate | None = None
+    duration: TimeEstimate | None = None
     checks: dict[str, bool] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def usable(self) -> bool:
-        """Say whether everything that was checked holds."""
+        """Return whether all checks hold."""
         return bool(self.checks) and all(self.checks.values())
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return plain JSON values."""
         return {**asdict(self), "usable": self.usable}
 
@@ -100,7 +97,7 @@ def grouped(diagnosis: Diagnosis) -> list[str]:
 
 
 def lines(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
-    """Tell a diagnosis line by line: (what, text)."""
+    """Yield a diagnosis as lines of text: (heading, text)."""
     seen = diagnosis
     yield (
         "model",
@@ -109,7 +106,7 @@ def lines(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
     if seen.sites:
         for text in grouped(seen):
             yield "sites", text
-        share = f"0.1 % are {seen.circuit:,}" if seen.circuit else "0.1 % are less than one: name a --size"
+        share = f"0.1 % are {seen.circuit:,}" if seen.circuit else "0.1 % are less than one: choose a --size"
         yield "neurons", f"{seen.neurons:,}; {share}"
     if seen.dtype:
         yield "dtype", seen.dtype
@@ -122,7 +119,7 @@ def lines(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
         yield (
             "memory",
             "about {:.2f} GB of weights, {:.2f} GB of statistics, {:.2f} GB of states; "
-            "{:.1f} GB are there".format(*parts),
+            "{:.1f} GB are available".format(*parts),
         )
     if seen.duration:
         cost, time = seen.duration, (seen.duration.discovery, seen.duration.answers)
@@ -136,11 +133,8 @@ def lines(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
 
 
 def _reading_lines(reading: PromptEncoding) -> Iterator[tuple[str, str]]:
-    able = [
-        name
-        for name, can in (("system prompt", reading.system), ("thinking switch", reading.thinking))
-        if can
-    ]
+    options = (("system prompt", reading.system), ("thinking switch", reading.thinking))
+    able = [name for name, accepted in options if accepted]
     template = "chat template" if reading.template else "no chat template"
     yield (
         "prompts",

@@ -39,22 +39,13 @@ def find_behaviour(name_or_file: str, detector: str | None = None) -> Behaviour:
         BadPrompts: There is neither such a set nor such a file, or the file is no contrast set.
         BadOption: There is no such detector.
     """
-    if name_or_file in builtin_names():
-        contrast = ContrastSet.builtin(name_or_file)
-        found = get_detector(detector_name(name_or_file, detector))
-        return Behaviour(name_or_file, contrast, found, sensitive=name_or_file == "refusal")
-    if not Path(name_or_file).is_file():
+    builtin = name_or_file in builtin_names()
+    if not builtin and not Path(name_or_file).is_file():
         raise BadPrompts(
             f"there is no behaviour {name_or_file!r}",
             found="neither a built-in contrast set nor a file of this name",
             expected="one of " + ", ".join(builtin_names()) + ", or a .jsonl or .csv file",
         )
-    contrast = ContrastSet.read(name_or_file)
-    return Behaviour(
-        contrast.name, contrast, get_detector(detector_name(name_or_file, detector)), sensitive=True
-    )
-
-
-def detector_name(name_or_file: str, detector: str | None) -> str:
-    """Return the name of a behaviour's detector, given the one that was asked for."""
-    return detector or (name_or_file if name_or_file in builtin_names() else FALLBACK)
+    contrast = ContrastSet.builtin(name_or_file) if builtin else ContrastSet.read(name_or_file)
+    found = get_detector(detector or (name_or_file if builtin else FALLBACK))
+    return Behaviour(contrast.name, contrast, found, sensitive=not builtin or name_or_file == "refusal")

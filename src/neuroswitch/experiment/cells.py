@@ -8,9 +8,9 @@ from pathlib import Path
 
 from neuroswitch.detectors import Detector, get_detector
 from neuroswitch.errors import BadRun
-from neuroswitch.experiment.folder import FACTS, read_settings
+from neuroswitch.experiment.folder import Facts, read_facts, read_settings
 from neuroswitch.experiment.models import roles_of
-from neuroswitch.experiment.settings import ExperimentSettings, Json
+from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.measures import MEASURES, AnswerMeasure, aggregated, answer_values
 from neuroswitch.records import (
     POSITIVE,
@@ -20,13 +20,12 @@ from neuroswitch.records import (
     AnswerRow,
     MeasuredRow,
     MeasureInfo,
+    answers_by_state,
     condition_name,
-    read_answers,
     read_measured,
 )
-from neuroswitch.report import Cell, PairedTest
 from neuroswitch.statistics import Measurement, Values, holm, paired_change, paired_test
-from neuroswitch.storage import read_json
+from neuroswitch.summary import Cell, PairedTest
 
 TESTED = ("behaviour", "benign")
 
@@ -59,22 +58,19 @@ class Recorded:
         return read_settings(self.folder)
 
     @cached_property
-    def facts(self) -> Json:
+    def facts(self) -> Facts:
         """What the folder is about: behaviour, prompts, models."""
-        return read_json(self.folder / FACTS)
+        return read_facts(self.folder)
 
     @cached_property
     def detector(self) -> Detector:
-        """Who labels the answers."""
-        return get_detector(str(self.facts["detector"]))
+        """The detector that labels the answers."""
+        return get_detector(self.facts.detector)
 
     @cached_property
     def answers(self) -> dict[tuple[str, str, str], dict[str, AnswerRow]]:
         """(model, condition, pile) -> prompt id -> answer."""
-        found: dict[tuple[str, str, str], dict[str, AnswerRow]] = {}
-        for row in read_answers(self.folder):
-            found.setdefault((row.model, row.condition, row.pile), {})[row.prompt_id] = row
-        return found
+        return answers_by_state(self.folder)
 
     @cached_property
     def strengths(self) -> dict[str, set[float]]:
@@ -127,25 +123,18 @@ class Recorded:
         return self._corrected(cells)
 
     def _finished(self, row: _Row) -> bool:
-        count = self.pile_sizes()[POSITIVE]
+        count, _ = self.facts.piles[POSITIVE]
         return all(len(self.answers.get((row.role, key, POSITIVE), {})) == count for key in row.members)
 
-    def pile_sizes(self) -> dict[str, int]:
-        """Return how many prompts each pile has."""
-        piles = self.facts["piles"]
-        if not isinstance(piles, dict):
-            raise BadRun(f"{self.folder / FACTS} names no piles of prompts")
-        return {name: int(count) for name, (count, _) in piles.items()}
-
     def _cell(self, row: _Row) -> Cell:
-        values = self._values(row)
-        untouched = _Row(row.role, UNTOUCHED, 0.0, (UNTOUCHED,))
-        before = self._values(untouched) if row.method != UNTOUCHED else {}
+        values, before = self._values(row), {}
         texts = None
-        if before and len(row.members) == 1:
-            was = self.answers[row.role, UNTOUCHED, POSITIVE]
-            now = self.answers[row.role, row.members[0], POSITIVE]
-            texts = sum(now[item].text != one.text for item, one in was.items())
+        if row.method != UNTOUCHED:
+            before = self._values(_Row(row.role, UNTOUCHED, 0.0, (UNTOUCHED,)))
+            if len(row.members) == 1:
+                was = self.answers[row.role, UNTOUCHED, POSITIVE]
+                texts = sum(one.text != was[one.prompt_id].text for one in self._answered(row, POSITIVE))
+        moved = Counter(layer for one in self._measured(row, "routing") for layer in one.layers or ())
         return Cell(
             model=row.role,
             method=row.method,
@@ -164,8 +153,16 @@ class Recorded:
             },
             labels=self._labels(row),
             texts_changed=texts,
-            layers_moved=self._layers_moved(row),
+            layers_moved=dict(sorted(moved.items())),
         )
+
+    def _answered(self, row: _Row, pile: str) -> list[AnswerRow]:
+        found = (self.answers.get((row.role, key, pile), {}) for key in row.members)
+        return [one for rows in found for one in rows.values()]
+
+    def _measured(self, row: _Row, measure: str) -> list[MeasuredRow]:
+        found = (self.measured.get((row.role, key, measure), {}) for key in row.members)
+        return [one for rows in found for one in rows.values()]
 
     def _numbers(self, row: _Row, values: Mapping[str, Values]) -> dict[str, Measurement]:
         found = {name: aggregated(self.info(name), one) for name, one in values.items()}
@@ -181,21 +178,16 @@ class Recorded:
         found: dict[str, Values] = {}
         for name in MEASURES.names():
             chosen = MEASURES.get(name)
+            values: Values = {}
+            rows: list[AnswerRow] = []
             if isinstance(chosen, AnswerMeasure):
-                pile = chosen.info.pile
-                rows = [
-                    one for key in row.members for one in self.answers.get((row.role, key, pile), {}).values()
-                ]
-                detector = get_detector("refusal") if pile == SAFE else self.detector
+                rows = self._answered(row, chosen.info.pile)
+                detector = get_detector("refusal") if chosen.info.pile == SAFE else self.detector
                 values = answer_values(chosen, rows, detector)
-                taken = bool(values) or (bool(rows) and name in TESTED)
             else:
-                values = {}
-                for key in row.members:
-                    for item, one in self.measured.get((row.role, key, name), {}).items():
-                        values.setdefault(item, []).append(one.value)
-                taken = bool(values)
-            if taken:
+                for one in self._measured(row, name):
+                    values.setdefault(one.item, []).append(one.value)
+            if values or (rows and name in TESTED):
                 found[name] = values
         return found
 
@@ -210,22 +202,11 @@ class Recorded:
         return info
 
     def _labels(self, row: _Row) -> dict[str, dict[str, int]]:
-        found = {}
-        for pile in self.pile_sizes():
-            labels = [
-                one.label or UNJUDGED
-                for key in row.members
-                for one in self.answers.get((row.role, key, pile), {}).values()
-            ]
-            if labels:
-                found[pile] = dict(sorted(Counter(labels).items()))
-        return found
-
-    def _layers_moved(self, row: _Row) -> dict[int, int]:
-        rows = [
-            one for key in row.members for one in self.measured.get((row.role, key, "routing"), {}).values()
-        ]
-        return dict(sorted(Counter(layer for one in rows for layer in one.layers or ()).items()))
+        labels = {
+            pile: Counter(one.label or UNJUDGED for one in self._answered(row, pile))
+            for pile in self.facts.piles
+        }
+        return {pile: dict(sorted(counts.items())) for pile, counts in labels.items() if counts}
 
     @staticmethod
     def _corrected(cells: Sequence[Cell]) -> tuple[Cell, ...]:

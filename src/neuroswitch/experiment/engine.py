@@ -7,21 +7,21 @@ known, and a folder can be continued and added to: what it holds is never fitted
 again. The same request gives the same rows, however often it was interrupted.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from neuroswitch.answering import AnswerLog, Completion, Engine, TransformersEngine
+from neuroswitch.answering import AnswerLog, AnswerSettings, Engine, TransformersEngine
 from neuroswitch.errors import BadOption, WeakBehaviour
 from neuroswitch.experiment.behaviour import Behaviour, find_behaviour
 from neuroswitch.experiment.fitting import Fitter, served_names
-from neuroswitch.experiment.folder import claim_facts, claim_folder
+from neuroswitch.experiment.folder import Facts, claim_facts, claim_folder
 from neuroswitch.experiment.judging import Judging, check_judge, judge_sample
 from neuroswitch.experiment.models import Models, Pair, check_pair, model_facts, roles_of
 from neuroswitch.experiment.piles import Pile, exam_questions, held_out
-from neuroswitch.experiment.rebuilding import finish_report
-from neuroswitch.experiment.settings import TRANSFER, ExperimentSettings
+from neuroswitch.experiment.settings import ExperimentSettings
+from neuroswitch.experiment.summarising import finish_report
 from neuroswitch.integrations import EngineChoice, open_engine
 from neuroswitch.measures import (
     MEASURES,
@@ -40,12 +40,12 @@ from neuroswitch.models import LanguageModel
 from neuroswitch.options import LOCAL
 from neuroswitch.processes import require_one
 from neuroswitch.progress import Progress, silent
-from neuroswitch.records import ANSWERS, POSITIVE, AnswerRow, read_answers
-from neuroswitch.report import Summary
+from neuroswitch.records import ANSWERS, POSITIVE, TRANSFER, UNTOUCHED, AnswerRow, answers_by_state
 from neuroswitch.storage import digest
+from neuroswitch.summary import Summary
 
-Answers = dict[str, list[AnswerRow]]
-"""Pile -> answers, in the order of its prompts."""
+Answers = dict[tuple[str, str], list[AnswerRow]]
+"""(condition, pile) -> answers, in the order of the prompts."""
 
 WITHOUT_WEIGHTS = ("routing",)
 """Measures that are left out, and not refused, where a server has the weights."""
@@ -92,11 +92,12 @@ def run_experiment(
     check_settings(settings, behaviour)
     piles, exam = held_out(behaviour, settings), exam_questions(settings)
     facts = _facts(behaviour, piles, same_tokens=pair.same_tokens)
-    claim_facts(output, {**facts, "models": {}})
+    claim_facts(output, facts)
 
     def loaded(role: str, model: LanguageModel) -> None:
         first = behaviour.contrast.discovery.positive[0]
-        claim_facts(output, {**facts, "models": {role: model_facts(model, settings, role, first)}})
+        found = {role: model_facts(model, settings, role, first)}
+        claim_facts(output, facts.model_copy(update={"models": found}))
 
     elsewhere = not engine.local and not _needs_weights(settings)
     models = Models(settings, pair.template, elsewhere, progress, loaded)
@@ -107,20 +108,26 @@ def run_experiment(
     return finish_report(output)
 
 
-def _facts(behaviour: Behaviour, piles: Mapping[str, Pile], *, same_tokens: bool) -> dict[str, object]:
+def _facts(behaviour: Behaviour, piles: Mapping[str, Pile], *, same_tokens: bool) -> Facts:
     """Return what every continuation of an experiment must agree with."""
     contrast = behaviour.contrast
-    return {
-        "behaviour": behaviour.name,
-        "sensitive": behaviour.sensitive,
-        "detector": behaviour.detector.name,
-        "contrast": contrast.name,
-        "contrast_sha256": contrast.sha256,
-        "discovery": [len(pile) for pile in contrast.discovery],
-        "validation": [len(pile) for pile in contrast.validation],
-        "same_tokens": same_tokens,
-        "piles": {name: [len(pile.prompts), _prompts_digest(pile)] for name, pile in piles.items()},
-    }
+    discovery, validation = (
+        (len(one.positive), len(one.negative)) for one in (contrast.discovery, contrast.validation)
+    )
+    return Facts(
+        behaviour=behaviour.name,
+        sensitive=behaviour.sensitive,
+        detector=behaviour.detector.name,
+        contrast=contrast.name,
+        contrast_sha256=contrast.sha256,
+        discovery=discovery,
+        validation=validation,
+        same_tokens=same_tokens,
+        piles={
+            name: (len(pile.prompts), digest([[prompt.id, prompt.messages] for prompt in pile.prompts]))
+            for name, pile in piles.items()
+        },
+    )
 
 
 def check_settings(settings: ExperimentSettings, behaviour: Behaviour) -> None:
@@ -160,10 +167,6 @@ def _checked_pair(
     return check_pair(settings, [prompt for pile in seen for prompt in pile], progress=progress)
 
 
-def _prompts_digest(pile: Pile) -> str:
-    return digest([[prompt.id, prompt.messages] for prompt in pile.prompts])
-
-
 def _needs_weights(settings: ExperimentSettings) -> bool:
     """Say whether anything is asked for that a server cannot do."""
     scaled = all(name.partition(":")[0] in ("circuit", "random") for name in settings.methods)
@@ -188,29 +191,26 @@ class _Job:
         fitter = Fitter(self.settings, self.output, self.behaviour, self.models)
         # a server is started once, with all that it shall serve, and asked the same after that
         if self.engine.local:
-            fitter.occurs = self._occurrence(roles)
+            fitter.occurs = self._require_behaviour(
+                {role: self._answers(role, [Condition()]) for role in roles}
+            )
         fitted = fitter.conditions(self.models.in_memory_first(roles))
         found = []
         for role in self.models.in_memory_first(roles):
-            conditions = [Condition(), *fitter.joined(role, fitted)]
-            with ExitStack() as open_until_answered:
-                engine = None
-                if not self.engine.local:
-                    model = self.models.get(role)
-                    names = served_names(conditions)
-                    progress = self.models.progress_of(role)
-                    engine = open_until_answered.enter_context(
-                        open_engine(self.engine, model, names, progress=progress)
-                    )
-                    self._require_behaviour({role: self._answers(role, [Condition()], engine)[0]})
-                answers = self._answers(role, conditions, engine)
-            self._measure(role, conditions, answers, exam)
-            found += [row for one in answers for row in one[POSITIVE]]
+            found += self._finish(role, [Condition(), *fitter.joined(role, fitted)], exam)
         return found
 
-    def _occurrence(self, roles: Sequence[str]) -> dict[str, bool]:
-        """Answer the prompts untouched in every model, and stop where the behaviour hardly occurs."""
-        return self._require_behaviour({role: self._answers(role, [Condition()], None)[0] for role in roles})
+    def _finish(
+        self, role: str, conditions: Sequence[Condition], exam: ExamQuestions | None
+    ) -> list[AnswerRow]:
+        """Answer and measure one model in all its conditions; return the answers to the positive prompts."""
+        names, progress = served_names(conditions), self.models.progress_of(role)
+        with open_engine(self.engine, self.models.get(role), names, progress=progress) as engine:
+            if not self.engine.local:
+                self._require_behaviour({role: self._answers(role, [Condition()], engine)})
+            answers = self._answers(role, conditions, engine)
+        self._measure(role, conditions, answers, exam)
+        return [row for (_, pile), rows in answers.items() for row in rows if pile == POSITIVE]
 
     def _require_behaviour(self, untouched: Mapping[str, Answers]) -> dict[str, bool]:
         """Say which models show the behaviour.
@@ -221,7 +221,7 @@ class _Job:
         occurs: dict[str, bool] = {}
         refusal: WeakBehaviour | None = None
         for role, answers in untouched.items():
-            said = [completion_of(row) for row in answers[POSITIVE]]
+            said = [completion_of(row) for row in answers[UNTOUCHED, POSITIVE]]
             rate = measure(said, self.behaviour.detector, ["behaviour"])["behaviour"]
             try:
                 check_baseline(rate, behaviour=self.behaviour.name)
@@ -232,52 +232,40 @@ class _Job:
             raise refusal
         return occurs
 
-    def _answers(self, role: str, conditions: Sequence[Condition], engine: Engine | None) -> list[Answers]:
+    def _answers(self, role: str, conditions: Sequence[Condition], engine: Engine | None = None) -> Answers:
         """Answer every pile in every condition, or take the answers from disk."""
-        known = _by_condition(self.output, role)
-        asked = [(one, name) for one in conditions for name in self.piles if _wanted(one, name)]
+        known = answers_by_state(self.output)
+        asked = [
+            (one, name) for one in conditions for name in self.piles if name == POSITIVE or not one.further
+        ]
         total, done = sum(len(self.piles[name].prompts) for _, name in asked), 0
         stage = "untouched answers" if len(conditions) == 1 else "answers"
-        found: list[Answers] = [{} for _ in conditions]
+        found: Answers = {}
         for condition, name in asked:
-            rows = known.get((condition.name, name), {})
-            prompts = self.piles[name].prompts
+            rows, prompts = known.get((role, condition.name, name), {}), self.piles[name].prompts
             if any(prompt.id not in rows for prompt in prompts):
                 report = _added(self.models.progress_of(role), stage, done, total)
-                self._answer(role, condition, name, engine, report)
-                rows = _by_condition(self.output, role)[condition.name, name]
-            found[conditions.index(condition)][name] = [rows[prompt.id] for prompt in prompts]
+                rows = self._answer(role, condition, name, engine, report) | rows
+            found[condition.name, name] = [rows[prompt.id] for prompt in prompts]
             done += len(prompts)
         return found
 
     def _answer(
         self, role: str, condition: Condition, pile: str, engine: Engine | None, progress: Progress
-    ) -> None:
-        """Put the missing answers of one condition to one pile on disk."""
-        settings, detector = self.settings, self.piles[pile].detector
-
-        def annotate(one: Completion) -> dict[str, object]:
-            row = asdict(answer_row(one, detector, condition, pile=pile, model=role))
-            return {key: value for key, value in row.items() if key not in asdict(one)}
-
-        settled = detector.settled if settings.until_settled else None
+    ) -> dict[str, AnswerRow]:
+        """Put the missing answers of one condition to one pile on disk; return all of them by prompt id."""
+        settings, (prompts, detector) = self.settings, self.piles[pile]
+        row_of = partial(answer_row, detector=detector, condition=condition, pile=pile, model=role)
         key = {"model": role, "condition": condition.name, "pile": pile}
-        served = engine if engine is not None and engine.has(condition.intervention) else None
-        (served or TransformersEngine(self.models.get(role))).answer(
-            self.piles[pile].prompts,
-            condition.intervention,
-            decoding=settings.decoding,
-            chat=settings.chat,
-            log=AnswerLog(self.output / ANSWERS, key, annotate, settled),
-            progress=progress,
-        )
+        settled = detector.settled if settings.until_settled else None
+        log = AnswerLog(self.output / ANSWERS, key, lambda one: asdict(row_of(one)), settled)
+        how = AnswerSettings(decoding=settings.decoding, chat=settings.chat, log=log, progress=progress)
+        if engine is None or not engine.has(condition.intervention):
+            engine = TransformersEngine(self.models.get(role))
+        return {one.prompt_id: row_of(one) for one in engine.answer(prompts, condition.intervention, how)}
 
     def _measure(
-        self,
-        role: str,
-        conditions: Sequence[Condition],
-        answers: Sequence[Answers],
-        exam: ExamQuestions | None,
+        self, role: str, conditions: Sequence[Condition], answers: Answers, exam: ExamQuestions | None
     ) -> None:
         """Take every measure that runs the model."""
         wanted = [*self.settings.measures, *(["mmlu"] if exam is not None else [])]
@@ -285,16 +273,11 @@ class _Job:
         takes = [one.take for one in chosen if isinstance(one, ModelMeasure) and one.take is not None]
         if not takes:
             return
-        said = {
-            (condition.name, name): [completion_of(row) for row in rows]
-            for condition, piles in zip(conditions, answers, strict=True)
-            for name, rows in piles.items()
-        }
         bench = Bench(
             model=self.models.get(role),
             conditions=conditions,
             prompts={name: pile.prompts for name, pile in self.piles.items()},
-            answers=said,
+            answers={state: [completion_of(row) for row in rows] for state, rows in answers.items()},
             log=MeasureLog(self.output, role),
             chat=self.settings.chat,
             exam=exam or ExamQuestions(),
@@ -304,19 +287,6 @@ class _Job:
             take(bench)
 
 
-def _wanted(condition: Condition, pile: str) -> bool:
-    return pile == POSITIVE or not condition.further
-
-
-def _by_condition(folder: Path, role: str) -> dict[tuple[str, str], dict[str, AnswerRow]]:
-    """Read the answers of one model: (condition, pile) -> prompt id -> row."""
-    found: dict[tuple[str, str], dict[str, AnswerRow]] = {}
-    for row in read_answers(folder):
-        if row.model == role:
-            found.setdefault((row.condition, row.pile), {})[row.prompt_id] = row
-    return found
-
-
-def _added(progress: Progress, stage: str, before: int, total: int) -> Callable[[str, int, int], None]:
+def _added(progress: Progress, stage: str, before: int, total: int) -> Progress:
     """Report the progress of a part as that of the whole."""
     return lambda _, done, __: progress(stage, before + done, total)

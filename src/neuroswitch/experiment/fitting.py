@@ -1,4 +1,4 @@
-"""The methods of an experiment: fitted once, kept in its folder, loaded from there ever after.
+"""The methods of an experiment: fitted once, written to its folder, and read from there by every later call.
 
 What is used is always what was read from the folder, so that a continued experiment works with the same
 bytes as one that was not interrupted.
@@ -16,16 +16,17 @@ from neuroswitch.errors import BadOption, WeakBehaviour
 from neuroswitch.experiment.behaviour import Behaviour
 from neuroswitch.experiment.folder import RANKING, description_file, method_folder, model_folder
 from neuroswitch.experiment.models import Models, roles_of
-from neuroswitch.experiment.settings import RANDOM, TRANSFER, ExperimentSettings
+from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.integrations import model_name
 from neuroswitch.measures import Condition
 from neuroswitch.methods import Fitted, FittedCircuit, Scaling, Task, get_method
 from neuroswitch.models import LanguageModel
-from neuroswitch.report import CircuitFacts, LayerProfile, MethodFacts, RankingFacts, TopNeuron
+from neuroswitch.records import RANDOM, TRANSFER
 from neuroswitch.storage import read_json, write_json
+from neuroswitch.summary import CircuitFacts, LayerProfile, MethodFacts, RankingFacts, TopNeuron
 
 FALLBACK = "delta_effect"
-"""What ranks neurons where a model never shows the behaviour: it needs prompts, no responses."""
+"""The ranking that is used where a model never shows the behaviour: it needs prompts and no responses."""
 
 TOP = 24
 """Neurons of a circuit shown in the report."""
@@ -36,7 +37,7 @@ VALIDATION_TOKENS = Task.decoding.max_new_tokens
 
 @dataclass
 class Fitter:
-    """Fits the methods of every model, by one and the same ranking.
+    """Fits the methods of every model, all by the same ranking.
 
     Attributes:
         settings: Methods, strengths, ranking, size.

@@ -13,7 +13,6 @@ a measure that was not taken.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,19 +21,17 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from neuroswitch.errors import BadRun
-from neuroswitch.experiment.settings import ExperimentSettings, Json
+from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.options import ExamChoice
 from neuroswitch.provenance import command_line, now, versions
-from neuroswitch.storage import read_json, write_json
+from neuroswitch.storage import JsonObject, read_json, write_json
+from neuroswitch.summary import ModelUsed, Part
 
-SETTINGS, FACTS, SUMMARY = "settings.json", "facts.json", "summary.json"
+SETTINGS, FACTS = "settings.json", "facts.json"
 RANKING, JUDGED = "ranking.json", "judged.json"
 
 PROVENANCE = "provenance.json"
 """When and how the folder was asked for: the one record that two equal experiments do not share."""
-
-GROWING = ("models", "piles")
-"""Facts that a later call may add to."""
 
 ADDED = ("methods", "strengths", "measures")
 """Settings that a later call may add to."""
@@ -59,6 +56,55 @@ def description_file(output: Path, role: str, name: str) -> Path:
     return folder.with_name(folder.name + ".json")
 
 
+class Facts(Part):
+    """`facts.json`: what an experiment is about, with which every continuation must agree.
+
+    Attributes:
+        behaviour: Name of the behaviour.
+        sensitive: Whether answers may be harmful text.
+        detector: Name of the detector.
+        contrast: Name of the contrast set.
+        contrast_sha256: Its digest.
+        discovery: Its numbers of positive and negative discovery prompts.
+        validation: The same of validation prompts.
+        same_tokens: Whether two models get the same token ids for every prompt.
+        piles: Pile -> number of its prompts, and their digest; may grow by new piles.
+        models: Role -> model; may grow by new models.
+    """
+
+    behaviour: str
+    sensitive: bool
+    detector: str
+    contrast: str
+    contrast_sha256: str
+    discovery: tuple[int, int]
+    validation: tuple[int, int]
+    same_tokens: bool
+    piles: dict[str, tuple[int, str]]
+    models: dict[str, ModelUsed] = {}
+
+    def listed(self) -> JsonObject:
+        """Return every fact by a name for messages, each pile and each model by itself."""
+        return {
+            **self.model_dump(exclude={"piles", "models"}),
+            **{f"pile {name}": pile for name, pile in self.piles.items()},
+            **{f"model {role}": model for role, model in self.models.items()},
+        }
+
+
+def read_facts(folder: Path) -> Facts:
+    """Read what an experiment is about.
+
+    Raises:
+        BadRun: The file is missing, damaged, or holds something else.
+    """
+    path = folder / FACTS
+    try:
+        return Facts.model_validate(read_json(path, do="run the same command again"))
+    except ValidationError as error:
+        raise _not_ours(path, _first(error)) from error
+
+
 def read_settings(folder: Path) -> ExperimentSettings:
     """Read what an experiment was asked for.
 
@@ -66,20 +112,23 @@ def read_settings(folder: Path) -> ExperimentSettings:
         BadRun: The file is missing, damaged, or holds something else.
     """
     path = folder / SETTINGS
-    told, found = read_json(path), ""
+    told = read_json(path)
     try:
         settings = TypeAdapter(ExperimentSettings).validate_python(told)
-        found = ", ".join(sorted(set(told) - set(settings.to_json())))
     except ValidationError as error:
-        first = error.errors()[0]
-        found = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    if found:
-        raise BadRun(
-            f"{path} does not hold the settings of an experiment",
-            found=found,
-            do="name another output folder",
-        )
+        raise _not_ours(path, _first(error)) from error
+    if unknown := sorted(set(told) - set(settings.to_json())):
+        raise _not_ours(path, ", ".join(unknown))
     return settings
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+
+
+def _not_ours(path: Path, found: str) -> BadRun:
+    return BadRun(f"{path} does not belong to an experiment", found=found, do="name another output folder")
 
 
 def claim_folder(folder: Path, settings: ExperimentSettings) -> ExperimentSettings:
@@ -156,45 +205,21 @@ def _options(settings: ExperimentSettings, free: Sequence[str]) -> dict[str, obj
     return flat
 
 
-def claim_facts(folder: Path, facts: Json) -> None:
+def claim_facts(folder: Path, facts: Facts) -> None:
     """Write what the experiment is about, or compare it with what is there.
-
-    Args:
-        folder: Folder of the experiment.
-        facts: JSON values. The objects `models` and `piles` may grow by new entries.
 
     Raises:
         BadRun: A model or the prompts are not those that the folder was begun with.
     """
-    path, now_asked = folder / FACTS, _plain(facts)
+    path = folder / FACTS
     if path.exists():
-        before = read_json(path)
-        changed = [name for name, was in _flat(before).items() if _flat(now_asked).get(name, was) != was]
-        if changed:
+        before, now = read_facts(folder), facts.listed()
+        if changed := [name for name, was in before.listed().items() if now.get(name, was) != was]:
             raise BadRun(
                 f"{folder} was begun with another model or other prompts",
                 found="differences in " + ", ".join(changed),
                 do="name another output folder, or restore what it was begun with",
             )
-        grown = {name: {**_object(before, name), **_object(now_asked, name)} for name in GROWING}
-        now_asked = {**before, **now_asked, **grown}
-    write_json(path, now_asked)
-
-
-def _flat(facts: Json) -> Json:
-    """Put the entries of what may grow beside the other facts, each under a name for messages."""
-    flat: Json = {key: value for key, value in facts.items() if key not in GROWING}
-    for group in GROWING:
-        flat |= {f"{group.removesuffix('s')} {name}": one for name, one in _object(facts, group).items()}
-    return flat
-
-
-def _object(facts: Json, name: str) -> Json:
-    found = facts.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def _plain(value: Json) -> Json:
-    """Return a value as it will be read back."""
-    plain: Json = json.loads(json.dumps(value))
-    return plain
+        grown = {"piles": {**before.piles, **facts.piles}, "models": {**before.models, **facts.models}}
+        facts = facts.model_copy(update=grown)
+    write_json(path, facts.model_dump(mode="json"))

@@ -1,7 +1,7 @@
-"""A language model's opinion of the detector of a comparison: asked about a sample, kept with its folder.
+"""A language model checks the detector of a comparison on a sample of answers.
 
-Answers leave the machine for the endpoint that is named. What was replied stays in `judge.jsonl`, what
-came of it in `judged.json`, from which reports are made again without the endpoint.
+The answers are sent to the endpoint that is named. Its replies are kept in `judge.jsonl`, and how far they agree with
+the detector in `judged.json`, from which reports are made again without the endpoint.
 """
 
 from collections.abc import Sequence

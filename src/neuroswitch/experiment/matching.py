@@ -1,11 +1,11 @@
 """Methods at the same damage, and circuits against each other. Needs rows and circuits, no model."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 from neuroswitch.circuits import Circuit
 from neuroswitch.records import UNTOUCHED, MeasureInfo
-from neuroswitch.report import Cell, Chance, Matched, MatchedRow, Shared
 from neuroswitch.statistics import Stratum, overlap
+from neuroswitch.summary import Cell, Chance, Matched, MatchedRow, Shared
 
 
 def matched(cells: Sequence[Cell], info: MeasureInfo, budget: float, role: str) -> Matched | None:
@@ -43,13 +43,6 @@ def matched(cells: Sequence[Cell], info: MeasureInfo, budget: float, role: str) 
                 )
             )
     return Matched(by=info.name, budget=budget, rows=tuple(rows)) if rows else None
-
-
-def overlaps(first: Mapping[str, Circuit], second: Mapping[str, Circuit]) -> Iterator[Shared]:
-    """Compare the circuits of two models at each size with what chance would give."""
-    for name, circuit in first.items():
-        if name in second:
-            yield shared_neurons(name, circuit, second[name])
 
 
 def shared_neurons(name: str, one: Circuit, other: Circuit) -> Shared:

@@ -11,10 +11,11 @@ import torch
 
 from neuroswitch.chat import encode, read_token, template_digest
 from neuroswitch.errors import Prerequisite, WrongModel
-from neuroswitch.experiment.settings import ExperimentSettings, Json
-from neuroswitch.models import LanguageModel, load, outline
+from neuroswitch.experiment.settings import ExperimentSettings
+from neuroswitch.models import LanguageModel, load_model, load_structure
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
+from neuroswitch.summary import ModelUsed
 
 BASE, INSTRUCT = "base", "instruct"
 
@@ -49,12 +50,12 @@ def check_pair(
 
     Raises:
         WrongModel: The models differ in shape.
-        Prerequisite: The instruct model has no chat template to lend, or a template cannot express the
-            system prompt or the thinking mode.
+        Prerequisite: The instruct model has no chat template for the base model to take, or a template cannot
+            express the system prompt or the thinking mode.
         BadPrompts: A template rejects a prompt.
     """
     base, instruct = (
-        outline(source, options=settings.loading_of(place), progress=progress)
+        load_structure(source, options=settings.loading_of(place), progress=progress)
         for place, source in enumerate(settings.models)
     )
     shapes = [_shape(model) for model in (base, instruct)]
@@ -133,7 +134,7 @@ class Models:
         options = self.settings.loading_of(place)
         if self.without_weights:
             options = replace(options, device="meta")
-        model = load(self.settings.models[place], options=options, progress=self.progress_of(role))
+        model = load_model(self.settings.models[place], options=options, progress=self.progress_of(role))
         if role != BASE or self.template is None:
             return model
         tokenizer = deepcopy(model.tokenizer)
@@ -142,7 +143,7 @@ class Models:
         return replace(model, tokenizer=tokenizer, identity=identity)
 
 
-def model_facts(model: LanguageModel, settings: ExperimentSettings, role: str, first: Prompt) -> Json:
+def model_facts(model: LanguageModel, settings: ExperimentSettings, role: str, first: Prompt) -> ModelUsed:
     """Return what a report says of a model, so that it can be made without it."""
     name = PurePath(model.identity.name.rstrip("/")).name
     if len({PurePath(source.rstrip("/")).name for source in settings.models}) < len(settings.models):
@@ -152,11 +153,11 @@ def model_facts(model: LanguageModel, settings: ExperimentSettings, role: str, f
     asked = "in its own chat template" if model.tokenizer.chat_template else "as raw text, without a template"
     if role == BASE and settings.template_from == INSTRUCT:
         asked = "in the chat template of the instruct model"
-    return {
-        "name": name,
-        "identity": asdict(model.identity),
-        "asked": asked,
-        "token_read": f"{token.text!r}, the last of the prompt",
-        "layers": max(site.layer for site in model.layout.sites) + 1,
-        "neurons": model.layout.size,
-    }
+    return ModelUsed(
+        name=name,
+        identity=asdict(model.identity),
+        asked=asked,
+        token_read=f"{token.text!r}, the last of the prompt",
+        layers=max(site.layer for site in model.layout.sites) + 1,
+        neurons=model.layout.size,
+    )

@@ -20,15 +20,8 @@ from neuroswitch.options import (
     PromptChoice,
     SafePromptChoice,
 )
-
-RANDOM = "random"
-"""The method that stands for several random circuits, `random:0` and on, with one row for all of them."""
-
-TRANSFER = "transfer"
-"""The neurons of the other model's circuit, where two models are compared."""
-
-Json = dict[str, object]
-"""A JSON object."""
+from neuroswitch.records import RANDOM, TRANSFER
+from neuroswitch.storage import JsonObject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,9 +99,9 @@ class ExperimentSettings:
         first = self.controls.seed
         return tuple(f"{RANDOM}:{seed}" for seed in range(first, first + self.controls.controls))
 
-    def to_json(self) -> Json:
+    def to_json(self) -> JsonObject:
         """Return the settings as plain JSON values."""
-        plain: Json = json.loads(json.dumps(asdict(self)))
+        plain: JsonObject = json.loads(json.dumps(asdict(self)))
         return plain
 
 

@@ -7,6 +7,9 @@ runs of one request do not share: date and command lie in `provenance.json`, and
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
 
 from neuroswitch.circuits import DESCRIPTION, Circuit
 from neuroswitch.errors import BadRun, WeakBehaviour
@@ -20,19 +23,18 @@ from neuroswitch.experiment.folder import (
     description_file,
     model_folder,
 )
-from neuroswitch.experiment.matching import matched, overlaps
-from neuroswitch.experiment.settings import RANDOM, TRANSFER, Json
+from neuroswitch.experiment.matching import matched, shared_neurons
 from neuroswitch.measures import (
     MEASURES,
     check_baseline,
     completion_of,
     rate_by_length,
 )
-from neuroswitch.records import (
-    POSITIVE,
-    UNTOUCHED,
-)
-from neuroswitch.report import (
+from neuroswitch.records import POSITIVE, RANDOM, TRANSFER, UNTOUCHED
+from neuroswitch.report import write_page
+from neuroswitch.storage import read_json, write_json
+from neuroswitch.summary import (
+    SUMMARY,
     AtLength,
     Cell,
     Judged,
@@ -43,7 +45,8 @@ from neuroswitch.report import (
     Shared,
     Summary,
 )
-from neuroswitch.storage import read_json
+
+Kept = TypeVar("Kept", bound=BaseModel)
 
 
 def summarise(folder: Path) -> Summary:
@@ -58,19 +61,21 @@ def summarise(folder: Path) -> Summary:
 @dataclass(frozen=True)
 class _Folder(Recorded):
     def summary(self) -> Summary:
-        cells = self.cells()
+        cells, facts = self.cells(), self.facts
         taken = {name for cell in cells for name in cell.measures}
         infos = {name: self.info(name) for name in MEASURES.names() if name in taken}
-        models = {role: self._model(role, cells) for role in self.roles}
+        if missing := set(self.roles) - set(facts.models):
+            raise BadRun(f"{self.folder / FACTS} names no {min(missing)}", do="run the same command again")
         settings, match = self.settings, self.settings.match
         by = match.damage if match.damage in infos else None
         budget = match.budget if match.budget is not None else (infos[by].budget if by else None)
+        ranking = RankingFacts(asked=settings.circuit.ranking, used=settings.circuit.ranking)
         return Summary(
-            behaviour=str(self.facts["behaviour"]),
-            sensitive=bool(self.facts["sensitive"]),
+            behaviour=facts.behaviour,
+            sensitive=facts.sensitive,
             detector=self.detector.how,
             shows=tuple(sorted(self.detector.shows)),
-            models=models,
+            models={role: self._model(role, cells) for role in self.roles},
             measures=infos,
             cells=cells,
             settings=settings.to_json(),
@@ -78,23 +83,19 @@ class _Folder(Recorded):
             match=by,
             matched=matched(cells, infos[by], budget, self.roles[0]) if by and budget is not None else None,
             overlap=self._overlap(),
-            ranking=RankingFacts.model_validate(read_json(self.folder / RANKING))
-            if (self.folder / RANKING).exists()
-            else RankingFacts(asked=settings.circuit.ranking, used=settings.circuit.ranking),
-            same_tokens=bool(self.facts["same_tokens"]),
+            ranking=self._kept(RANKING, RankingFacts) or ranking,
+            same_tokens=facts.same_tokens,
             by_length=self._by_length(),
-            judged=Judged.model_validate(read_json(self.folder / JUDGED))
-            if (self.folder / JUDGED).exists()
-            else None,
+            judged=self._kept(JUDGED, Judged),
             warnings=tuple(self._warnings(cells)),
             provenance={"engine": settings.engine},
         )
 
+    def _kept(self, name: str, kind: type[Kept]) -> Kept | None:
+        path = self.folder / name
+        return kind.model_validate(read_json(path)) if path.exists() else None
+
     def _model(self, role: str, cells: Sequence[Cell]) -> ModelFacts:
-        models = self.facts["models"]
-        if not isinstance(models, dict) or role not in models:
-            raise BadRun(f"{self.folder / FACTS} names no {role}", do="run the same command again")
-        untouched = next(cell for cell in cells if cell.model == role and cell.method == UNTOUCHED)
         methods = {name: found for name in self.settings.methods if (found := self._method(role, name))}
         profiles = [
             LayerProfile(name=name, **one.circuit.model_dump(include={"neurons", "fraction", "by_layer"}))
@@ -104,18 +105,19 @@ class _Folder(Recorded):
         if top := self._top(role):
             profiles.append(layer_profile(f"top {len(top)}", top))
         return ModelFacts(
-            **models[role],
-            occurs=self._occurs(untouched),
+            **vars(self.facts.models[role]),
+            occurs=self._baseline(role, cells)[0],
             methods=methods,
             profiles=tuple(profiles),
         )
 
-    def _occurs(self, untouched: Cell) -> bool:
+    def _baseline(self, role: str, cells: Sequence[Cell]) -> tuple[bool, tuple[str, ...]]:
+        """Return whether the untouched model shows the behaviour, and what to warn of."""
+        untouched = next(cell for cell in cells if cell.model == role and cell.method == UNTOUCHED)
         try:
-            check_baseline(untouched.measures["behaviour"], behaviour=str(self.facts["behaviour"]))
-        except WeakBehaviour:
-            return False
-        return True
+            return True, check_baseline(untouched.measures["behaviour"], behaviour=self.facts.behaviour)
+        except WeakBehaviour as error:
+            return False, (f"{error.what[0].upper()}{error.what[1:]}.",)
 
     def _method(self, role: str, name: str) -> MethodFacts | None:
         if name == TRANSFER:
@@ -136,7 +138,7 @@ class _Folder(Recorded):
         return found.model_copy(update={"name": name, "description": "; ".join(told)})
 
     def _top(self, role: str) -> Circuit | None:
-        """Return the circuit of the paper's size, where it is another one than the method's own."""
+        """Return the second circuit, of `settings.top` neurons; None if it was not kept in that size."""
         folder = model_folder(self.folder, role) / "top"
         if not (folder / DESCRIPTION).exists():
             return None
@@ -146,8 +148,10 @@ class _Folder(Recorded):
     def _overlap(self) -> tuple[Shared, ...]:
         if len(self.roles) < 2:
             return ()
-        circuits = [self._named_circuits(role) for role in self.roles]
-        return tuple(overlaps(*circuits))
+        first, second = (self._named_circuits(role) for role in self.roles)
+        return tuple(
+            shared_neurons(name, circuit, second[name]) for name, circuit in first.items() if name in second
+        )
 
     def _named_circuits(self, role: str) -> dict[str, Circuit]:
         folder, size = model_folder(self.folder, role) / "methods" / "cna", self.settings.circuit.size
@@ -160,22 +164,14 @@ class _Folder(Recorded):
         return found
 
     def _by_length(self) -> tuple[AtLength, ...]:
-        """Return the rate of the first model had its untouched answers been cut short."""
+        """Return the rate of the first model if its untouched answers had been cut short."""
         rows = self.answers[self.roles[0], UNTOUCHED, POSITIVE].values()
-        found = rate_by_length([completion_of(row) for row in rows], self.detector)
-        return tuple(AtLength(words=one.words, whole=one.whole, rate=one.rate) for one in found)
+        return rate_by_length([completion_of(row) for row in rows], self.detector)
 
     def _warnings(self, cells: Sequence[Cell]) -> Iterable[str]:
         for role in self.roles:
-            untouched = next(cell for cell in cells if cell.model == role and cell.method == UNTOUCHED)
             where = "" if len(self.roles) == 1 else f"In the {role} model: "
-            try:
-                found = check_baseline(
-                    untouched.measures["behaviour"], behaviour=str(self.facts["behaviour"])
-                )
-                yield from (where + one for one in found)
-            except WeakBehaviour as error:
-                yield f"{where}{error.what[0].upper()}{error.what[1:]}."
+            yield from (where + one for one in self._baseline(role, cells)[1])
         if self.unfinished:
             yield f"Not finished and left out: {', '.join(self.unfinished)}."
         if self.settings.until_settled:
@@ -197,18 +193,35 @@ class _Folder(Recorded):
 
     def _prompts(self) -> dict[str, object]:
         asked, facts = self.settings.prompts, self.facts
-        piles = facts["piles"] if isinstance(facts["piles"], dict) else {}
-        told = ("contrast", "contrast_sha256", "discovery", "validation")
         return {
-            **{key: facts[key] for key in told},
+            **facts.model_dump(include={"contrast", "contrast_sha256", "discovery", "validation"}),
             "test_prompts": asked.test_prompts or "the contrast set's own",
             "benign_prompts": asked.benign_prompts or "the contrast set's own",
-            **{f"{name}_prompts": count for name, (count, _) in piles.items()},
-            **{f"{name}_sha256": digest for name, (_, digest) in piles.items()},
+            **{f"{name}_prompts": count for name, (count, _) in facts.piles.items()},
+            **{f"{name}_sha256": digest for name, (_, digest) in facts.piles.items()},
         }
 
 
-def read_provenance(folder: Path) -> Json:
-    """Return when and how an experiment was asked for."""
-    path = Path(folder) / PROVENANCE
-    return read_json(path) if path.exists() else {}
+def finish_report(folder: Path, *, show_completions: bool = False) -> Summary:
+    """Compute the summary again from the rows on disk, and write it with its page.
+
+    The labels are those on disk, so that a row that was corrected by hand counts as corrected.
+
+    Args:
+        folder: Folder of an experiment.
+        show_completions: Whether the page may contain answers to the positive prompts of a sensitive behaviour.
+
+    Returns:
+        The summary, with the date, command and versions that its file leaves out.
+
+    Raises:
+        BadRun: A file is missing or damaged.
+    """
+    folder = Path(folder)
+    summary = summarise(folder)
+    write_json(folder / SUMMARY, summary.model_dump(mode="json"))
+    if (folder / PROVENANCE).exists():
+        made = read_json(folder / PROVENANCE)
+        summary = summary.model_copy(update={"provenance": {**summary.provenance, **made}})
+    write_page(folder, summary, show_completions=show_completions)
+    return summary

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from neuroswitch.circuits import Circuit
 from neuroswitch.errors import Prerequisite
 from neuroswitch.methods import scaled
-from neuroswitch.models import wrap
+from neuroswitch.models import wrap_model
 
 try:
     from inspect_ai.model import ModelAPI, modelapi
@@ -46,7 +46,7 @@ def neuroswitch() -> type[ModelAPI]:
             self._steering = ExitStack()  # open for as long as Inspect has the model
             if circuit is not None:
                 name = str(arguments.get("model_path") or model_name)
-                model = wrap(self.model, self.tokenizer, name=name)
+                model = wrap_model(self.model, self.tokenizer, name=name)
                 self._steering.enter_context(scaled(model, Circuit.load(circuit), float(multiplier)))
 
     return SteeredAPI

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from neuroswitch.circuits import Circuit
 from neuroswitch.errors import Prerequisite
 from neuroswitch.methods import scaled
-from neuroswitch.models import LoadOptions, load
+from neuroswitch.models import LoadOptions, load_model
 
 try:
     from lm_eval.api.registry import register_model
@@ -49,19 +49,19 @@ class SteeredLM(HFLM):
         device: str | None = None,
         **arguments: object,
     ) -> None:
-        model = load(pretrained, options=LoadOptions(dtype=dtype, device=device or "auto"))
+        model = load_model(pretrained, options=LoadOptions(dtype=dtype, device=device or "auto"))
         super().__init__(pretrained=model.module, tokenizer=model.tokenizer, **arguments)
         self._steering = ExitStack()  # open for as long as the harness has the model
         if circuit is not None:
             self._steering.enter_context(scaled(model, Circuit.load(circuit), float(multiplier)))
 
 
-def main() -> None:
-    """Run lm-eval's command line, which knows this model now."""
+def run_lm_eval() -> None:
+    """Run lm-eval's command line with this model registered."""
     from lm_eval.__main__ import cli_evaluate
 
     cli_evaluate()
 
 
 if __name__ == "__main__":
-    main()
+    run_lm_eval()

@@ -24,8 +24,7 @@ from neuroswitch.answering import (
 from neuroswitch.circuits import DESCRIPTION, Circuit, export, random_circuit
 from neuroswitch.errors import BadCircuit, BadOption, Prerequisite
 from neuroswitch.methods import Scaling
-from neuroswitch.models import LanguageModel, LoadOptions
-from neuroswitch.models import load as load_model
+from neuroswitch.models import LanguageModel, LoadOptions, load_model
 from neuroswitch.options import LOCAL, VLLM, EngineChoice, ServeOptions, VllmOptions
 from neuroswitch.progress import Progress, silent
 
@@ -93,7 +92,7 @@ def serving(
 
     Args:
         base: The circuits' model: folder, Hub id or "demo".
-        folders: Circuit folders, or folders that hold circuit folders.
+        folders: Circuit folders, or folders that hold circuit folders; controls in these are left out.
         options: Multipliers, random controls, address, devices.
         progress: Called while circuits are exported and vLLM starts.
 
@@ -107,8 +106,7 @@ def serving(
         UnsupportedModel: A circuit cannot be a LoRA adapter.
     """
     require_vllm()
-    circuits = {name: Circuit.load(folder) for name, folder in find_circuits(folders).items()}
-    scalings = named_scalings(circuits, options)
+    scalings = named_scalings(find_circuits(folders), options)
     model = load_model(base, options=LoadOptions(device="meta"))
     with serving_scalings(model, scalings, options, progress=progress) as server:
         yield server
@@ -130,22 +128,28 @@ def serving_scalings(
             yield server
 
 
-def find_circuits(folders: Sequence[str | Path]) -> dict[str, Path]:
-    """Find the circuits in some folders: name of the circuit's folder -> its path.
+def find_circuits(folders: Sequence[str | Path]) -> dict[str, Circuit]:
+    """Read the circuits in some folders: name of the circuit's folder -> circuit.
+
+    A folder that holds circuit folders, such as `methods` of an experiment, also holds its controls
+    (random or largest neurons). They are left out, unless a control is named by its own folder.
 
     Raises:
-        BadCircuit: A folder holds none, or two have one name.
+        BadCircuit: A folder holds no circuit, or two have one name.
     """
-    found: dict[str, Path] = {}
+    found: dict[str, Circuit] = {}
     for folder in map(Path, folders):
-        inside = sorted(path.parent for path in folder.glob(f"*/{DESCRIPTION}"))
-        circuits = [folder] if (folder / DESCRIPTION).is_file() else inside
+        if (folder / DESCRIPTION).is_file():
+            circuits = {folder: Circuit.load(folder)}
+        else:
+            inside = [path.parent for path in sorted(folder.glob(f"*/{DESCRIPTION}"))]
+            circuits = {path: one for path in inside if not (one := Circuit.load(path)).is_control}
         if not circuits:
             raise BadCircuit(
                 f"there is no circuit in {folder}", do="name a folder that `discover` or `run` wrote"
             )
-        for circuit in circuits:
-            name = circuit.resolve().name
+        for path, circuit in circuits.items():
+            name = path.resolve().name
             if name in found or name == BASE:
                 raise BadCircuit(
                     f"two models would be called {name!r}", do="rename one of the circuit folders"

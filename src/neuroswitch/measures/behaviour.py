@@ -46,18 +46,17 @@ register(_rate("benign", "Benign", "behaviour on benign prompts added", NEGATIVE
 register(_rate("over_refusal", "Over-refusal", "over-refusal added", SAFE, 0.05))
 
 
-def read_xstest(path: str | Path | None = None, *, revision: str | None = None) -> tuple[Prompt, ...]:
+def read_xstest(path: str | Path | None = None) -> tuple[Prompt, ...]:
     """Return the safe prompts of XSTest.
 
     Args:
         path: `xstest_prompts.csv` as published. None reads the data set from the Hub.
-        revision: Of the data set on the Hub.
 
     Raises:
         Prerequisite: The file or the Hub cannot be read.
         BadPrompts: Prompts have no label, or none is safe.
     """
-    rows: Iterable[Row] = read_rows(path) if path is not None else hub_rows(REPOSITORY, None, revision, None)
+    rows: Iterable[Row] = read_rows(path) if path is not None else hub_rows(REPOSITORY, None, None, None)
     prompts = tuple(prompt_of(row) for row in rows if _label(row) == "safe")
     if not prompts:
         raise BadPrompts(

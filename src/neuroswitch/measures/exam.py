@@ -13,13 +13,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from neuroswitch.errors import BadOption, Prerequisite
 from neuroswitch.measures.base import ExamQuestions
 from neuroswitch.measures.harness import lm_eval_model
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from lm_eval.api.task import Task
 
 Marks = dict[str, bool]
 """Question ("task/number") -> whether the model found the right answer most likely."""
@@ -93,14 +96,14 @@ def draw(sizes: Mapping[str, int], questions: ExamQuestions) -> dict[str, list[i
     return {name: sorted(number for task, number in drawn if task == name) for name in sorted(dict(drawn))}
 
 
-def _load(questions: ExamQuestions) -> dict[str, Any]:
+def _load(questions: ExamQuestions) -> dict[str, "Task"]:
     """Return lm-eval's task objects by name, set for this exam."""
     from lm_eval.tasks import TaskManager
 
     # Indexing the thousands of tasks that come with lm-eval takes seconds: only if one is asked for.
     manager = TaskManager(include_defaults=any(isinstance(task, str) for task in questions.tasks))
     try:
-        loaded: dict[str, Any] = manager.load(list(questions.tasks))["tasks"]
+        loaded: dict[str, Task] = manager.load(list(questions.tasks))["tasks"]
     except (KeyError, ConnectionError, FileNotFoundError, ValueError) as error:
         raise Prerequisite(
             "lm-eval could not load the questions",

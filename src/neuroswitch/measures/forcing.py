@@ -6,7 +6,7 @@ model, so that soft caps and scales behind the LM head count. Knows nothing of m
 """
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neuroswitch.answering import Completion
-from neuroswitch.batching import NOTHING, Prefix, text_only
+from neuroswitch.batching import NO_PREFIX, Prefix, padded, plan_batches, text_only
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.errors import BadPrompts
 from neuroswitch.models import LanguageModel
@@ -75,26 +75,23 @@ def force(
     )
 
 
-def batched(model: LanguageModel, samples: Sequence[Forced]) -> Iterator[list[int]]:
-    """Yield indices of samples with an answer, similar lengths together, as many as memory allows."""
+def batched(model: LanguageModel, samples: Sequence[Forced]) -> list[list[int]]:
+    """Return indices of samples with an answer in batches of similar length, as large as memory allows."""
     vocabulary, bytes_each = model.unembedding.shape[0], model.unembedding.element_size()
     room = LOGITS_BYTES // (vocabulary * bytes_each)  # rows of logits
-    batch: list[int] = []
-    for i in sorted((i for i, one in enumerate(samples) if one.answer), key=lambda i: len(samples[i])):
-        size = len(batch) + 1
-        if batch and (
-            size * _kept([samples[j] for j in [*batch, i]]) > room or size * len(samples[i]) > TOKENS
-        ):
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
+    lengths = list(map(len, samples))
+
+    def fits(rows: Sequence[int]) -> bool:
+        kept = _kept([samples[i] for i in rows])
+        return len(rows) * kept <= room and len(rows) * lengths[rows[-1]] <= TOKENS
+
+    answered = [i for i, one in enumerate(samples) if one.answer]
+    return plan_batches(lengths, fits, groups=[answered])
 
 
 @torch.inference_mode()
 def answer_logits(
-    model: LanguageModel, samples: Sequence[Forced], prefix: Prefix = NOTHING
+    model: LanguageModel, samples: Sequence[Forced], prefix: Prefix = NO_PREFIX
 ) -> list[Float[Tensor, "answer vocabulary"]]:
     """Return the logits from which each token of each answer would be chosen, in the model's dtype.
 
@@ -105,8 +102,7 @@ def answer_logits(
     """
     fed = [[*one.prompt, *one.answer[:-1]] for one in samples]
     longest, kept = max(map(len, fed)), _kept(samples)
-    rows = [[*row, *[0] * (longest - len(row))][prefix.length :] for row in fed]
-    tokens = torch.tensor(rows, device=model.device)  # (B, T)
+    tokens = padded(fed).tokens[:, prefix.length :].to(model.device)  # (B, T)
     spared = "logits_to_keep" in inspect.signature(model.module.forward).parameters
     with text_only(model.module):
         output = model.module(

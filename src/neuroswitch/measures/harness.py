@@ -7,7 +7,7 @@ times vocabulary. Scores are float32. All else, tokenization above all, is lm-ev
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -17,7 +17,10 @@ from neuroswitch.chat import shared_prefix
 from neuroswitch.errors import Prerequisite
 from neuroswitch.measures.forcing import Forced, answer_logits, batched
 from neuroswitch.models import LanguageModel
-from neuroswitch.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
 
 FAMILY = 64
 """Contexts that begin with so many tokens alike share their computation."""
@@ -26,12 +29,11 @@ Score = tuple[float, bool]
 """Log-probability of an answer in nats, and whether it is what greedy decoding would give."""
 
 
-def lm_eval_model(model: LanguageModel, progress: Progress = silent) -> Any:
+def lm_eval_model(model: LanguageModel) -> "HFLM":
     """Return an lm-eval model that asks `model` in whatever state it is in when it is asked.
 
     Args:
         model: The model; lm-eval never loads, resizes or moves it.
-        progress: Told how many answers are scored.
 
     Raises:
         Prerequisite: lm-eval is not installed.
@@ -46,33 +48,30 @@ def lm_eval_model(model: LanguageModel, progress: Progress = silent) -> Any:
         ) from error
 
     class AsItIs(HFLM):  # type: ignore[misc]  # lm-eval has no types
-        def loglikelihood(self, requests: Any, disable_tqdm: bool = True) -> list[Score]:
+        def loglikelihood(self, requests: "Sequence[Instance]", disable_tqdm: bool = True) -> list[Score]:
             scores: list[Score] = super().loglikelihood(requests, disable_tqdm=True)
             return scores
 
         def _loglikelihood_tokens(
-            self, requests: Sequence[tuple[Any, list[int], list[int]]], **_: Any
+            self, requests: Sequence[tuple[object, list[int], list[int]]], **_: object
         ) -> list[Score]:
             samples = [
                 # the last token is not fed, so one more than the longest input fits; cut from the left
                 Forced(tuple([*context, *answer][-self.max_length - 1 : -len(answer)]), tuple(answer))
                 for _, context, answer in requests
             ]
-            return log_likelihoods(model, samples, progress=progress)
+            return log_likelihoods(model, samples)
 
     # lm-eval gives a tokenizer without padding a pad token
     return AsItIs(pretrained=model.module, tokenizer=copy.deepcopy(model.tokenizer))
 
 
-def log_likelihoods(
-    model: LanguageModel, samples: Sequence[Forced], *, progress: Progress = silent
-) -> list[Score]:
+def log_likelihoods(model: LanguageModel, samples: Sequence[Forced]) -> list[Score]:
     """Score answers after their contexts, in the order given.
 
     Args:
         model: The model, in the state that shall be asked.
         samples: Contexts and answers of at least one token each.
-        progress: Told after each batch.
     """
     # Logits do not depend on the last token, so the answers A, B, C and D need one forward pass.
     alike: dict[tuple[tuple[int, ...], ...], list[int]] = {}
@@ -87,7 +86,6 @@ def log_likelihoods(
                 log_p = rows.float().log_softmax(-1)  # (answer, V)
                 members = alike[one.prompt, one.answer[:-1]]
                 scores.update({i: _score(log_p, samples[i].answer) for i in members})
-            progress("capability", len(scores), len(samples))
     return [scores[i] for i in range(len(samples))]
 
 

@@ -35,7 +35,7 @@ INFO = MeasureInfo(
 )
 
 
-def take(bench: Bench) -> None:
+def take_kl(bench: Bench) -> None:
     """Measure every changed condition; the untouched model reads each batch once for all of them."""
     samples = bench.forced(bench.conditions[0], NEGATIVE)
     names, forced, changed = list(samples), list(samples.values()), bench.changed()
@@ -69,4 +69,4 @@ def _divergence(p: Float[Tensor, "tokens vocabulary"], q: Float[Tensor, "tokens 
     return kl_div(log_q, log_p, reduction="none", log_target=True).sum(-1)
 
 
-register(ModelMeasure(INFO, take))
+register(ModelMeasure(INFO, take_kl))

@@ -8,13 +8,14 @@ Source: Hendrycks et al. (2021), Measuring Massive Multitask Language Understand
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from neuroswitch.errors import BadPrompts
 from neuroswitch.measures.base import Bench, Condition, ModelMeasure, register
 from neuroswitch.measures.exam import Marks, examine
 from neuroswitch.prompts import Row, read_rows
 from neuroswitch.records import MeasureInfo
+from neuroswitch.storage import JsonObject
 
 INFO = MeasureInfo(
     name="mmlu",
@@ -43,10 +44,16 @@ STOCK = {
 
 STOCK_FEWSHOT = {"fewshot_split": "dev", "fewshot_config": {"sampler": "first_n"}}
 
-Question = dict[str, Any]
+
+class Question(TypedDict):
+    """A question as lm-eval's templates read it; `answer` is the position of the right choice."""
+
+    question: str
+    choices: list[str]
+    answer: int
 
 
-def read_mmlu(test: str | Path, dev: str | Path | None = None) -> tuple[dict[str, Any], ...]:
+def read_mmlu(test: str | Path, dev: str | Path | None = None) -> tuple[JsonObject, ...]:
     """Read questions from JSONL files and make one task of each subject.
 
     Args:
@@ -66,8 +73,8 @@ def read_mmlu(test: str | Path, dev: str | Path | None = None) -> tuple[dict[str
     return tuple(_task(name, asked, examples.get(name, ())) for name, asked in questions.items())
 
 
-def _task(subject: str, questions: Sequence[Question], examples: Sequence[Question]) -> dict[str, Any]:
-    def dataset(**_: Any) -> Mapping[str, Any]:
+def _task(subject: str, questions: Sequence[Question], examples: Sequence[Question]) -> JsonObject:
+    def dataset(**_: object) -> Mapping[str, object]:
         from datasets import Dataset
 
         parts = {"test": questions, "dev": examples}
@@ -109,7 +116,7 @@ def _question(row: Row) -> Question:
     return {"question": question, "choices": [str(choice) for choice in choices], "answer": answer}
 
 
-def take(bench: Bench) -> None:
+def take_mmlu(bench: Bench) -> None:
     """Ask every condition the same questions; an exam that was interrupted continues with its next task."""
     at = bench.exam.strengths
     examined = [
@@ -141,4 +148,4 @@ def _examine(bench: Bench, condition: Condition, done: int, count: int) -> None:
         examine(bench.model, bench.exam, known=known, keep=keep, progress=report)
 
 
-register(ModelMeasure(INFO, take))
+register(ModelMeasure(INFO, take_mmlu))

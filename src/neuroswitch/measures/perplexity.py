@@ -28,7 +28,7 @@ INFO = MeasureInfo(
 )
 
 
-def take(bench: Bench) -> None:
+def take_perplexity(bench: Bench) -> None:
     """Measure the answers of every condition; the model is untouched while it reads them."""
     for done, condition in enumerate(bench.conditions, start=1):
         samples = bench.forced(condition, POSITIVE)
@@ -55,4 +55,4 @@ def nats_per_token(model: LanguageModel, samples: Sequence[Forced]) -> list[floa
     return found
 
 
-register(ModelMeasure(INFO, take))
+register(ModelMeasure(INFO, take_perplexity))

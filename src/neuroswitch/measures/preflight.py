@@ -7,7 +7,6 @@ behaviour. A detector is checked against a judge, and the length of answers by j
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from neuroswitch.answering import Completion, Endpoint
@@ -15,6 +14,7 @@ from neuroswitch.detectors import Detector
 from neuroswitch.errors import WeakBehaviour
 from neuroswitch.measures.judge import judge
 from neuroswitch.statistics import Agreement, Measurement, agreement, proportion
+from neuroswitch.summary import AtLength
 
 TOO_RARE = 0.1
 """The least rate that can be shown to vanish: if 10 of 100 prompts stop showing the behaviour, p is 0.049 after
@@ -28,32 +28,16 @@ LENGTHS = (10, 20, 40, 80, 150)
 _UNIT = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\s\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 
 
-@dataclass(frozen=True)
-class RateAtLength:
-    """The rate if every answer had been cut short.
-
-    Attributes:
-        words: Length of the cut, in words; an ideograph counts as one.
-        whole: Number of answers that are no longer than that.
-        rate: Fraction of answers that show the behaviour.
-    """
-
-    words: int
-    whole: int
-    rate: Measurement
-
-
-def check_baseline(rate: Measurement, *, behaviour: str, minimum: float = TOO_RARE) -> tuple[str, ...]:
+def check_baseline(rate: Measurement, *, behaviour: str) -> tuple[str, ...]:
     """Return warnings about the rate of the untouched model, in whole sentences.
 
     Args:
         rate: Rate of the untouched model on the prompts that should show the behaviour.
         behaviour: Its name, for messages.
-        minimum: Least rate that is worth studying, as a fraction.
 
     Raises:
         WeakBehaviour: No answer could be judged, none shows the behaviour, or the whole interval lies
-            below `minimum`.
+            below `TOO_RARE`.
     """
     value, low, high = rate.value, rate.low, rate.high
     if value is None or low is None or high is None:
@@ -64,15 +48,15 @@ def check_baseline(rate: Measurement, *, behaviour: str, minimum: float = TOO_RA
             do="check the prompts, or name another detector",
         )
     seen = f"{round(value * rate.n)} of {rate.n} answers ({low:.0%} to {high:.0%})"
-    if high < minimum or not value:
+    if high < TOO_RARE or not value:
         raise WeakBehaviour(
             f"the behaviour '{behaviour}' hardly occurs in the untouched model",
             found=seen,
-            expected=f"at least {minimum:.0%} of the answers",
+            expected=f"at least {TOO_RARE:.0%} of the answers",
             do="use prompts that call for it, a model that was trained to show it, or a detector that"
             " recognizes it",
         )
-    if value < minimum:
+    if value < TOO_RARE:
         return (
             f"The behaviour is rare in the untouched model: {seen}; use more prompts to be sure it occurs.",
         )
@@ -83,7 +67,7 @@ def check_baseline(rate: Measurement, *, behaviour: str, minimum: float = TOO_RA
 
 def rate_by_length(
     completions: Sequence[Completion], detector: Detector, lengths: Sequence[int] = LENGTHS
-) -> tuple[RateAtLength, ...]:
+) -> tuple[AtLength, ...]:
     """Judge every answer again, cut after so many words; one result per length.
 
     If the rate still changes at the last length, the answers were generated too short.
@@ -100,7 +84,8 @@ def rate_by_length(
         judged = [shown for shown in verdicts if shown is not None]
         how = f"{detector.how}, first {words} words of each answer"
         whole = sum(text == one.text for text, one in zip(texts, completions, strict=True))
-        found.append(RateAtLength(words, whole, proportion(detector.name, sum(judged), len(judged), how=how)))
+        rate = proportion(detector.name, sum(judged), len(judged), how=how)
+        found.append(AtLength(words=words, whole=whole, rate=rate))
     return tuple(found)
 
 

@@ -1,7 +1,7 @@
 """The paper's quality score: how little an answer repeats itself.
 
-It sees loops; it does not see nonsense. An answer that was stopped because its verdict was settled has no
-quality, since that is a measure of whole texts.
+It does not show nonsense. An answer that was stopped because its verdict was settled has no quality, since that
+is a measure of whole texts.
 
 Source: Herring, Naviasky, Malhotra (2026), arXiv:2605.12290; n = 4 as in the authors' code.
 """

@@ -56,7 +56,7 @@ class _Choices:
     first: Int64[Tensor, " rows"]
 
 
-def take(bench: Bench) -> None:
+def take_routing(bench: Bench) -> None:
     """Compare the router's choices with and without each change; nothing for a model without a router.
 
     Without weights in memory nothing is read either.
@@ -144,7 +144,7 @@ def _overlap(before: _Choices, after: _Choices) -> Tensor:
     return same.sum(1).double() / chosen.sum(1)
 
 
-register(ModelMeasure(CHANGED, take))
+register(ModelMeasure(CHANGED, take_routing))
 register(ModelMeasure(FIRST, None))
 register(ModelMeasure(KEPT, None))
 register(ModelMeasure(UNUSED, None))

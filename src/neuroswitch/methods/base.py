@@ -15,7 +15,6 @@ from neuroswitch.answering import Decoding
 from neuroswitch.chat import ChatFormat
 from neuroswitch.circuits import Circuit
 from neuroswitch.discovery import DEFAULT, Scores, Shows, find_scores
-from neuroswitch.errors import BadOption
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import ContrastSet
@@ -137,13 +136,3 @@ def get_method(name: str) -> Method:
         Prerequisite: What the method needs is not installed.
     """
     return METHODS.make(name)
-
-
-def no_argument(name: str, argument: str, reason: str = "") -> None:
-    """Refuse an argument behind the colon of a method's name.
-
-    Raises:
-        BadOption: There is one.
-    """
-    if argument:
-        raise BadOption(f"the method {name!r} takes no argument{reason}", found=f"{name}:{argument}")

@@ -26,9 +26,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neuroswitch.activations import added, layer_paths
+from neuroswitch.activations import Intervention, added, layer_paths
 from neuroswitch.errors import BadOption, BadRun
-from neuroswitch.methods.base import METHODS, Method, Task, no_argument
+from neuroswitch.methods.base import METHODS, Method, Task
 from neuroswitch.methods.differences import mean_differences
 from neuroswitch.methods.fitted import FittedChange, identity, load_fitted
 from neuroswitch.methods.tuning import Trial, Validation, attempt, best, screen, validation_of
@@ -40,7 +40,7 @@ LAYERS = 8
 """How many layers are screened, evenly spread over the middle of the model."""
 
 FINALISTS = 3
-"""How many pairs of layer and sign are answered in full."""
+"""How many pairs of layer and sign, or directions, are answered in full."""
 
 MOST_KL = 3.0
 """Nats on negative prompts above which a pair is not answered in full, unless all pairs are above."""
@@ -64,14 +64,8 @@ def addition(
     description: str = "",
 ) -> FittedChange:
     """Return the method that adds strength times a vector to the output of each of some modules."""
-    return FittedChange(
-        method=method,
-        description=description,
-        model=identity(model),
-        change=_add,
-        tensors={"vectors": vectors},
-        settings={"paths": list(paths)},
-    )
+    tensors, settings = {"vectors": vectors}, {"paths": list(paths)}
+    return FittedChange(method, description, identity(model), _add, tensors, settings)
 
 
 def _add(fitted: FittedChange, strength: float, model: LanguageModel) -> AbstractContextManager[None]:
@@ -152,8 +146,7 @@ class _Search:
         candidates = [Setting(layer, sign) for layer in layers for sign in SIGNS]
         found = []
         for done, candidate in enumerate(candidates, start=1):
-            fitted = addition(self.model, [self.paths[candidate.layer]], self.vectors[candidate.layer, None])
-            odds, kl = screen(self.model, self.validation, fitted.at(candidate.factor))
+            odds, kl = screen(self.model, self.validation, self._intervention(candidate))
             found.append((kl > MOST_KL, odds, candidate))
             progress("screen layers and signs", done, len(candidates))
         return [candidate for *_, candidate in sorted(found)[:FINALISTS]]
@@ -164,8 +157,7 @@ class _Search:
 
         def attempt_at(finalist: Setting, scale: float) -> bool:
             setting = finalist._replace(factor=scale * finalist.factor)
-            fitted = addition(self.model, [self.paths[setting.layer]], self.vectors[setting.layer, None])
-            trials[setting] = attempt(self.model, self.task, self.validation, fitted.at(setting.factor))
+            trials[setting] = attempt(self.model, self.task, self.validation, self._intervention(setting))
             return trials[setting].harms(self.validation.baseline)
 
         for done, finalist in enumerate(finalists, start=1):
@@ -174,6 +166,10 @@ class _Search:
                 attempt_at(finalist, 0.5)
             progress("answer validation prompts", done, len(finalists))
         return trials
+
+    def _intervention(self, setting: Setting) -> Intervention:
+        path, vector = self.paths[setting.layer], self.vectors[setting.layer, None]
+        return addition(self.model, [path], vector).at(setting.factor)
 
 
 @dataclass(frozen=True)
@@ -201,10 +197,7 @@ class PaperAddition:
         return _load_addition(folder, "caa-paper", model, model.layout.paths)
 
 
-@METHODS.register("caa")
-def _caa(argument: str) -> Method:
-    no_argument("caa", argument, ": layer, sign and scale are tuned")
-    return ContrastiveAddition()
+METHODS.register_fixed("caa", ContrastiveAddition())
 
 
 @METHODS.register("caa-paper")

@@ -6,11 +6,13 @@ saved one. `random` and `largest` are controls: they scale as many neurons, chos
 Source: Herring, Naviasky & Malhotra (arXiv:2605.12290), steps 1 to 6.
 """
 
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from neuroswitch.activations import read_last_token, scaled_neurons
 from neuroswitch.batching import compute_prefix
@@ -18,12 +20,14 @@ from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.circuits import Circuit, check_model, random_circuit
 from neuroswitch.discovery import RANKINGS, Scores, budget, select
 from neuroswitch.errors import BadCircuit, BadOption, BadRun
-from neuroswitch.methods.base import METHODS, ChangesModel, Method, MethodFactory, Task, no_argument
-from neuroswitch.methods.tuning import attempt_all, best, validation_of
+from neuroswitch.methods.base import METHODS, ChangesModel, Method, MethodFactory, Task
+from neuroswitch.methods.differences import mean_over
+from neuroswitch.methods.tuning import choose_setting, validation_of
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import ContrastSet
 from neuroswitch.provenance import Provenance
+from neuroswitch.records import LARGEST
 from neuroswitch.storage import new_folder
 
 HOW = "how"
@@ -31,8 +35,6 @@ HOW = "how"
 
 SIZES = (0.5, 1, 2, 5)
 """The sizes that `cna-tuned` tries, as multiples of the task's."""
-
-BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,30 @@ class FittedCircuit(ChangesModel):
             self.circuit.save(staging)
 
 
-class ChoosesNeurons:
-    """Base of methods that scale a circuit; they are saved as circuit folders."""
+Choose = Callable[[LanguageModel, Task, Progress], Circuit]
+"""From a model and a task to the circuit that a method scales."""
+
+
+@dataclass(frozen=True)
+class CircuitMethod:
+    """A method that scales a circuit; it is saved as a circuit folder.
+
+    Attributes:
+        choose: Finds, reads or draws the circuit.
+    """
+
+    choose: Choose
+
+    def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedCircuit:
+        """Choose the circuit.
+
+        Raises:
+            BadCircuit: A folder that was named is no circuit.
+            BadOption: Too few neurons promote the behaviour for a circuit of the size that is asked for.
+            WeakBehaviour: Answers that show the behaviour are needed, and there are none.
+            WrongModel: A saved circuit was made for another model.
+        """
+        return FittedCircuit(self.choose(model, task, progress))
 
     def load(self, folder: Path, model: LanguageModel) -> FittedCircuit:
         """Read a circuit folder."""
@@ -142,99 +166,45 @@ class ChoosesNeurons:
             ) from error
 
 
-@dataclass(frozen=True)
-class ContrastiveNeurons(ChoosesNeurons):
-    """The method `cna`: find a circuit by a ranking.
-
-    Attributes:
-        ranking: Name of the ranking; None takes the task's.
-    """
-
-    ranking: str | None = None
-
-    def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedCircuit:
-        """Find the circuit."""
-        task = replace(task, ranking=self.ranking or task.ranking)
-        return FittedCircuit(_select(task.scores(model, progress=progress), task.size))
+def _ranked(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
+    """Find the circuit of the task's ranking and size: the method `cna`."""
+    return _select(task.scores(model, progress=progress), task.size)
 
 
-@dataclass(frozen=True)
-class TunedNeurons(ContrastiveNeurons):
-    """The method `cna-tuned`: as `cna`, with the size chosen on validation prompts.
+def _tuned(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
+    """Rank once, ablate circuits of several sizes, and keep the best: the method `cna-tuned`.
 
     The paper fixes the size at 0.1 % of all neurons. The methods that it is compared with choose layers and
     scales on validation prompts; this method chooses the size by the same rule.
     """
-
-    def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedCircuit:
-        """Rank once, ablate circuits of several sizes, and keep the best.
-
-        Raises:
-            BadOption: Too few neurons promote the behaviour for the smallest circuit.
-            WeakBehaviour: No answer to a validation prompt shows the behaviour.
-        """
-        task = replace(task, ranking=self.ranking or task.ranking)
-        circuits = _of_several_sizes(
-            task.scores(model, progress=progress), budget(task.size, model.layout.size)
-        )
-        validation = validation_of(model, task, progress=progress)
-        ablations = [Scaling(circuit, 1.0) for circuit in circuits]
-        trials = attempt_all(model, task, validation, ablations, progress)
-        chosen = best(trials, validation.baseline)
-        how = (
-            f"chosen by the ranking {task.ranking!r} on the discovery prompts of {task.contrast.name!r}; how many"
-            f" of {[len(one) for one in circuits]} was chosen on {len(validation.positive)} validation prompts:"
-            f" {validation.compared(trials[chosen])}"
-        )
-        return FittedCircuit(_explained(circuits[chosen], how))
+    scores, usual = task.scores(model, progress=progress), budget(task.size, model.layout.size)
+    circuits = _of_several_sizes(scores, usual)
+    validation = validation_of(model, task, progress=progress)
+    ablations = [Scaling(circuit, 1.0) for circuit in circuits]
+    chosen, how = choose_setting(model, task, validation, ablations, progress)
+    found = (
+        f"chosen by the ranking {task.ranking!r} on the discovery prompts of {task.contrast.name!r}; how many"
+        f" of {[len(one) for one in circuits]} was {how}"
+    )
+    return _explained(circuits[chosen], found)
 
 
-@dataclass(frozen=True)
-class SavedCircuit(ChoosesNeurons):
-    """The method `circuit:FOLDER`: a circuit that was found before."""
+def _drawn(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
+    """Draw random neurons, as many of each site as the task's circuit has: the method `random`.
 
-    folder: Path
-
-    def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedCircuit:
-        """Read the circuit.
-
-        Raises:
-            BadCircuit: The folder is no circuit.
-            WrongModel: It was made for another model.
-        """
-        return FittedCircuit(Circuit.load(self.folder, model))
-
-
-@dataclass(frozen=True)
-class RandomNeurons(ChoosesNeurons):
-    """The method `random`: random neurons, as many of each site as the task's circuit has.
-
-    Attributes:
-        seed: Of the draw; None takes the task's.
+    The circuit is found first if the task holds none.
     """
-
-    seed: int | None = None
-
-    def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedCircuit:
-        """Draw the neurons, after finding the circuit to match if the task holds none."""
-        matched = task.circuit or _select(task.scores(model, progress=progress), task.size)
-        seed = task.seed if self.seed is None else self.seed
-        how = (
-            f"random neurons, as many of each site as the circuit of the ranking {matched.provenance.ranking!r}"
-            f" has there, none of its own; seed {seed}, nothing tuned"
-        )
-        return FittedCircuit(_explained(random_circuit(matched, seed=seed), how))
+    matched = task.circuit or _ranked(model, task, progress)
+    how = (
+        f"random neurons, as many of each site as the circuit of the ranking {matched.provenance.ranking!r}"
+        f" has there, none of its own; seed {task.seed}, nothing tuned"
+    )
+    return _explained(random_circuit(matched, seed=task.seed), how)
 
 
-@dataclass(frozen=True)
-class LargestNeurons(ChoosesNeurons):
-    """The method `largest`: the neurons with the largest mean |activation| on the positive prompts."""
-
-    def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedCircuit:
-        """Read the positive discovery prompts and keep the largest neurons."""
-        return FittedCircuit(
-            largest_circuit(model, task.contrast, size=task.size, chat=task.chat, progress=progress)
-        )
+def _largest(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
+    """Return the largest neurons on the positive discovery prompts: the method `largest`."""
+    return largest_circuit(model, task.contrast, size=task.size, chat=task.chat, progress=progress)
 
 
 def largest_circuit(
@@ -265,19 +235,19 @@ def largest_circuit(
         5
     """
     positive = contrast.discovery.positive
-    prompts = sorted((encode(model.tokenizer, prompt, chat) for prompt in positive), key=len)
+    prompts = [encode(model.tokenizer, prompt, chat) for prompt in positive]
     prefix = compute_prefix(model, prompts)
-    total = torch.zeros(model.layout.size, dtype=torch.float64)
-    for start in range(0, len(prompts), BATCH):
-        read = read_last_token(model, prompts[start : start + BATCH], prefix)
-        total += read.neurons.double().abs().sum(0)
-        progress("read positive prompts", min(start + BATCH, len(prompts)), len(prompts))
-    ids = total.topk(budget(size, model.layout.size)).indices.sort().values
+
+    def summed(batch: Sequence[Sequence[int]]) -> Tensor:
+        return read_last_token(model, batch, prefix).neurons.double().abs().sum(0)
+
+    mean = mean_over(prompts, summed, progress=progress, stage="read positive prompts")
+    ids = mean.topk(budget(size, model.layout.size)).indices.sort().values
     how = (
         "the largest by mean |activation| at the last token of the positive discovery prompts of"
         f" {contrast.name!r}; nothing tuned"
     )
-    provenance = Provenance(asdict(model.identity), contrast.sha256, contrast.name, "largest", {HOW: how})
+    provenance = Provenance(asdict(model.identity), contrast.sha256, contrast.name, LARGEST, {HOW: how})
     return Circuit(layout=model.layout, ids=ids, doses=torch.ones(len(ids)), provenance=provenance)
 
 
@@ -304,36 +274,37 @@ def _explained(circuit: Circuit, how: str) -> Circuit:
     return replace(circuit, provenance=replace(made, arguments={**made.arguments, HOW: how}))
 
 
-def _by_ranking(kind: type[ContrastiveNeurons]) -> MethodFactory:
-    """Return a factory of methods whose argument is the name of a ranking."""
+def _by_ranking(choose: Choose) -> MethodFactory:
+    """Return a factory of methods whose argument is the name of a ranking; without one it is the task's."""
 
     def made(argument: str) -> Method:
-        if argument:
-            RANKINGS.get(argument)
-        return kind(argument or None)
+        if not argument:
+            return CircuitMethod(choose)
+        RANKINGS.get(argument)
+        return CircuitMethod(
+            lambda model, task, progress: choose(model, replace(task, ranking=argument), progress)
+        )
 
     return made
 
 
-METHODS.register("cna")(_by_ranking(ContrastiveNeurons))
-METHODS.register("cna-tuned")(_by_ranking(TunedNeurons))
+METHODS.register("cna")(_by_ranking(_ranked))
+METHODS.register("cna-tuned")(_by_ranking(_tuned))
+METHODS.register_fixed("largest", CircuitMethod(_largest))
 
 
 @METHODS.register("circuit")
 def _circuit(argument: str) -> Method:
     if not argument:
         raise BadOption("the method 'circuit' needs a folder", expected="circuit:FOLDER")
-    return SavedCircuit(Path(argument))
+    return CircuitMethod(lambda model, task, progress: Circuit.load(argument, model))
 
 
 @METHODS.register("random")
 def _random(argument: str) -> Method:
     if argument and not argument.isdecimal():
         raise BadOption("the method 'random' takes a seed", found=f"random:{argument}", expected="random:3")
-    return RandomNeurons(int(argument) if argument else None)
-
-
-@METHODS.register("largest")
-def _largest(argument: str) -> Method:
-    no_argument("largest", argument)
-    return LargestNeurons()
+    if not argument:
+        return CircuitMethod(_drawn)
+    seed = int(argument)
+    return CircuitMethod(lambda model, task, progress: _drawn(model, replace(task, seed=seed), progress))

@@ -22,23 +22,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neuroswitch.activations import Intervention, layer_paths, projected_out
-from neuroswitch.methods.base import METHODS, Method, Task, no_argument
-from neuroswitch.methods.caa import addition, middle_layers
+from neuroswitch.methods.base import METHODS, Task
+from neuroswitch.methods.caa import FINALISTS, LAYERS, addition, middle_layers
 from neuroswitch.methods.differences import closing_tokens, mean_differences, tokens_of
 from neuroswitch.methods.fitted import FittedChange, damaged, identity, load_fitted
-from neuroswitch.methods.tuning import Validation, attempt_all, best, opening_odds, screen, validation_of
+from neuroswitch.methods.tuning import Validation, choose_setting, opening_odds, screen, validation_of
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.sites import stream_width
 
-LAYERS = 8
-"""How many layers are screened."""
-
 POSITIONS = 5
 """How many of the template's last tokens are screened."""
-
-FINALISTS = 3
-"""How many candidates are answered in full."""
 
 INDUCED = 10
 """How many candidates are added to negative prompts, at most."""
@@ -63,13 +57,7 @@ def projection(
     description: str = "",
 ) -> FittedChange:
     """Return the method that removes strength times a direction: x <- x - strength (x . r) r / |r|^2."""
-    return FittedChange(
-        method=method,
-        description=description,
-        model=identity(model),
-        change=_project,
-        tensors={"direction": direction},
-    )
+    return FittedChange(method, description, identity(model), _project, {"direction": direction})
 
 
 def _project(fitted: FittedChange, strength: float, model: LanguageModel) -> AbstractContextManager[None]:
@@ -97,16 +85,15 @@ class DirectionalAblation:
         validation = validation_of(model, task, progress=progress)
         search = _Search(model, task, validation, vectors)
         finalists, passed = search.finalists(search.screened(progress), progress)
-        trials = attempt_all(model, task, validation, [search.ablation(one) for one in finalists], progress)
-        winner = best(trials, validation.baseline)
+        ablations = [search.ablation(one) for one in finalists]
+        winner, how = choose_setting(model, task, validation, ablations, progress)
         chosen = finalists[winner]
         direction = vectors[chosen.layer, chosen.position]
         description = (
             f"removes strength times one direction from the residual stream of every layer, at every position:"
             f" the difference of means behind layer {chosen.layer} at token {chosen.position} of the prompts of"
-            f" {task.contrast.name!r}; chosen out of {len(vectors)} candidates on validation prompts ({passed};"
-            f" its KL on negative prompts is {chosen.kl:.3f} nats), the best {len(finalists)} on"
-            f" {len(validation.positive)} answers: {validation.compared(trials[winner])}"
+            f" {task.contrast.name!r}; out of {len(vectors)} candidates {len(finalists)} were screened by the first"
+            f" token of answers ({passed}; its KL on negative prompts is {chosen.kl:.3f} nats), and one of them {how}"
         )
         return projection(model, direction / direction.norm(), "direction", description)
 
@@ -168,7 +155,4 @@ class _Search:
             return opening_odds(self.model, self.validation, self.validation.negative) > 0
 
 
-@METHODS.register("direction")
-def _direction(argument: str) -> Method:
-    no_argument("direction", argument, ": layer and token are tuned")
-    return DirectionalAblation()
+METHODS.register_fixed("direction", DirectionalAblation())

@@ -5,13 +5,14 @@ not at all, equal fits are equal files, and one that is damaged or of another mo
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import torch
+from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
@@ -22,12 +23,11 @@ from neuroswitch.methods.base import ChangesModel
 from neuroswitch.models import LanguageModel
 from neuroswitch.storage import digest, new_folder, write_atomic, write_json
 
-SCHEMA = 1
 DESCRIPTION = "method.json"
 TENSORS = "method.safetensors"
 LARGEST_BYTES = 2**32
 
-Identity = Mapping[str, object]
+Identity = Mapping[str, str | None]
 """What must be equal for a fit to belong to a model, as JSON."""
 
 Shapes = Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
@@ -37,7 +37,7 @@ Change = Callable[["FittedChange", float, LanguageModel], AbstractContextManager
 """From a fit, a strength and a model to the block inside which the model is changed."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False)
 class FittedChange(ChangesModel):
     """A method fitted to one model.
 
@@ -72,16 +72,27 @@ class FittedChange(ChangesModel):
         )
         with new_folder(folder) as staging:
             write_atomic(staging / TENSORS, content)
-            write_json(
-                staging / DESCRIPTION,
-                {
-                    "schema": SCHEMA,
-                    "method": self.method,
-                    "model": self.model,
-                    "settings": {"description": self.description, **self.settings},
-                    "tensors_sha256": hashlib.sha256(content).hexdigest(),
-                },
+            saved = _Saved(
+                method=self.method,
+                description=self.description,
+                model=dict(self.model),
+                settings=dict(self.settings),
+                tensors_sha256=hashlib.sha256(content).hexdigest(),
             )
+            write_json(staging / DESCRIPTION, saved.model_dump())
+
+
+class _Saved(BaseModel):
+    """What `method.json` holds; the fields are those of `FittedChange`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: Literal[2] = 2
+    method: str
+    description: str
+    model: dict[str, str | None]
+    settings: dict[str, str | list[str]]
+    tensors_sha256: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,15 +142,14 @@ def load_fitted(
     """
     path = folder / TENSORS
     try:
-        known = json.loads((folder / DESCRIPTION).read_text())
+        saved = _Saved.model_validate_json((folder / DESCRIPTION).read_bytes())
         content = path.read_bytes() if path.stat().st_size <= LARGEST_BYTES else b""
     except (OSError, ValueError) as error:
         raise damaged(folder, str(error)) from error
-    if not isinstance(known, dict) or (known.get("schema"), known.get("method")) != (SCHEMA, method):
-        kind = known.get("method") if isinstance(known, dict) else known
-        raise damaged(folder, f"method {kind!r}", f"{method!r}, schema {SCHEMA}")
-    check_identity(known.get("model"), model)
-    if hashlib.sha256(content).hexdigest() != known.get("tensors_sha256"):
+    if saved.method != method:
+        raise damaged(folder, f"method {saved.method!r}", repr(method))
+    check_identity(saved.model, model)
+    if hashlib.sha256(content).hexdigest() != saved.tensors_sha256:
         raise damaged(folder, f"{TENSORS} of {len(content)} bytes with another digest")
     try:
         tensors = load_tensors(content)
@@ -148,21 +158,10 @@ def load_fitted(
     if not _fits(tensors, shapes):
         found = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in tensors.items()}
         raise damaged(folder, f"tensors {found}", f"{dict(shapes)}, finite")
-    settings = known.get("settings")
-    if not isinstance(settings, dict) or not isinstance(settings.get("description"), str):
-        raise damaged(folder, f"no settings in {DESCRIPTION}")
-    description = settings.pop("description")
-    return FittedChange(
-        method=method,
-        description=description,
-        model=identity(model),
-        change=change,
-        tensors=tensors,
-        settings=settings,
-    )
+    return FittedChange(method, saved.description, identity(model), change, tensors, saved.settings)
 
 
-def check_identity(made_for: object, model: LanguageModel) -> None:
+def check_identity(expected: Identity, model: LanguageModel) -> None:
     """Compare the model of a fit with the one given; names may differ.
 
     The digest of the weights counts where both are known.
@@ -170,7 +169,7 @@ def check_identity(made_for: object, model: LanguageModel) -> None:
     Raises:
         WrongModel: They differ.
     """
-    expected, given = made_for if isinstance(made_for, Mapping) else {}, identity(model)
+    given = identity(model)
     ignored = {"name"}
     if not (expected.get("weights_sha256") and given["weights_sha256"]):
         ignored.add("weights_sha256")

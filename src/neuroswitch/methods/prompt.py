@@ -102,9 +102,7 @@ class Prompting:
 
 def _fitted(text: str, model: Identity) -> FittedPrompt:
     description = f"puts a system message before every conversation, with nothing tuned: {text!r}"
-    return FittedPrompt(
-        method="prompt", description=description, model=model, change=_put_first, settings={"text": text}
-    )
+    return FittedPrompt("prompt", description, model, _put_first, settings={"text": text})
 
 
 @contextmanager

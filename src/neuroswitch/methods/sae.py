@@ -11,22 +11,19 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Int64
 from torch import Tensor
 
-from neuroswitch.activations import changed_outputs, read_outputs
-from neuroswitch.batching import compute_prefix
-from neuroswitch.chat import encode
+from neuroswitch.activations import changed_outputs
 from neuroswitch.errors import BadOption, BadRun, WeakBehaviour
 from neuroswitch.methods.base import METHODS, Method, Task
+from neuroswitch.methods.differences import mean_differences
 from neuroswitch.methods.fitted import FittedChange, identity, load_fitted
 from neuroswitch.methods.sae_files import SparseCoder, read_sae, require_sae_lens
-from neuroswitch.methods.tuning import attempt_all, best, validation_of
+from neuroswitch.methods.tuning import choose_setting, validation_of
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
-from neuroswitch.prompts import Prompt
 
-BATCH = 32
 COUNTS = (1, 4, 16, 64)
 """Numbers of features that are tried on validation prompts."""
 
@@ -50,20 +47,20 @@ class SparseFeatures:
                 validation prompt shows the behaviour.
         """
         coder = read_sae(self.source, model)
-        difference = _difference(model, task, coder, progress)
+        difference = mean_differences(
+            model, task, [coder.path], 1, progress=progress, of=lambda read: coder.activations(read).cpu()
+        )[0, 0]  # (features,)
         ranked = difference.argsort(descending=True, stable=True)[: int((difference > 0).sum())]
         if not len(ranked):
             raise WeakBehaviour("no feature of the SAE is more active on positive prompts", found=self.source)
         counts = sorted({min(count, len(ranked)) for count in COUNTS})
         validation = validation_of(model, task, progress=progress)
         candidates = [ablation(model, coder, ranked[:count]).at(1.0) for count in counts]
-        trials = attempt_all(model, task, validation, candidates, progress)
-        chosen = best(trials, validation.baseline)
+        chosen, how = choose_setting(model, task, validation, candidates, progress)
         description = (
             f"subtracts strength times what {counts[chosen]} of {coder.features} SAE features decode to, behind"
             f" {coder.path} at every position; ranked by the difference of their means on the discovery prompts"
-            f" of {task.contrast.name!r}; how many of {counts} was chosen on {len(validation.positive)} validation"
-            f" prompts: {validation.compared(trials[chosen])}"
+            f" of {task.contrast.name!r}; how many of {counts} was {how}"
         )
         return ablation(model, coder, ranked[: counts[chosen]], description)
 
@@ -89,14 +86,9 @@ def ablation(
     model: LanguageModel, coder: SparseCoder, features: Int64[Tensor, " k"], description: str = ""
 ) -> FittedChange:
     """Return the method that subtracts what features decode to; of the SAE source and digest are saved."""
-    return FittedChange(
-        method="sae",
-        description=description,
-        model=identity(model),
-        change=partial(_subtract, coder),
-        tensors={"features": features},
-        settings={"source": coder.source, "sae_sha256": coder.digest},
-    )
+    settings: dict[str, str | list[str]] = {"source": coder.source, "sae_sha256": coder.digest}
+    change = partial(_subtract, coder)
+    return FittedChange("sae", description, identity(model), change, {"features": features}, settings)
 
 
 def _subtract(
@@ -107,30 +99,6 @@ def _subtract(
         return values - removed.to(values.dtype)
 
     return changed_outputs(model, {coder.path: change} if strength else {})
-
-
-def _difference(
-    model: LanguageModel, task: Task, coder: SparseCoder, progress: Progress
-) -> Float[Tensor, " features"]:
-    """Return mean over positive minus mean over negative discovery prompts of each feature."""
-    piles = task.contrast.discovery
-    done, total = 0, sum(map(len, piles))
-    means = []
-    for pile in piles:
-        summed = torch.zeros(coder.features, dtype=torch.float64)
-        for batch in _batches(model, pile, task):
-            last = [[len(row) - 1] for row in batch]
-            residual = read_outputs(model, batch, last, [coder.path], compute_prefix(model, batch))[:, 0]
-            summed += coder.activations(residual).double().sum(0).cpu()
-            done += len(batch)
-            progress("read discovery prompts", done, total)
-        means.append(summed / len(pile))
-    return (means[0] - means[1]).float()
-
-
-def _batches(model: LanguageModel, pile: tuple[Prompt, ...], task: Task) -> list[list[list[int]]]:
-    ids = sorted((encode(model.tokenizer, prompt, task.chat) for prompt in pile), key=len)
-    return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
 
 
 @METHODS.register("sae")

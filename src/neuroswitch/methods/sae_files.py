@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float, Int64
@@ -19,6 +20,9 @@ from torch import Tensor
 from neuroswitch.activations import layer_paths
 from neuroswitch.errors import Prerequisite
 from neuroswitch.models import LanguageModel
+
+if TYPE_CHECKING:
+    from sae_lens import SAE
 
 WEIGHTS = "sae_weights.safetensors"
 CONFIG = "cfg.json"
@@ -36,7 +40,7 @@ class SparseCoder:
     """
 
     source: str
-    sae: Any
+    sae: "SAE"
     path: str
     digest: str
 
@@ -84,7 +88,7 @@ def require_sae_lens() -> None:
         )
 
 
-def sae_lens() -> Any:
+def sae_lens() -> ModuleType:
     """Import SAELens, without the warnings of its own imports.
 
     Raises:
@@ -123,7 +127,7 @@ def read_sae(source: str, model: LanguageModel) -> SparseCoder:
     return SparseCoder(source, sae, _place(str(sae.cfg.metadata.hook_name), model), _digest(sae))
 
 
-def _from_folder(library: Any, folder: Path) -> Any:
+def _from_folder(library: ModuleType, folder: Path) -> "SAE":
     if missing := [name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file()]:
         raise Prerequisite(
             f"{folder} is no SAE in SAELens' format",
@@ -138,7 +142,7 @@ def _from_folder(library: Any, folder: Path) -> Any:
         ) from error
 
 
-def _from_release(library: Any, source: str) -> Any:
+def _from_release(library: ModuleType, source: str) -> "SAE":
     from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
 
     release, _, name = source.partition("/")
@@ -179,7 +183,7 @@ def _place(hook: str, model: LanguageModel) -> str:
     return paths[layer]
 
 
-def _digest(sae: Any) -> str:
+def _digest(sae: "SAE") -> str:
     state = sorted(sae.state_dict().items())
     hasher = sha256()
     for name, tensor in state:

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from neuroswitch.activations import layer_paths, read_outputs
 from neuroswitch.answering import Decoding, generate_tokens
-from neuroswitch.chat import ChatFormat, encode
+from neuroswitch.batching import in_batches, plan_batches
+from neuroswitch.chat import encode
 from neuroswitch.methods.sae_files import sae_lens
 from neuroswitch.models import LanguageModel
-from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
 
 BATCH = 16
@@ -58,15 +58,7 @@ class Trained(NamedTuple):
     explained: float
 
 
-def train_sae(
-    model: LanguageModel,
-    prompts: Sequence[Prompt],
-    how: SaeTraining,
-    folder: Path,
-    *,
-    chat: ChatFormat = ChatFormat(),
-    progress: Progress = silent,
-) -> Trained:
+def train_sae(model: LanguageModel, prompts: Sequence[Prompt], how: SaeTraining, folder: Path) -> Trained:
     """Train an SAE on prompts and the model's own answers to them, and write it for SAELens.
 
     The first token is left out: its residual stream is much larger in most models.
@@ -76,16 +68,14 @@ def train_sae(
         prompts: Prompts that it reads and answers; no test prompts.
         how: Size and schedule.
         folder: Where `cfg.json` and `sae_weights.safetensors` are written.
-        chat: System prompt and thinking mode.
-        progress: Called after each batch and every 50 steps.
 
     Raises:
         Prerequisite: SAELens is not installed.
     """
     library = sae_lens()
-    activations = _activations(model, prompts, how, chat, progress)  # (tokens, H)
+    activations = _activations(model, prompts, how)  # (tokens, H)
     scale = activations.shape[1] ** 0.5 / float(activations.norm(dim=1).mean())
-    weights, explained = _trained(scale * activations, how, progress)
+    weights, explained = _trained(scale * activations, how)
     config = library.TopKSAEConfig(
         d_in=activations.shape[1],
         d_sae=how.features,
@@ -108,25 +98,23 @@ def train_sae(
 
 
 def _activations(
-    model: LanguageModel, prompts: Sequence[Prompt], how: SaeTraining, chat: ChatFormat, progress: Progress
+    model: LanguageModel, prompts: Sequence[Prompt], how: SaeTraining
 ) -> Float[Tensor, "tokens hidden"]:
-    ids = [encode(model.tokenizer, prompt, chat) for prompt in prompts]
+    ids = [encode(model.tokenizer, prompt) for prompt in prompts]
     if how.answers:
         decoding = Decoding(max_new_tokens=how.answers)
-        answers = generate_tokens(model, ids, decoding, progress=progress, stage="answer prompts")
+        answers = generate_tokens(model, ids, decoding)
         ids = [[*prompt, *answer] for prompt, answer in zip(ids, answers, strict=True)]
-    ids.sort(key=len)
-    path, found = layer_paths(model)[how.layer], []
-    for start in range(0, len(ids), BATCH):
-        batch = ids[start : start + BATCH]
-        found.append(read_outputs(model, batch, [range(1, len(row)) for row in batch], [path])[:, 0])
-        progress("read tokens", min(start + BATCH, len(ids)), len(ids))
-    return torch.cat(found)
+    path = layer_paths(model)[how.layer]
+
+    def read(batch: Sequence[Sequence[int]]) -> Tensor:
+        return read_outputs(model, batch, [range(1, len(row)) for row in batch], [path])[:, 0]
+
+    batches = plan_batches(list(map(len, ids)), BATCH)
+    return torch.cat(list(in_batches(read, ids, batches)))
 
 
-def _trained(
-    inputs: Float[Tensor, "tokens hidden"], how: SaeTraining, progress: Progress
-) -> tuple[dict[str, Tensor], float]:
+def _trained(inputs: Float[Tensor, "tokens hidden"], how: SaeTraining) -> tuple[dict[str, Tensor], float]:
     """Minimise the squared error; decoder rows keep length 1. Returns weights and explained variance."""
     generator = torch.Generator().manual_seed(how.seed)
     decoder = torch.randn(how.features, inputs.shape[1], generator=generator)
@@ -141,7 +129,7 @@ def _trained(
         weight.requires_grad_(True)
     optimizer = torch.optim.Adam([*weights.values()], lr=how.rate)
     with torch.enable_grad():
-        for step in range(how.steps):
+        for _ in range(how.steps):
             rows = torch.randint(len(inputs), (how.batch,), generator=generator)
             loss = (_reconstructed(inputs[rows], weights, how.active) - inputs[rows]).square().sum(1).mean()
             optimizer.zero_grad()
@@ -149,8 +137,6 @@ def _trained(
             optimizer.step()
             with torch.no_grad():
                 weights["W_dec"] /= weights["W_dec"].norm(dim=1, keepdim=True)
-            if (step + 1) % 50 == 0:
-                progress("train the SAE", step + 1, how.steps)
     with torch.no_grad():
         sample = inputs[torch.randperm(len(inputs), generator=generator)[:4096]]
         error = (_reconstructed(sample, weights, how.active) - sample).square().sum()

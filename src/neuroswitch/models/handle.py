@@ -1,11 +1,9 @@
-"""The handle on a loaded model: the module, its tokenizer, its neurons and who it is.
+"""The handle on a loaded model: the module, its tokenizer, its neurons, its identity and its open changes."""
 
-The only value of the library that holds a module. Knows how to reach the parts that reading
-and ranking need; does not know how a model is loaded, read or scaled.
-"""
-
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -13,16 +11,14 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from neuroswitch.errors import UnsupportedModel
 from neuroswitch.sites import (
-    FINAL_NORMS,
-    OTHER_NORMS,
     NeuronLayout,
     decoder_of,
-    is_linear,
-    resident,
-    sizes,
+    final_norm_of,
+    lm_head_of,
     token_embedding,
+    weight_device,
+    weights_in_memory,
 )
 
 
@@ -53,6 +49,46 @@ class ModelIdentity:
     location: str | None = None
 
 
+class PaddingEffect(NamedTuple):
+    """Which padding changes how `generate` continues a sequence.
+
+    Attributes:
+        on_the_left: Padding before the sequence: only sequences of one length can share a batch.
+        after_prefix: Padding between a prefix that is in the cache and the rest: no prefix can be used.
+    """
+
+    on_the_left: bool
+    after_prefix: bool
+
+
+class OpenChange:
+    """A change of a model that is in force, and can be taken back and made again."""
+
+    def __init__(self, applied: Callable[[], AbstractContextManager[None]]) -> None:
+        self.applied, self.block = applied, ExitStack()
+
+    def make(self) -> None:
+        """Change the model."""
+        self.block.enter_context(self.applied())
+
+    def take_back(self) -> None:
+        """Undo the change."""
+        self.block.close()
+
+
+@dataclass(eq=False)
+class ModelState:
+    """What changes while a model is used; everything else about it is constant.
+
+    Attributes:
+        changes: The changes in force, in the order in which they were made.
+        padding: What was measured about padding on the untouched model; None before that.
+    """
+
+    changes: list[OpenChange] = field(default_factory=list)
+    padding: PaddingEffect | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class LanguageModel:
     """A causal language model whose neurons have been found.
@@ -61,8 +97,9 @@ class LanguageModel:
         module: The transformers model, LM head included.
         tokenizer: Its tokenizer.
         layout: All its neurons.
-        layers_path: Module path of the decoder layer list, such as `model.layers`.
-        identity: Who the model is.
+        layers_path: Module path of the list of decoder layers, such as `model.layers`.
+        identity: Which model it is.
+        state: Its open changes, and what was measured about it.
     """
 
     module: PreTrainedModel
@@ -70,13 +107,12 @@ class LanguageModel:
     layout: NeuronLayout
     layers_path: str
     identity: ModelIdentity
+    state: ModelState = field(default_factory=ModelState, repr=False)
 
     @property
     def device(self) -> torch.device:
         """Return the device that token ids must be on."""
-        weight = next(token_embedding(self.module).parameters())
-        # the inputs of an offloaded embedding are moved by accelerate
-        return torch.device("cpu") if weight.is_meta else weight.device
+        return weight_device(next(token_embedding(self.module).parameters()))
 
     @property
     def decoder(self) -> nn.Module:
@@ -85,58 +121,60 @@ class LanguageModel:
 
     @property
     def final_norm(self) -> nn.Module | None:
-        """Return the norm between the last layer and the output, or None where there is none.
+        """Return the norm between the last layer and the LM head, or None where there is none.
 
         Raises:
             UnsupportedModel: Several norms of the decoder could be it.
         """
-        owner = self.module.get_submodule(self.layers_path.rpartition(".")[0])
-        norms = {name: child for name, child in owner.named_children() if _is_norm(name, child)}
-        known = [name for name in FINAL_NORMS if name in norms] or list(norms)
-        if len(norms) <= 1 or known[0] in FINAL_NORMS:
-            return norms[known[0]] if known else None
-        raise UnsupportedModel(
-            "the final norm of the model is not known",
-            found=f"norms called {sorted(norms)}",
-            expected=f"one called {', '.join(FINAL_NORMS)}",
-            do="use a ranking that does not read the output weights, such as 'delta'",
-        )
+        return final_norm_of(self.module, self.layers_path)
 
     @property
     def head(self) -> nn.Module:
-        """Return the LM head: the module that transformers knows as it, or the only map onto the vocabulary.
+        """Return the LM head.
 
         Raises:
-            UnsupportedModel: There is none, or several could be it.
+            UnsupportedModel: There is none, or several modules could be it.
         """
-        known = self.module.get_output_embeddings()  # type: ignore[no-untyped-call]
-        if isinstance(known, nn.Module):
-            return known
-        inside = set(self.decoder.modules())
-        vocabulary = getattr(self.module.config.get_text_config(decoder=True), "vocab_size", None)
-        maps = [child for child in self.module.modules() if is_linear(child) and child not in inside]
-        fitting = [child for child in maps if sizes(child)[1] == vocabulary]
-        if len(fitting) == 1:
-            return fitting[0]
-        raise UnsupportedModel(
-            f"{type(self.module).__name__} has no output embedding",
-            found=f"{len(fitting)} linear maps onto {vocabulary} tokens behind the layers",
-            expected="a causal language model with an LM head",
-        )
+        return lm_head_of(self.module, self.layers_path)
 
     @property
     def unembedding(self) -> Float[Tensor, "vocabulary hidden"]:
-        """Return the output embedding's weight, shape (V, H); every rank must ask for a sharded one.
+        """Return the LM head's weight; if it is sharded, every process must ask at the same point.
 
         Raises:
             UnsupportedModel: The model has no LM head.
         """
         head = self.head
-        # an offloaded weight is fetched; one of a model without weights stays what it is
-        with resident(head) if hasattr(head, "_hf_hook") else nullcontext():
+        # an offloaded weight is fetched; one of a model without weights stays on the meta device
+        with weights_in_memory(head) if hasattr(head, "_hf_hook") else nullcontext():
             weight: Tensor = head.weight  # type: ignore[assignment]
         return weight.full_tensor() if isinstance(weight, DTensor) else weight
 
+    @contextmanager
+    def changed(self, applied: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+        """Keep the model changed while the block is open, except where `untouched` is open inside it.
 
-def _is_norm(name: str, child: nn.Module) -> bool:
-    return ("norm" in type(child).__name__.lower() or name in FINAL_NORMS) and name not in OTHER_NORMS
+        Args:
+            applied: Opens a block inside which the model is changed; called again after `untouched`.
+        """
+        change = OpenChange(applied)
+        change.make()
+        self.state.changes.append(change)
+        try:
+            yield
+        finally:
+            self.state.changes.remove(change)
+            change.take_back()
+
+    @contextmanager
+    def untouched(self) -> Iterator[None]:
+        """Take all open changes of the model back while the block is open."""
+        changes, self.state.changes = self.state.changes, []
+        for change in reversed(changes):
+            change.take_back()
+        try:
+            yield
+        finally:
+            for change in changes:
+                change.make()
+            self.state.changes = changes

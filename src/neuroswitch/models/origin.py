@@ -1,4 +1,4 @@
-"""Where a model comes from: Hub id, folder, GGUF file or the demo model, and what its errors mean."""
+"""Where a model comes from (Hub id, folder, GGUF file, demo model), and errors of transformers made readable."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from neuroswitch.progress import Progress
 
 
 class Origin(NamedTuple):
-    """What transformers is to load, and what it is called."""
+    """What transformers loads, and the name by which the user knows it."""
 
     location: str
     name: str
@@ -24,7 +24,7 @@ class Origin(NamedTuple):
 
 
 def find_origin(source: str, options: LoadOptions, progress: Progress) -> Origin:
-    """Find out where a source is, and refuse folders that hold no model, or a pickled one.
+    """Find where a source is, and refuse folders that hold no model, or a pickled one.
 
     Raises:
         Prerequisite: There is no such model here, or it cannot be loaded safely.
@@ -56,7 +56,7 @@ def _require_model(folder: Path) -> None:
             f"the weights in {folder} are pickled, and unpickling runs code",
             found=", ".join(sorted(path.name for path in folder.glob("*.bin"))),
             expected="model.safetensors",
-            do="convert them in a place you trust: from_pretrained(...).save_pretrained(...)",
+            do="if you trust them, convert them: from_pretrained(...).save_pretrained(...)",
         )
     if (folder / "adapter_config.json").is_file():
         raise Prerequisite(
@@ -68,8 +68,8 @@ def _require_model(folder: Path) -> None:
 
 
 @contextmanager
-def explained(origin: Origin) -> Iterator[None]:
-    """Turn what transformers raises about a model into this library's errors."""
+def own_errors(origin: Origin) -> Iterator[None]:
+    """Raise errors of transformers as errors of this library."""
     try:
         yield
     except NeuroswitchError:

@@ -1,14 +1,11 @@
-"""Where the weights of a model go: one device, several with memory and disk behind them, or several processes.
-
-Turns the name of a device into what `from_pretrained` must be told. Does not know models.
-"""
+"""Where the weights of a model are put: one device, several with memory and disk after them, or several processes."""
 
 import atexit
 import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import torch
 from accelerate.utils import get_max_memory
@@ -18,12 +15,21 @@ from torch.distributed.tensor import DTensor
 from neuroswitch import processes
 from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models.cache import cache_dir
-from neuroswitch.models.processes import connect
+from neuroswitch.models.team import connect
 
 SPLIT = "split"
 """All GPUs, then memory, then disk."""
 PARALLEL = "tp"
 """Tensor parallel: each process holds a share of every matrix."""
+
+
+class Placement(TypedDict, total=False):
+    """Arguments of `from_pretrained` that say where weights are put."""
+
+    device_map: str
+    max_memory: dict[int | str, int]
+    offload_folder: str
+    distributed_config: object
 
 
 def best_device() -> str:
@@ -34,62 +40,32 @@ def best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def kind_of(device: str) -> str:
-    """Return what kind of device the weights are computed on: "cpu", "cuda", "mps" or "meta"."""
+def kind_of_device(device: str) -> str:
+    """Return the kind of device that computes: "cpu", "cuda", "mps" or "meta"."""
     if device in (SPLIT, PARALLEL):
         return "cuda" if torch.cuda.is_available() else "cpu"
     return device.partition(":")[0]
 
 
-def placement(device: str, name: str) -> dict[str, Any]:
-    """Return the arguments of `from_pretrained` that put weights where `device` says.
+def placement(device: str, name: str) -> Placement:
+    """Return the arguments of `from_pretrained` that put weights on a device.
 
     Args:
         device: A torch device, `SPLIT` or `PARALLEL`.
-        name: What the model is called; its offloaded weights lie in a folder of that name.
+        name: Name of the model; its offloaded weights are put into a folder of that name.
 
     Raises:
-        Prerequisite: Tensor parallelism is asked for in a process of its own, or of a transformers
-            that cannot do it.
+        Prerequisite: Tensor parallelism is asked for in a single process, or with a transformers
+            that does not offer it.
     """
-    if device == PARALLEL:
-        return _parallel()
     if device == SPLIT:
-        return {"device_map": "auto", "max_memory": memory(), "offload_folder": str(_scratch(name))}
-    return {"device_map": device}
-
-
-def memory() -> dict[Any, int]:
-    """Return how many bytes of weights each GPU and the memory may hold, as accelerate finds them free."""
-    found: dict[Any, int] = get_max_memory()
-    # what is read and computed must fit beside the weights
-    return {device: int(size * 0.9) for device, size in found.items()}
-
-
-def require_split(module: nn.Module, name: str) -> None:
-    """Refuse a model that tensor parallelism has left whole in every process.
-
-    Raises:
-        UnsupportedModel: No weight is sharded: transformers has no plan for this model type.
-    """
-    if not any(isinstance(parameter, DTensor) for parameter in module.parameters()):
-        raise UnsupportedModel(
-            f"transformers has no tensor parallel plan for {name}",
-            found=f"{type(module).__name__} whole in each of {processes.process_count()} processes",
-            do="leave --device tp out: processes then share the prompts; or --device split for one process",
-        )
-
-
-def _scratch(name: str) -> Path:
-    """Return a folder for weights that do not fit into memory; it is gone when the process ends."""
-    parent = cache_dir() / "offload"
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{Path(name).name}-", dir=parent))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
-def _parallel() -> dict[str, Any]:
+        parent = cache_dir() / "offload"
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.mkdtemp(prefix=f"{Path(name).name}-", dir=parent)
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return {"device_map": "auto", "max_memory": usable_memory(), "offload_folder": folder}
+    if device != PARALLEL:
+        return {"device_map": device}
     if processes.process_count() < 2:
         raise Prerequisite(
             "tensor parallelism needs several processes",
@@ -108,3 +84,23 @@ def _parallel() -> dict[str, Any]:
         ) from error
     connect()
     return {"distributed_config": plan}
+
+
+def usable_memory() -> dict[int | str, int]:
+    """Return how many bytes of weights each GPU and the memory may hold, of those that are free."""
+    # what is read and computed must fit beside the weights
+    return {device: int(size * 0.9) for device, size in get_max_memory().items()}
+
+
+def require_split(module: nn.Module, name: str) -> None:
+    """Raise an error for a model that tensor parallelism has left whole in every process.
+
+    Raises:
+        UnsupportedModel: No weight is sharded: transformers has no plan for this model type.
+    """
+    if not any(isinstance(parameter, DTensor) for parameter in module.parameters()):
+        raise UnsupportedModel(
+            f"transformers has no tensor parallel plan for {name}",
+            found=f"{type(module).__name__} whole in each of {processes.process_count()} processes",
+            do="leave --device tp out: processes then share the prompts; or --device split for one process",
+        )

@@ -1,35 +1,39 @@
-"""What a checkpoint's quantisation means for reading and scaling its neurons.
+"""Quantised weights: what those of a checkpoint mean for its neurons, and how a model is quantised while loading.
 
-The input of a linear map is a row of neurons however its weights are stored, so hooks work there.
+The input of a linear map is a row of neurons, in whatever form its weights are stored, so hooks work there.
 Experts are scaled in their weights, so those must be plain numbers: kinds that pack experts are
-loaded dequantised. Knows configurations; does not know loaded weights.
+loaded dequantised.
 """
 
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedConfig
+from transformers import BitsAndBytesConfig, PreTrainedConfig, QuantoConfig, TorchAoConfig
 from transformers.quantizers.auto import AutoHfQuantizer
+from transformers.utils.quantization_config import QuantizationConfigMixin
+
+from neuroswitch.errors import BadOption, Prerequisite
 
 PACKS_EXPERTS = frozenset({"fp8", "gguf", "metal", "mxfp4", "mxfp8", "nvfp4"})
 """Kinds that store fused experts in a packed form, and that transformers can dequantise."""
 
 DECOMPRESSED = frozenset({"compressed-tensors"})
-"""Kinds that decompress all weights when the whole model first runs, and could not be read before that."""
+"""Kinds that decompress all weights in the first forward pass of the whole model, and cannot be read before."""
 
 TYPICAL_BITS = {"bitnet": 2.0, "fbgemm_fp8": 8.0, "fp8": 8.0, "mxfp4": 4.25, "mxfp8": 8.25, "nvfp4": 4.5}
 
 
 @dataclass(frozen=True)
 class Quantization:
-    """How the weights of a checkpoint are stored, and what follows.
+    """How the weights of a checkpoint are stored.
 
     Attributes:
         method: The configuration's `quant_method`, such as "gptq".
         bits: Bits of a weight of a linear map in memory; None where it is loaded dequantised.
-        works: What reading and scaling do with it, one sentence.
+        works: How reading and scaling work with it, one sentence.
         problem: Why it cannot be loaded here, or None.
     """
 
@@ -40,7 +44,7 @@ class Quantization:
 
 
 def quantization_of(config: PreTrainedConfig, *, experts: bool) -> Quantization | None:
-    """Read how a checkpoint is quantised; None where it is not.
+    """Return how a checkpoint is quantised; None where it is not.
 
     Args:
         config: The model's configuration.
@@ -50,23 +54,26 @@ def quantization_of(config: PreTrainedConfig, *, experts: bool) -> Quantization 
     if stored is None:
         return None
     method = _method(stored)
-    problem, falls_back = _tried(stored)
+    problem, falls_back = _validated(stored)
     unpacked = unpacks(config, experts=experts)
     bits = None if unpacked or falls_back else _bits(method, stored)
-    works = (
-        "loaded dequantised, for lack of a device or kernels for it"
-        if falls_back
-        else _works(method, experts)
-    )
+    works = "linear maps are read and scaled at their input, which quantised weights do not change"
     if unpacked and method in DECOMPRESSED:
         works = "loaded decompressed, as it would be before its first forward pass"
     elif unpacked:
         works = "loaded dequantised, because neurons of packed experts could not be scaled exactly"
+    elif falls_back:
+        works = "loaded dequantised, because there is no device or kernel for it"
+    else:
+        works += "; kinds that quantise activations do so after the scaling" if method == "torchao" else ""
+        works += (
+            "; experts must stay unquantised, or the model is refused when it is loaded" if experts else ""
+        )
     return Quantization(method, bits, works, problem)
 
 
 def unpacks(config: PreTrainedConfig, *, experts: bool) -> bool:
-    """Say whether a checkpoint must be dequantised while it is loaded."""
+    """Return whether a checkpoint must be dequantised while it is loaded."""
     stored = _stored(config)
     packs = DECOMPRESSED | PACKS_EXPERTS if experts else DECOMPRESSED
     return stored is not None and _method(stored) in packs
@@ -80,11 +87,11 @@ def ask_to_unpack(config: PreTrainedConfig) -> None:
 
 
 def has_experts(module: nn.Module) -> bool:
-    """Say whether a module holds fused experts: stacks of matrices called `down_proj`."""
+    """Return whether a module holds fused experts: stacks of matrices called `down_proj`."""
     return any(name.endswith("down_proj") and weight.dim() == 3 for name, weight in module.named_parameters())
 
 
-def _stored(config: PreTrainedConfig) -> dict[str, Any] | None:
+def _stored(config: PreTrainedConfig) -> dict[str, object] | None:
     for one in (config, config.get_text_config(decoder=True)):
         stored = getattr(one, "quantization_config", None)
         if stored:
@@ -92,19 +99,20 @@ def _stored(config: PreTrainedConfig) -> dict[str, Any] | None:
     return None
 
 
-def _method(stored: dict[str, Any]) -> str:
+def _method(stored: Mapping[str, object]) -> str:
     if stored.get("load_in_8bit") or stored.get("load_in_4bit"):
         return "bitsandbytes"
     method = stored.get("quant_method") or "unknown"
     return str(getattr(method, "value", method))
 
 
-def _bits(method: str, stored: dict[str, Any]) -> float:
+def _bits(method: str, stored: Mapping[str, object]) -> float:
     if method == "bitsandbytes":
         return 8.0 if stored.get("load_in_8bit") else 4.5
-    groups = stored.get("config_groups") or {}
-    weights = next((group.get("weights") or {} for group in groups.values()), {})
-    for bits in (stored.get("bits"), stored.get("w_bit"), stored.get("nbits"), weights.get("num_bits")):
+    groups = stored.get("config_groups")
+    first = next(iter(groups.values()), None) if isinstance(groups, dict) else None
+    in_group = ((first or {}).get("weights") or {}).get("num_bits")
+    for bits in (stored.get("bits"), stored.get("w_bit"), stored.get("nbits"), in_group):
         if isinstance(bits, (int, float)):
             return float(bits)
     return TYPICAL_BITS.get(
@@ -112,17 +120,8 @@ def _bits(method: str, stored: dict[str, Any]) -> float:
     )
 
 
-def _works(method: str, experts: bool) -> str:
-    linear = "linear maps are read and scaled at their input, which quantised weights do not change"
-    if method == "torchao":
-        linear += "; kinds that quantise activations do so after the scaling"
-    if experts:
-        return f"{linear}; experts must stay unquantised, or the model is refused when it is loaded"
-    return linear
-
-
-def _tried(stored: dict[str, Any]) -> tuple[str | None, bool]:
-    """Ask transformers what hinders loading this kind here, and whether it would dequantise by itself."""
+def _validated(stored: Mapping[str, object]) -> tuple[str | None, bool]:
+    """Return why transformers cannot load this kind here, or None, and whether it would dequantise by itself."""
     try:
         quantizer = AutoHfQuantizer.from_config(dict(stored), pre_quantized=True)
         place = "cuda" if torch.cuda.is_available() else "cpu"
@@ -130,3 +129,42 @@ def _tried(stored: dict[str, Any]) -> tuple[str | None, bool]:
     except (ImportError, ValueError, RuntimeError, TypeError, AttributeError, KeyError) as error:
         return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}", False
     return None, bool(getattr(quantizer.quantization_config, "dequantize", False))
+
+
+QUANTIZERS = ("bnb-8bit", "bnb-4bit", "torchao-int8", "quanto-int8")
+"""Kinds that run on a CPU as well. They quantise linear maps, not embeddings, LM head or fused experts."""
+
+
+def quantizer_config(kind: str, dtype: torch.dtype) -> QuantizationConfigMixin:
+    """Return what transformers needs to quantise a model while it is loaded.
+
+    Args:
+        kind: One of `QUANTIZERS`.
+        dtype: Type of everything that is not quantised, and of the arithmetic where it can be chosen.
+
+    Raises:
+        BadOption: There is no such kind.
+        Prerequisite: Its library is not installed.
+    """
+    if kind not in QUANTIZERS:
+        raise BadOption(f"unknown quantization {kind!r}", expected=", ".join(QUANTIZERS))
+    try:
+        if kind == "bnb-8bit":
+            # it logs for every layer of every forward pass that it computes in float16
+            logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
+            return BitsAndBytesConfig(load_in_8bit=True)
+        if kind == "bnb-4bit":
+            return BitsAndBytesConfig(
+                load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
+            )
+        if kind == "quanto-int8":
+            return QuantoConfig(weights="int8")
+        from torchao.quantization import Int8WeightOnlyConfig
+
+        return TorchAoConfig(Int8WeightOnlyConfig())
+    except ImportError as error:
+        raise Prerequisite(
+            f"the quantization {kind} needs a library that is not installed",
+            found=str(error),
+            do="pip install 'neuroswitch[quant]'",
+        ) from error

@@ -51,7 +51,7 @@ class ContrastSet:
         refuse_duplicates(
             repeats(prompt for _, prompt in self._members()),
             f"contrast set {self.name!r}: the same prompt twice",
-            do="keep one of each: in two splits it would leak, with two labels it would cancel out",
+            do="keep one of each: a prompt in two splits is not held out, and one with two labels has no meaning",
         )
         self._check_names()
 
@@ -184,7 +184,7 @@ def check_held_out(prompts: Sequence[Prompt], contrast: ContrastSet) -> None:
     refuse_duplicates(
         leaks(seen, prompts),
         f"test prompts leak: they are in the discovery or validation split of {contrast.name!r}",
-        do="remove them from the test prompts: a number measured on them proves nothing",
+        do="remove them from the test prompts: neurons were chosen on them, so they are not held out",
     )
 
 

@@ -1,6 +1,6 @@
 """The same prompt twice: found in spite of other case, punctuation, spacing or Unicode form.
 
-A prompt that discovery saw proves nothing in the test; one with both labels contradicts itself.
+A test prompt that discovery saw must not count as held out, and no prompt may have both labels.
 """
 
 import re

@@ -4,8 +4,7 @@ No model, no torch, no network. The page carries its style and its figures, runs
 itself every request. All text in it is untrusted and escaped.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from neuroswitch.records import AnswerRow, read_answers
 from neuroswitch.report import plots, view, words
 from neuroswitch.report.sections import SECTIONS
-from neuroswitch.report.summary import Summary, parse_summary
 from neuroswitch.report.view import View
-from neuroswitch.storage import read_json, write_atomic
+from neuroswitch.storage import write_atomic
+from neuroswitch.summary import Summary
 
 REPORT = "report.html"
 
@@ -47,34 +46,22 @@ def render_page(summary: Summary, answers: Sequence[AnswerRow], *, show_completi
     )
 
 
-def rebuild(
-    folder: Path, provenance: Mapping[str, object] | None = None, *, show_completions: bool = False
-) -> Path:
-    """Render the page of an experiment from the files in its folder.
+def write_page(folder: Path, summary: Summary, *, show_completions: bool = False) -> Path:
+    """Write the page of an experiment with the answers in its folder.
 
     Args:
-        folder: Where `summary.json` and `results.jsonl` lie.
-        provenance: Date, command and versions, which the summary leaves out.
+        folder: Where `results.jsonl` lies and `report.html` is written.
+        summary: What was found.
         show_completions: As for `render_page`.
 
     Returns:
-        Where the page is: `report.html` in that folder.
+        Where the page is.
 
     Raises:
-        BadRun: A file is missing or damaged.
+        BadRun: A row of `results.jsonl` is damaged.
     """
-    folder = Path(folder)
-    path = folder / "summary.json"
-    content = read_json(path, do="name the folder of an experiment, or continue the one in it")
-    summary = parse_summary(content, str(path))
-    summary = summary.model_copy(update={"provenance": {**summary.provenance, **(provenance or {})}})
     page = render_page(summary, list(read_answers(folder)), show_completions=show_completions)
     return write_atomic(folder / REPORT, page)
-
-
-def summary_json(summary: Summary) -> str:
-    """Return a summary as the text of `summary.json`."""
-    return json.dumps(summary.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 @cache

@@ -7,15 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from neuroswitch.records import NEGATIVE, POSITIVE, UNJUDGED, UNTOUCHED, AnswerRow, MeasureInfo
+from neuroswitch.records import (
+    NEGATIVE,
+    POSITIVE,
+    RANDOM,
+    TRANSFER,
+    UNJUDGED,
+    UNTOUCHED,
+    AnswerRow,
+    MeasureInfo,
+)
 from neuroswitch.report import plots
 from neuroswitch.report.plots import Axis
-from neuroswitch.report.summary import Cell, CircuitFacts, Summary
 from neuroswitch.report.words import MISSING, between, number, percent, short_number
 from neuroswitch.statistics import Measurement
-
-RANDOM, TRANSFER = "random", "transfer"
-"""The method that stands for random circuits, and the one that scales the other model's circuit."""
+from neuroswitch.summary import Cell, CircuitFacts, Summary
 
 TONES = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "m9", "m10")
 MARKS = {
@@ -167,6 +173,14 @@ class View:
         return (
             self.action(strength).replace("at strength", "scaled at strength").replace("×", "multiplied by")
         )
+
+    def doing(self, neurons: str, strength: float) -> str:
+        """Return what was done to some neurons, as the subject of a sentence: "switching off 116 neurons"."""
+        if self.doses:
+            return f"scaling {neurons} at strength {short_number(strength)}"
+        if strength == 1:
+            return f"switching off {neurons}"
+        return f"multiplying {neurons} by {short_number(1 - strength)}"
 
     def circuit_of(self, cell: Cell) -> CircuitFacts | None:
         """Return the circuit that the method of a row scales; None for another method."""

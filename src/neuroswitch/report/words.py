@@ -1,6 +1,6 @@
-"""Numbers as a reader wants them: percentages, intervals, p-values, plain lists of facts.
+"""How numbers are written on a page: percentages, intervals, p-values, lists of facts.
 
-Knows how to write, not what anything means. A missing value is an en dash, never 0.
+Does not know what the numbers mean. A missing value is an en dash, never 0.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,8 +1,8 @@
 """Mixtures of experts as transformers 5 builds them: fused parameters, one container a layer.
 
-One class for each layout of the parameters; each knows which experts a token was sent to, how to
-compute an expert's neurons for it, and which slice of the weights a neuron writes with. A new
-layout is one class and one entry in `LAYOUTS`. Does not know hooks or layers.
+One class for each layout of the parameters: to which experts a token was sent, what an expert's
+neurons are for it, and which slice of the weights a neuron writes with. A new layout is one class and
+one entry in `LAYOUTS`.
 """
 
 import inspect
@@ -18,12 +18,12 @@ from torch.distributed.tensor import DTensor
 from torch.nn import functional
 
 from neuroswitch.errors import UnsupportedModel
-from neuroswitch.sites.sharding import local, own_share
+from neuroswitch.sites.sharding import local_part, own_share
 
 
 @dataclass(frozen=True, eq=False)
 class Routing:
-    """What the router decided for some tokens.
+    """The decision of a router for some tokens.
 
     Attributes:
         experts: Chosen experts, shape (tokens, chosen); ids from the number of experts upwards
@@ -36,8 +36,12 @@ class Routing:
     weights: Float[Tensor, "tokens chosen"]
 
 
+Routed = tuple[Routing, Float[Tensor, "tokens chosen hidden"]]
+"""Where some tokens were sent, and the inputs of the chosen experts."""
+
+
 class Experts(ABC):
-    """Access to a container of experts; holds the module, so it lives no longer than a hook."""
+    """Access to a container of experts."""
 
     def __init__(self, module: nn.Module) -> None:
         self.module: Any = module
@@ -45,7 +49,7 @@ class Experts(ABC):
     @staticmethod
     @abstractmethod
     def describes(module: nn.Module) -> bool:
-        """Say whether a module has this layout."""
+        """Return whether a module has this layout."""
 
     @property
     @abstractmethod
@@ -54,11 +58,8 @@ class Experts(ABC):
 
     @property
     def outgoing(self) -> Float[Tensor, "experts share hidden"]:
-        """Return this rank's share of `written`, all of it without tensor parallelism.
-
-        Writing to it changes the model.
-        """
-        return local(self.written)
+        """Return this process's share of `written`; writing to it changes the model."""
+        return local_part(self.written)
 
     @property
     def count(self) -> int:
@@ -67,13 +68,13 @@ class Experts(ABC):
 
     @property
     def width(self) -> int:
-        """Return the number of neurons of each expert, those of other ranks included."""
+        """Return the number of neurons of each expert, those of other processes included."""
         return self.written.shape[1]
 
     def place(
         self, neurons: Int64[Tensor, " n"]
     ) -> tuple[Bool[Tensor, " n"], tuple[Int64[Tensor, " here"], Int64[Tensor, " here"]]]:
-        """Return which neurons (expert * width + index) this rank holds, and where in `outgoing`."""
+        """Return which neurons (expert * width + index) this process holds, and their places in `outgoing`."""
         own = own_share(torch.arange(self.width), self.outgoing.shape[1], self.module)
         expert, index = neurons // self.width, neurons % self.width
         here = torch.isin(index, own)
@@ -81,18 +82,16 @@ class Experts(ABC):
 
     @abstractmethod
     def neurons(self, inputs: Float[Tensor, "n hidden"], expert: int) -> Float[Tensor, "n share"]:
-        """Compute one expert's neurons, or this rank's share of them."""
+        """Compute one expert's neurons, or this process's share of them."""
 
     @abstractmethod
-    def routed(
-        self, arguments: tuple[Tensor, ...], rows: Int64[Tensor, " tokens"]
-    ) -> tuple[Routing, Float[Tensor, "tokens chosen hidden"]]:
-        """Read from the container's arguments where some rows were sent, and the experts' inputs."""
+    def routed(self, arguments: tuple[Tensor, ...], rows: Int64[Tensor, " tokens"]) -> Routed:
+        """Return from the container's arguments the routing of some rows, and the experts' inputs."""
 
     def output(
         self, routing: Routing, inputs: Float[Tensor, "tokens chosen hidden"]
     ) -> Float[Tensor, "tokens hidden"]:
-        """Compute the container's output from the neurons, as the model's own forward should."""
+        """Compute the container's output from the neurons."""
         written = torch.zeros_like(inputs)
         values, outgoing = self.activations(routing, inputs), self.outgoing
         for expert, token, choice in self._dispatched(routing):
@@ -102,7 +101,7 @@ class Experts(ABC):
         return (written * routing.weights[..., None]).sum(1).to(inputs.dtype)
 
     def finished(self, written: Float[Tensor, "n hidden"], expert: int) -> Float[Tensor, "n hidden"]:
-        """Return an expert's output after what follows its weights: a bias, a norm."""
+        """Apply to an expert's output the bias and the norm that follow its weights."""
         return written
 
     def of_rows(self, output: Tensor, rows: Int64[Tensor, " tokens"]) -> Float[Tensor, "tokens hidden"]:
@@ -119,30 +118,27 @@ class Experts(ABC):
         return values
 
     def _dispatched(self, routing: Routing) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """Walk through the experts that were chosen and have neurons, with the places that chose them."""
+        """Yield the chosen experts that have neurons, with the (token, choice) places that chose them."""
         for expert in sorted(set(routing.experts.flatten().tolist())):
             if expert < self.count:
                 yield expert, *torch.where(routing.experts == expert)
 
 
-class FusedExperts(Experts):
+class _FusedExperts(Experts):
     """`gate_up_proj` or `up_proj`, and `down_proj`, each one 3-D parameter: almost every model."""
 
     @staticmethod
     def describes(module: nn.Module) -> bool:
-        """Say whether the container is called with tokens, chosen experts and their weights."""
-        return _has_fused(module) and _arguments(module) >= 3
+        return _has_fused(module) and _arguments(module) >= 3  # tokens, chosen experts, their weights
 
     @property
-    def written(self) -> Float[Tensor, "experts width hidden"]:
-        """Return a view of `down_proj`, neurons before hidden size."""
+    def written(self) -> Tensor:
         down: Tensor = self.module.down_proj
         return down if self._transposed else down.transpose(1, 2)
 
-    def neurons(self, inputs: Float[Tensor, "n hidden"], expert: int) -> Float[Tensor, "n width"]:
-        """Compute one expert's neurons with the module's own activation."""
+    def neurons(self, inputs: Tensor, expert: int) -> Tensor:
         name = "gate_up_proj" if hasattr(self.module, "gate_up_proj") else "up_proj"
-        weight = local(getattr(self.module, name))[expert]
+        weight = local_part(getattr(self.module, name))[expert]
         bias = getattr(self.module, f"{name}_bias", None)
         up = functional.linear(inputs, weight.T if self._transposed else weight)
         up = up if bias is None else up + bias[expert]
@@ -153,43 +149,34 @@ class FusedExperts(Experts):
         gate, up = up.chunk(2, dim=-1)
         return self.module.act_fn(gate) * up  # type: ignore[no-any-return]
 
-    def finished(self, written: Float[Tensor, "n hidden"], expert: int) -> Float[Tensor, "n hidden"]:
-        """Add the bias of GPT-OSS and apply a norm behind the expert where there is one."""
-        bias = getattr(self.module, "down_proj_bias", None)
+    def finished(self, written: Tensor, expert: int) -> Tensor:
+        bias = getattr(self.module, "down_proj_bias", None)  # GPT-OSS
         written = written if bias is None else written + bias[expert]
         norm = getattr(self.module, "post_expert_norm", None)
         return written if norm is None else norm(written)
 
-    def routed(
-        self, arguments: tuple[Tensor, ...], rows: Int64[Tensor, " tokens"]
-    ) -> tuple[Routing, Float[Tensor, "tokens chosen hidden"]]:
-        """Read tokens, chosen experts and weights from the three arguments."""
+    def routed(self, arguments: tuple[Tensor, ...], rows: Tensor) -> Routed:
         hidden, experts, weights = arguments[:3]
         routing = Routing(experts[rows], weights[rows])
-        tokens = hidden.reshape(-1, hidden.shape[-1])[rows]
-        return routing, tokens[:, None].expand(-1, experts.shape[-1], -1)
+        return routing, _for_each(hidden, rows, experts.shape[-1])
 
     @property
     def _transposed(self) -> bool:
-        """Say whether weights are (in, out): said by the module, or read off the shapes."""
+        """Return whether weights are (in, out), from the module's own attribute or from the shapes."""
         if hasattr(self.module, "is_transposed"):
             return bool(self.module.is_transposed)
         up = getattr(self.module, "gate_up_proj", getattr(self.module, "up_proj", None))
         return bool(up.shape[2] != self.module.down_proj.shape[1])  # type: ignore[union-attr]
 
 
-class ScoredInputExperts(FusedExperts):
+class _ScoredInputExperts(_FusedExperts):
     """Llama 4: every expert computes every token; the router's score, mostly 0, scales the input."""
 
     @staticmethod
     def describes(module: nn.Module) -> bool:
-        """Say whether the container is called with tokens only."""
-        return _has_fused(module) and _arguments(module) == 1
+        return _has_fused(module) and _arguments(module) == 1  # tokens
 
-    def routed(
-        self, arguments: tuple[Tensor, ...], rows: Int64[Tensor, " tokens"]
-    ) -> tuple[Routing, Float[Tensor, "tokens chosen hidden"]]:
-        """Call an expert chosen where its input is not all zero."""
+    def routed(self, arguments: tuple[Tensor, ...], rows: Tensor) -> Routed:
         hidden = arguments[0]
         by_expert = hidden.reshape(self.count, -1, hidden.shape[-1])[:, rows].transpose(0, 1)
         chosen = by_expert.abs().amax(-1)  # (tokens, experts), 0 where not chosen
@@ -198,12 +185,12 @@ class ScoredInputExperts(FusedExperts):
         inputs = by_expert.gather(1, experts[..., None].expand(-1, -1, hidden.shape[-1]))
         return Routing(experts, torch.ones_like(inputs[..., 0])), inputs
 
-    def of_rows(self, output: Tensor, rows: Int64[Tensor, " tokens"]) -> Float[Tensor, "tokens hidden"]:
-        """Add up the experts, which the container returns one below the other."""
+    def of_rows(self, output: Tensor, rows: Tensor) -> Tensor:
+        # the container returns the outputs of its experts as consecutive rows
         return output.view(self.count, -1, output.shape[-1]).sum(0)[rows.to(output.device)]
 
 
-class SharedExperts(FusedExperts):
+class _SharedExperts(_FusedExperts):
     """Inkling's shared experts: every token goes to all of them, weighted by the router.
 
     The weight multiplies the neurons before the projection, so a neuron is read without it.
@@ -211,98 +198,78 @@ class SharedExperts(FusedExperts):
 
     @staticmethod
     def describes(module: nn.Module) -> bool:
-        """Say whether the container is called with tokens and one weight for each expert."""
-        return _has_fused(module) and _arguments(module) == 2
+        return _has_fused(module) and _arguments(module) == 2  # tokens, one weight for each expert
 
-    def neurons(self, inputs: Float[Tensor, "n hidden"], expert: int) -> Float[Tensor, "n width"]:
-        """Compute one expert's gated neurons."""
-        gate = functional.linear(inputs, local(self.module.gate_proj)[expert])
-        up = functional.linear(inputs, local(self.module.up_proj)[expert])
+    def neurons(self, inputs: Tensor, expert: int) -> Tensor:
+        gate = functional.linear(inputs, local_part(self.module.gate_proj)[expert])
+        up = functional.linear(inputs, local_part(self.module.up_proj)[expert])
         return self.module.act_fn(gate) * up  # type: ignore[no-any-return]
 
-    def routed(
-        self, arguments: tuple[Tensor, ...], rows: Int64[Tensor, " tokens"]
-    ) -> tuple[Routing, Float[Tensor, "tokens chosen hidden"]]:
-        """Choose all experts, with the weights that are given."""
+    def routed(self, arguments: tuple[Tensor, ...], rows: Tensor) -> Routed:
         hidden, weights = arguments[:2]
-        tokens = hidden.reshape(-1, hidden.shape[-1])[rows]
-        every = torch.arange(self.count, device=tokens.device).expand(len(tokens), -1)
-        routing = Routing(every, weights.reshape(-1, self.count)[rows])
-        return routing, tokens[:, None].expand(-1, self.count, -1)
+        inputs = _for_each(hidden, rows, self.count)
+        every = torch.arange(self.count, device=inputs.device).expand(len(inputs), -1)
+        return Routing(every, weights.reshape(-1, self.count)[rows]), inputs
 
 
-class FlatExperts(Experts):
-    """DBRX: `w1`, `v1` and `w2` of all experts one below the other in 2-D parameters of a child."""
+class _FlatExperts(Experts):
+    """DBRX: `w1`, `v1` and `w2` of all experts stacked as rows of 2-D parameters of a child."""
 
     @staticmethod
     def describes(module: nn.Module) -> bool:
-        """Say whether a child holds the stacked parameters."""
         child = getattr(module, "mlp", None)
         return isinstance(child, nn.Module) and all(hasattr(child, name) for name in ("w1", "v1", "w2"))
 
     @property
-    def written(self) -> Float[Tensor, "experts width hidden"]:
-        """Return a view of `w2` by expert."""
+    def written(self) -> Tensor:
         return self._by_expert("w2")
 
-    def neurons(self, inputs: Float[Tensor, "n hidden"], expert: int) -> Float[Tensor, "n width"]:
-        """Compute one expert's gated neurons."""
+    def neurons(self, inputs: Tensor, expert: int) -> Tensor:
         gate = functional.linear(inputs, self._by_expert("w1")[expert])
         up = functional.linear(inputs, self._by_expert("v1")[expert])
         return self.module.mlp.activation_fn(gate) * up  # type: ignore[no-any-return]
 
-    routed = FusedExperts.routed
+    routed = _FusedExperts.routed
 
     def _by_expert(self, name: str) -> Tensor:
         flat: Tensor = getattr(self.module.mlp, name)
         return flat.view(self.module.num_experts, -1, flat.shape[-1])
 
 
-class ParallelExperts(Experts):
+class _ParallelExperts(Experts):
     """JetMoE: `input_linear` and `output_linear` modules with 3-D weights, tokens sorted by expert."""
 
     @staticmethod
     def describes(module: nn.Module) -> bool:
-        """Say whether the block has an up and a down projection of 3-D weights, and a router."""
         linear = [getattr(module, name, None) for name in ("input_linear", "output_linear", "router")]
         return all(isinstance(child, nn.Module) for child in linear) and hasattr(linear[1], "num_experts")
 
     @property
-    def written(self) -> Float[Tensor, "experts width hidden"]:
-        """Return a view of the output weights, neurons before hidden size."""
+    def written(self) -> Tensor:
         weight: Tensor = self.module.output_linear.weight
         return weight.transpose(1, 2)
 
-    def neurons(self, inputs: Float[Tensor, "n hidden"], expert: int) -> Float[Tensor, "n width"]:
-        """Compute one expert's gated neurons."""
+    def neurons(self, inputs: Tensor, expert: int) -> Tensor:
         gate, up = functional.linear(inputs, self.module.input_linear.weight[expert]).chunk(2, dim=-1)
         return self.module.activation(gate) * up  # type: ignore[no-any-return]
 
-    def output(
-        self, routing: Routing, inputs: Float[Tensor, "tokens chosen hidden"]
-    ) -> Float[Tensor, "tokens hidden"]:
-        """Add the block's own bias to the sum of the experts."""
+    def output(self, routing: Routing, inputs: Tensor) -> Tensor:
         return super().output(routing, inputs) + self.module.bias  # type: ignore[no-any-return]
 
-    def routed(
-        self, arguments: tuple[Tensor, ...], rows: Int64[Tensor, " tokens"]
-    ) -> tuple[Routing, Float[Tensor, "tokens chosen hidden"]]:
-        """Ask the router again: it decides token by token."""
-        hidden = arguments[0]
-        tokens = hidden.reshape(-1, hidden.shape[-1])[rows]
-        logits = self.module.router.layer(tokens).float()
+    def routed(self, arguments: tuple[Tensor, ...], rows: Tensor) -> Routed:
+        # the router is run once more: it decides token by token
+        inputs = _for_each(arguments[0], rows, self.module.router.top_k)
+        logits = self.module.router.layer(inputs[:, 0]).float()
         values, experts = logits.topk(self.module.router.top_k, dim=-1)
-        routing = Routing(experts, values.softmax(-1).type_as(tokens))
-        return routing, tokens[:, None].expand(-1, experts.shape[-1], -1)
+        return Routing(experts, values.softmax(-1).type_as(inputs)), inputs
 
 
-LAYOUTS: tuple[type[Experts], ...] = (
-    FusedExperts,
-    ScoredInputExperts,
-    SharedExperts,
-    FlatExperts,
-    ParallelExperts,
-)
+LAYOUTS = (_FusedExperts, _ScoredInputExperts, _SharedExperts, _FlatExperts, _ParallelExperts)
+
+
+def _for_each(hidden: Tensor, rows: Tensor, choices: int) -> Float[Tensor, "tokens chosen hidden"]:
+    """Return some tokens, repeated for each chosen expert."""
+    return hidden.reshape(-1, hidden.shape[-1])[rows][:, None].expand(-1, choices, -1)
 
 
 def experts_of(module: nn.Module) -> Experts | None:
@@ -310,7 +277,7 @@ def experts_of(module: nn.Module) -> Experts | None:
 
     Raises:
         UnsupportedModel: Its parameters are quantised, so that a slice is not a neuron's weights,
-            or some experts are on other ranks.
+            or some experts are in other processes.
     """
     layout = next((layout for layout in LAYOUTS if layout.describes(module)), None)
     if layout is None:
@@ -324,7 +291,7 @@ def experts_of(module: nn.Module) -> Experts | None:
     weight = experts.written
     if len(experts.outgoing) != experts.count:
         raise UnsupportedModel(
-            f"the experts of {type(module).__name__} are spread over ranks",
+            f"the experts of {type(module).__name__} are spread over processes",
             found=f"{len(experts.outgoing)} of {experts.count} experts",
             do="load the model without expert parallelism; tensor parallelism splits each expert",
         )
@@ -355,7 +322,7 @@ def experts_at(module: nn.Module) -> Experts:
 
 
 def _arguments(module: nn.Module) -> int:
-    """Count what a container is called with; tensor parallelism and accelerate replace the bound method."""
+    """Count the arguments of a container; tensor parallelism and accelerate replace the bound method."""
     return len(inspect.signature(type(module).forward).parameters) - 1  # self
 
 

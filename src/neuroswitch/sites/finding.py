@@ -1,22 +1,21 @@
 """Where the neurons are: every feed-forward output projection of a decoder's layers.
 
-A neuron is one coordinate of the input of such a projection. Found from the structure alone, so it
-works on the meta device; `probe.py` proves it with a forward pass. Names are data in `names.py`.
-Knows modules; does not know values of activations.
+A neuron is one coordinate of the input of such a projection. Only the structure is looked at, so this
+works on the meta device; `probe.py` proves the result with a forward pass.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import nn
 
 from neuroswitch.errors import UnsupportedModel
 from neuroswitch.sites.experts import experts_of
-from neuroswitch.sites.layers import advice, find_layers, stream_width
+from neuroswitch.sites.layers import CHOOSE_SITES, find_layers, stream_width, text_config
 from neuroswitch.sites.layout import NeuronLayout, Site
-from neuroswitch.sites.linear import is_linear, sizes
+from neuroswitch.sites.modules import is_linear, linear_sizes
 from neuroswitch.sites.names import NOT_FEED_FORWARD, OUTPUT_PROJECTIONS, WIDTH_SETTINGS
 
 
@@ -59,7 +58,7 @@ def find_sites(module: nn.Module, pattern: str | None = None) -> SiteMap:
     places = [_Place(index, *found) for index, layer in enumerate(layers) for found in _feed_forward(layer)]
     shaped = list(_shaped(module, places))
     sites = [place for place in places if _is_named(place)] or shaped
-    if not sites or (sites is shaped and any(len(set(sizes(place.module))) == 1 for place in shaped)):
+    if not sites or (sites is shaped and any(len(set(linear_sizes(place.module))) == 1 for place in shaped)):
         raise _nothing_found(module, layers_path, places)
     _leave_nothing_out(layers_path, places, shaped, sites)
     return _site_map(
@@ -68,7 +67,7 @@ def find_sites(module: nn.Module, pattern: str | None = None) -> SiteMap:
 
 
 def _feed_forward(layer: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """Walk through a layer, leaving out attention, routers, norms and state-space mixers."""
+    """Yield the modules of a layer, without attention, routers, norms and state-space mixers."""
     for name, child in layer.named_children():
         if not NOT_FEED_FORWARD.fullmatch(name) and not hasattr(child, "A_log"):
             below = f"{path}.{name}" if path else name
@@ -84,14 +83,13 @@ def _is_named(place: _Place) -> bool:
 
 def _shaped(module: nn.Module, places: Iterable[_Place]) -> Iterator[_Place]:
     """Choose linear maps from a width that the configuration names to the hidden size."""
-    config: Any = module.config
-    config = config.get_text_config(decoder=True)
+    config = text_config(module)
     values = [getattr(config, name, None) for name in WIDTH_SETTINGS]
     widths = {item for value in values for item in (value if isinstance(value, (list, tuple)) else [value])}
     hidden = stream_width(module)
     for place in places:
         if is_linear(place.module):
-            wide, out = sizes(place.module)
+            wide, out = linear_sizes(place.module)
             if out == hidden and wide in widths:
                 yield place
 
@@ -109,7 +107,7 @@ def _leave_nothing_out(
                 f"{place.path} in layer {place.layer} may be a feed-forward output projection",
                 found="its shape is right, its name is not known",
                 expected="every such projection to have a known name, or none",
-                do=advice(",".join(patterns)),
+                do=CHOOSE_SITES.format(",".join(patterns)),
             )
     for place in places:
         if (place.layer, place.path) not in chosen and _holds_matrices(place.module):
@@ -117,12 +115,12 @@ def _leave_nothing_out(
                 f"{place.path} in layer {place.layer} may hold experts of an unknown layout",
                 found=f"{type(place.module).__name__} with 3-D parameters",
                 do="report the model; or leave these out: "
-                + advice(f"{layers_path}.{{layer}}.mlp.down_proj"),
+                + CHOOSE_SITES.format(f"{layers_path}.{{layer}}.mlp.down_proj"),
             )
 
 
 def _holds_matrices(module: nn.Module) -> bool:
-    """Say whether a module holds a stack of matrices itself; kernels of convolutions are none."""
+    """Return whether a module itself holds a stack of matrices; kernels of convolutions do not count."""
     parameters = [parameter for parameter in module._parameters.values() if parameter is not None]
     return not isinstance(module, nn.Conv1d) and any(
         parameter.dim() == 3 and min(parameter.shape) > 1 for parameter in parameters
@@ -168,13 +166,13 @@ def _site_map(layers_path: str, places: Iterable[_Place]) -> SiteMap:
 def _site(place: _Place, tied_to: str | None) -> Site:
     experts = experts_of(place.module)
     if experts is None:
-        return Site(place.layer, place.path, "dense", sizes(place.module)[0], tied_to=tied_to)
+        return Site(place.layer, place.path, "dense", linear_sizes(place.module)[0], tied_to=tied_to)
     return Site(place.layer, place.path, "experts", experts.width, experts.count, tied_to)
 
 
 def _nothing_found(module: nn.Module, layers_path: str, places: Iterable[_Place]) -> UnsupportedModel:
-    present = {place.path: sizes(place.module) for place in places if is_linear(place.module)}
-    # the likeliest one narrows most
+    present = {place.path: linear_sizes(place.module) for place in places if is_linear(place.module)}
+    # the likeliest one has by far more inputs than outputs
     guess = max(present, key=lambda path: present[path][0] / present[path][1], default="")
     return UnsupportedModel(
         f"no feed-forward output projection was found in {type(module).__name__}",
@@ -182,7 +180,7 @@ def _nothing_found(module: nn.Module, layers_path: str, places: Iterable[_Place]
         or "no linear map besides those of attention and state spaces",
         expected=f"in the layers of {layers_path} a module called {', '.join(OUTPUT_PROJECTIONS)}, "
         "or one as wide as the configuration says",
-        do=advice(f"{layers_path}.{{layer}}.{guess}")
+        do=CHOOSE_SITES.format(f"{layers_path}.{{layer}}.{guess}")
         if guess
         else "choose another model: one without feed-forward networks has no such neurons",
     )

@@ -1,38 +1,53 @@
-"""The decoder of a model: its list of layers, and the smallest module that runs without an LM head.
+"""The parts of a model that are found by name or shape: token embedding, layers, decoder, final norm, LM head.
 
-`get_decoder()` is not asked: for Llama 4 it returns the LM itself, for ModernBERT a linear map.
-Knows the tree of modules; does not know what is in a layer.
+`get_decoder()` of transformers is not used: for Llama 4 it returns the whole model, for ModernBERT a linear map.
 """
 
 import inspect
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import takewhile
-from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedConfig
 
 from neuroswitch.errors import UnsupportedModel
 from neuroswitch.sites.experts import experts_of
-from neuroswitch.sites.linear import is_linear
-from neuroswitch.sites.names import TOWERS
+from neuroswitch.sites.modules import is_linear, linear_sizes
+from neuroswitch.sites.names import FINAL_NORMS, OTHER_NORMS, TOWERS
+
+CHOOSE_SITES = "name the output projection: --sites {0!r} on the command line, sites={0!r} in Python"
+"""Advice to a user, to be filled with a pattern."""
 
 
 def find_layers(module: nn.Module) -> tuple[str, nn.ModuleList]:
     """Return path and list of the layers nearest to the token embedding.
 
-    Towers for images and sound are further away from it, or beside the layers and called so; they are
-    left out, and `probe` proves that they do not run on text.
+    Layers for images and sound (towers) are further away from it, or have such a name; they are left
+    out, and `probe` proves that they do not run on text.
 
     Raises:
-        UnsupportedModel: There is no such list, there are several, there is an encoder, or text is not enough.
+        UnsupportedModel: There is no such list, there are several, or the model needs more than text.
     """
-    _require_decoder(module)
-    stacks = _nearest_stacks(module, towers=False) or _nearest_stacks(module, towers=True)
-    if len(stacks) == 1:
-        return stacks[0]
     name = type(module).__name__
-    if not stacks:
+    refuse_encoder(model_config(module), name)
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    required = [
+        argument
+        for argument, parameter in inspect.signature(module.forward).parameters.items()
+        if parameter.kind in named and parameter.default is parameter.empty and argument != "input_ids"
+    ]
+    if required:
+        raise UnsupportedModel(
+            f"{name} does not answer text alone",
+            found=f"its forward() requires {', '.join(required)}",
+            expected="a language model that needs input_ids only",
+        )
+    lists = _nearest_lists(module, towers=False) or _nearest_lists(module, towers=True)
+    if len(lists) == 1:
+        return lists[0]
+    if not lists:
         raise UnsupportedModel(
             f"no list of decoder layers was found in {name}",
             expected="a ModuleList of layers with linear modules in them",
@@ -40,17 +55,17 @@ def find_layers(module: nn.Module) -> tuple[str, nn.ModuleList]:
         )
     raise UnsupportedModel(
         f"{name} has several stacks of layers",
-        found=", ".join(path for path, _ in stacks),
+        found=", ".join(path for path, _ in lists),
         expected="one stack, so that no layer is left out silently",
-        do=advice(f"{stacks[0][0]}.{{layer}}.mlp.down_proj"),
+        do=CHOOSE_SITES.format(f"{lists[0][0]}.{{layer}}.mlp.down_proj"),
     )
 
 
-def refuse_encoder(config: Any, name: str) -> None:
-    """Refuse a configuration of an encoder with a decoder.
+def refuse_encoder(config: PreTrainedConfig, name: str) -> None:
+    """Raise an error for an encoder with a decoder.
 
     Raises:
-        UnsupportedModel: It is one.
+        UnsupportedModel: The configuration is of one.
     """
     if config.is_encoder_decoder:
         raise UnsupportedModel(
@@ -60,8 +75,8 @@ def refuse_encoder(config: Any, name: str) -> None:
 
 
 def find_towers(module: nn.Module, layers_path: str) -> Iterator[nn.ModuleList]:
-    """Return the lists of layers, besides those at `layers_path`, that are for images or sound by their names."""
-    return (layers for path, layers in _stacks(module, "") if path != layers_path and _is_tower(path))
+    """Yield the lists of layers, besides those at `layers_path`, whose names say images or sound."""
+    return (layers for path, layers in _lists(module, "") if path != layers_path and _is_tower(path))
 
 
 def decoder_of(module: nn.Module, layers_path: str) -> nn.Module:
@@ -71,23 +86,37 @@ def decoder_of(module: nn.Module, layers_path: str) -> nn.Module:
     return module.get_submodule(".".join(part for part, _ in common))
 
 
+def model_config(module: nn.Module) -> PreTrainedConfig:
+    """Return the configuration of a model."""
+    return module.config  # type: ignore[return-value]
+
+
+def text_config(module: nn.Module) -> PreTrainedConfig:
+    """Return the configuration of a model's text decoder; its own where it is nothing else."""
+    return model_config(module).get_text_config(decoder=True)
+
+
 def stream_width(module: nn.Module) -> int:
     """Return the width of the residual stream: the configuration's, or else that of the token embedding."""
-    config: Any = module.config
-    known = getattr(config.get_text_config(decoder=True), "hidden_size", None)
+    known = getattr(text_config(module), "hidden_size", None)
     return int(known or next(token_embedding(module).parameters()).shape[-1])
 
 
-def advice(pattern: str) -> str:
-    """Say how a user names the sites."""
-    return f"name the output projection: --sites '{pattern}' on the command line, sites={pattern!r} in Python"
+def vocabulary_size(module: nn.Module) -> int:
+    """Return the number of rows of the token embedding."""
+    return len(next(token_embedding(module).parameters()))
+
+
+def random_tokens(module: nn.Module, *shapes: tuple[int, ...], seed: int) -> list[Tensor]:
+    """Draw token ids from 1 on, one tensor of each shape, on the CPU."""
+    generator, tokens = torch.Generator().manual_seed(seed), vocabulary_size(module)
+    return [torch.randint(1, tokens, shape, generator=generator) for shape in shapes]
 
 
 def token_embedding(module: nn.Module) -> nn.Module:
     """Return the module that turns token ids into vectors.
 
-    transformers knows it by name; in a model with names of its own, the only embedding with a row
-    for every token is it.
+    It is what transformers returns as such, or else the only embedding with a row for every token.
 
     Raises:
         UnsupportedModel: There is none, or several could be it.
@@ -96,60 +125,85 @@ def token_embedding(module: nn.Module) -> nn.Module:
         known = module.get_input_embeddings()  # type: ignore[operator]
         if isinstance(known, nn.Module):
             return known
-    config: Any = module.config
-    vocabulary = getattr(config.get_text_config(decoder=True), "vocab_size", None)
+    tokens = getattr(text_config(module), "vocab_size", None)
     tables = {path: child for path, child in module.named_modules() if isinstance(child, nn.Embedding)}
-    fitting = [child for child in tables.values() if child.num_embeddings == vocabulary]
+    fitting = [child for child in tables.values() if child.num_embeddings == tokens]
     if len(fitting) == 1:
         return fitting[0]
     raise UnsupportedModel(
         f"the token embedding of {type(module).__name__} was not found",
         found=", ".join(f"{path} with {table.num_embeddings} rows" for path, table in tables.items()),
-        expected=f"get_input_embeddings() to return it, or one embedding of {vocabulary} rows",
-        do="if it is several models in one, load the one that writes text and pass it to `neuroswitch.wrap`",
+        expected=f"get_input_embeddings() to return it, or one embedding of {tokens} rows",
+        do="if it is several models in one, pass the one that writes text to `neuroswitch.wrap_model`",
     )
 
 
-def _require_decoder(module: nn.Module) -> None:
-    refuse_encoder(module.config, type(module).__name__)
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    required = [
-        name
-        for name, parameter in inspect.signature(module.forward).parameters.items()
-        if parameter.kind in named and parameter.default is parameter.empty and name != "input_ids"
-    ]
-    if required:
-        raise UnsupportedModel(
-            f"{type(module).__name__} does not answer text alone",
-            found=f"its forward() requires {', '.join(required)}",
-            expected="a language model that needs input_ids only",
-        )
+def lm_head_of(module: nn.Module, layers_path: str) -> nn.Module:
+    """Return the LM head: what transformers returns as such, or else the only map onto the vocabulary.
+
+    Raises:
+        UnsupportedModel: There is none, or several could be it.
+    """
+    known = module.get_output_embeddings()  # type: ignore[operator]
+    if isinstance(known, nn.Module):
+        return known
+    inside = set(decoder_of(module, layers_path).modules())
+    tokens = getattr(text_config(module), "vocab_size", None)
+    maps = [child for child in module.modules() if is_linear(child) and child not in inside]
+    fitting = [child for child in maps if linear_sizes(child)[1] == tokens]
+    if len(fitting) == 1:
+        return fitting[0]
+    raise UnsupportedModel(
+        f"{type(module).__name__} has no output embedding",
+        found=f"{len(fitting)} linear maps onto {tokens} tokens after the layers",
+        expected="a causal language model with an LM head",
+    )
+
+
+def final_norm_of(module: nn.Module, layers_path: str) -> nn.Module | None:
+    """Return the norm between the last layer and the LM head, or None where there is none.
+
+    Raises:
+        UnsupportedModel: Several norms of the decoder could be it.
+    """
+    owner = module.get_submodule(layers_path.rpartition(".")[0])
+    norms = {
+        name: child
+        for name, child in owner.named_children()
+        if ("norm" in type(child).__name__.lower() or name in FINAL_NORMS) and name not in OTHER_NORMS
+    }
+    known = [name for name in FINAL_NORMS if name in norms] or list(norms)
+    if len(norms) <= 1 or known[0] in FINAL_NORMS:
+        return norms[known[0]] if known else None
+    raise UnsupportedModel(
+        "the final norm of the model is not known",
+        found=f"norms called {sorted(norms)}",
+        expected=f"one called {', '.join(FINAL_NORMS)}",
+    )
 
 
 def _embedding_path(module: nn.Module) -> str:
     embedding = token_embedding(module)
-    paths: Iterator[str] = (path for path, child in module.named_modules() if child is embedding)
-    return next(paths)
+    return next(path for path, child in module.named_modules() if child is embedding)
 
 
-def _nearest_stacks(module: nn.Module, *, towers: bool) -> list[tuple[str, nn.ModuleList]]:
-    """Return the stacks below the smallest module that holds the token embedding and any of them."""
+def _nearest_lists(module: nn.Module, *, towers: bool) -> list[tuple[str, nn.ModuleList]]:
+    """Return the lists of layers below the smallest module that holds the token embedding and any of them."""
     owner = _embedding_path(module)
     found: list[tuple[str, nn.ModuleList]] = []
     while not found and owner:
         owner = owner.rpartition(".")[0]
-        found = [
-            one for one in _stacks(module.get_submodule(owner), owner) if towers or not _is_tower(one[0])
-        ]
+        below = _lists(module.get_submodule(owner), owner)
+        found = [(path, layers) for path, layers in below if towers or not _is_tower(path)]
     return found
 
 
-def _stacks(module: nn.Module, path: str) -> Iterator[tuple[str, nn.ModuleList]]:
-    """Walk down to the outermost lists whose elements are blocks, not single maps."""
+def _lists(module: nn.Module, path: str) -> Iterator[tuple[str, nn.ModuleList]]:
+    """Yield the outermost lists whose elements are blocks, not single maps."""
     for name, child in module.named_children():
         below = f"{path}.{name}" if path else name
         if not isinstance(child, nn.ModuleList):
-            yield from _stacks(child, below)
+            yield from _lists(child, below)
         elif any(map(_is_block, child)):
             yield below, child
 

@@ -1,10 +1,7 @@
-"""The flat neuron axis: every neuron of a model has one number, and this file owns the arithmetic.
-
-Knows sites and numbers; does not know modules, tensors of weights or how a site was found.
-"""
+"""The flat neuron axis, on which every neuron of a model has one number."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import accumulate
@@ -45,12 +42,12 @@ class Site:
 
 
 class Neuron(NamedTuple):
-    """One neuron, named as a person would name it: layer, site path, expert or None, index."""
+    """One neuron: layer, site path, expert or None, index within the site or expert."""
 
     layer: int
     path: str
     expert: int | None
-    index: int  # type: ignore[assignment]  # hides tuple.index, which a neuron has no use for
+    index: int  # type: ignore[assignment]  # hides tuple.index
 
 
 @dataclass(frozen=True)
@@ -139,17 +136,15 @@ class NeuronLayout:
         for position in sorted(set(owner.tolist())):
             yield position, flat[owner == position] - self.offsets[position]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, list[dict[str, object]]]:
         """Return a JSON object from which `from_json` builds an equal layout."""
         sites = [asdict(site) for site in self.sites]
         return {
-            "sites": [
-                {key: value for key, value in site.items() if key != "tied_to" or value} for site in sites
-            ]
+            "sites": [{k: value for k, value in site.items() if k != "tied_to" or value} for site in sites]
         }
 
     @staticmethod
-    def from_json(data: Mapping[str, Any]) -> "NeuronLayout":
+    def from_json(data: Mapping[str, Iterable[Mapping[str, Any]]]) -> "NeuronLayout":
         """Read what `to_json` wrote.
 
         Raises:

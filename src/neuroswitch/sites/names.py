@@ -1,7 +1,7 @@
-"""The names by which transformers calls the parts that matter here: data, one line an architecture.
+"""The names that transformers gives to the parts that matter here.
 
-A name that is missing here is no silent loss: sites are then found by shape, proven by a probe,
-or refused with an error that shows the option to pass. Verified with transformers 5.23.
+Where a name is missing, sites are found by shape and proven by a probe, or an error names the option
+to pass. Verified with transformers 5.23.
 """
 
 import re
@@ -30,7 +30,7 @@ NOT_FEED_FORWARD = re.compile(
     r"|laurel|altup|indexer|compressor|vision_.*"
 )
 
-# a component of a path to layers that see images or sound, not text
+# a component of a path to layers for images or sound
 TOWERS = re.compile(r".*(image|img|vision|visual|video|audio|speech).*")
 
 # settings of a configuration that say how wide a feed-forward network is

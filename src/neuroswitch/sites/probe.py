@@ -1,12 +1,12 @@
-"""Prove with one small forward pass that the sites of a model are what they claim to be.
+"""Prove with one small forward pass that neurons can be read and scaled at the sites that were found.
 
 Names and shapes can mislead: a kernel may bypass a projection, a layer may run twice or never, a
-model may look at the tokens to come. After the probe a reading is exact and a scaling takes effect.
+model may look at later tokens. After the probe a reading is exact and a scaling takes effect.
 """
 
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,16 +15,23 @@ from torch.nn import functional
 from neuroswitch.errors import UnsupportedModel
 from neuroswitch.sites.experts import experts_at
 from neuroswitch.sites.finding import SiteMap
-from neuroswitch.sites.layers import decoder_of, find_towers, token_embedding
+from neuroswitch.sites.layers import (
+    decoder_of,
+    find_towers,
+    model_config,
+    random_tokens,
+    text_config,
+    token_embedding,
+)
 from neuroswitch.sites.layout import Site
-from neuroswitch.sites.linear import plain_weight, resident
+from neuroswitch.sites.modules import hooked, plain_weight, weight_device, weights_in_memory
 
 SHARED, LENGTH = 4, 8
 """Two sequences of LENGTH tokens begin with SHARED equal ones."""
 
 
 class _Call(NamedTuple):
-    arguments: tuple[Any, ...]
+    arguments: tuple[Tensor, ...]
     output: Tensor
 
 
@@ -32,9 +39,9 @@ class _Call(NamedTuple):
 def probe(module: nn.Module, found: SiteMap) -> None:
     """Run two short random sequences through the decoder and check every site.
 
-    Proven: every site runs exactly once and sees every token with the expected width; what it
-    puts out is its weights times the neurons; later tokens do not change earlier ones; layers that
-    were left out as towers for images or sound do not run.
+    Every site must run exactly once and see every token with the expected width; its output must be
+    its weights times the neurons; later tokens must not change earlier ones; layers that were left
+    out because their names say images or sound must not run.
 
     Args:
         module: The model, weights in memory or offloaded, in evaluation mode.
@@ -46,10 +53,9 @@ def probe(module: nn.Module, found: SiteMap) -> None:
     calls: dict[str, list[_Call]] = {path: [] for path in found.layout.paths}
     with ExitStack() as hooks:
         for path in found.layout.paths:
-            hook = partial(_remember, calls[path])
-            hooks.callback(module.get_submodule(path).register_forward_hook(hook, with_kwargs=True).remove)
+            hooks.enter_context(hooked(module.get_submodule(path), after=partial(_record, calls[path])))
         for tower in find_towers(module, found.layers_path):
-            hooks.callback(tower[0].register_forward_pre_hook(_refuse_tower).remove)
+            hooks.enter_context(hooked(tower[0], before=_refuse_tower))
         output, ids = _run(module, found)
     for site in found.layout.sites:
         _check_once(site, calls[site.path], len(set(found.layout.paths)))
@@ -59,11 +65,9 @@ def probe(module: nn.Module, found: SiteMap) -> None:
 
 
 def _run(module: nn.Module, found: SiteMap) -> tuple[Tensor, Tensor]:
-    embedding = next(token_embedding(module).parameters())
-    generator = torch.Generator().manual_seed(0)
-    ids = torch.randint(1, len(embedding), (2, LENGTH), generator=generator)
+    (ids,) = random_tokens(module, (2, LENGTH), seed=0)
     ids[1, :SHARED] = ids[0, :SHARED]
-    ids = ids.to(torch.device("cpu") if embedding.is_meta else embedding.device)
+    ids = ids.to(weight_device(next(token_embedding(module).parameters())))
     try:
         output: Tensor = decoder_of(module, found.layers_path)(input_ids=ids, use_cache=False)[0]
     except (TypeError, AttributeError, ValueError, AssertionError) as error:
@@ -72,9 +76,8 @@ def _run(module: nn.Module, found: SiteMap) -> tuple[Tensor, Tensor]:
 
 
 def _check_answers_text(module: nn.Module, ids: Tensor) -> None:
-    """Run the whole of a model that has a text decoder inside: it may ask for an image first."""
-    config: Any = module.config
-    if config.get_text_config(decoder=True) is config:
+    """Run a model that has a text decoder inside as a whole: it may need an image."""
+    if text_config(module) is model_config(module):
         return
     try:
         module(input_ids=ids, use_cache=False)
@@ -90,18 +93,22 @@ def _needs_more_than_text(module: nn.Module, error: Exception) -> UnsupportedMod
     )
 
 
-def _refuse_tower(layer: nn.Module, arguments: object) -> None:
+def _refuse_tower(layer: nn.Module, arguments: object, named: object) -> None:
     raise UnsupportedModel(
-        f"{type(layer).__name__} has the name of a part that sees images or sound, and runs on text",
-        expected="text to go through one stack of layers, so that none is left out silently",
+        f"{type(layer).__name__} has the name of a part for images or sound, and runs on text",
+        expected="text to go through one list of layers, so that none is left out silently",
         do="choose the sites yourself with sites='...'",
     )
 
 
-def _remember(
-    calls: list[_Call], module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any], output: Tensor
+def _record(
+    calls: list[_Call],
+    module: nn.Module,
+    arguments: tuple[Tensor, ...],
+    named: dict[str, Tensor],
+    output: Tensor,
 ) -> None:
-    # copied, because some models go on to add the residual stream to it in place
+    # copied, because some models add the residual stream to it in place
     calls.append(_Call((*arguments, *named.values()), output.clone()))
 
 
@@ -127,16 +134,16 @@ def _check_output(site: Site, module: nn.Module, call: _Call) -> None:
     """Compare the output for the first token with the weights times the neurons."""
     row = torch.zeros(1, dtype=torch.int64)
     if site.kind == "experts":
-        with resident(module):
+        with weights_in_memory(module):
             experts = experts_at(module)
             if experts.outgoing.shape[1] != site.width:
-                return  # sharded: each rank knows a part of the sum
+                return  # sharded: each process computes a part of the sum
             expected = experts.output(*experts.routed(call.arguments, row))
             output = experts.of_rows(call.output, row)
     else:
         values, weight = call.arguments[0].reshape(2 * LENGTH, -1)[row], plain_weight(module)
         if weight is None or values.shape[-1] != site.width:
-            return  # quantised, offloaded or sharded: no weights at hand that could be compared
+            return  # quantised, offloaded or sharded: there are no weights to compare with
         expected = functional.linear(values, weight, dict(module.named_parameters()).get("bias"))
         output = call.output.reshape(2 * LENGTH, -1)[row]
     if not _close(expected, output):
@@ -156,7 +163,7 @@ def _check_causal(output: Tensor) -> None:
 
 
 def _close(left: Tensor, right: Tensor) -> bool:
-    """Compare up to rounding: a wrong site or a leak is as large as the values themselves."""
+    """Compare up to rounding; an error would be as large as the values themselves."""
     tolerance = 1e-3 if left.dtype in (torch.float32, torch.float64) else 0.1
     scale = float(right.abs().max())
     return float((left.float() - right.float()).abs().max()) <= tolerance * scale + 1e-6

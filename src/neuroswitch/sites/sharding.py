@@ -1,7 +1,6 @@
-"""Tensor parallelism: each rank sees a contiguous share of the neurons of a site.
+"""Tensor parallelism: each process (rank) holds a contiguous share of the neurons of a site.
 
-transformers splits the output projection by its input, so rank r of n sees neurons
-r * width / n onwards. Knows ranks; does not know what a neuron is.
+transformers splits the output projection by its input, so rank r of n holds the neurons from r * width / n on.
 """
 
 import torch
@@ -13,15 +12,15 @@ from neuroswitch.errors import UnsupportedModel
 
 
 def own_share(whole: Float[Tensor, "*_ width"], seen: int, module: nn.Module) -> Float[Tensor, "*_ seen"]:
-    """Cut this rank's share out of something that is as wide as a site.
+    """Return this process's share of one value for each neuron of a site.
 
     Args:
-        whole: One value for each neuron of the site.
-        seen: How many of them this rank sees; all of them, or a divisor.
+        whole: The values of all neurons.
+        seen: How many neurons this process sees: all of them, or a divisor.
         module: The site's module.
 
     Raises:
-        UnsupportedModel: The ranks' shares are not equal, contiguous ones.
+        UnsupportedModel: The shares are not equal, contiguous ones.
     """
     width = whole.shape[-1]
     if seen == width:
@@ -31,10 +30,10 @@ def own_share(whole: Float[Tensor, "*_ width"], seen: int, module: nn.Module) ->
 
 
 def gathered(share: Float[Tensor, "*_ seen"], width: int, module: nn.Module) -> Float[Tensor, "*_ width"]:
-    """Put the shares of all ranks together; every rank must call it at the same point.
+    """Put the shares of all processes together; every process must call it at the same point.
 
     Raises:
-        UnsupportedModel: The ranks' shares are not equal, contiguous ones.
+        UnsupportedModel: The shares are not equal, contiguous ones.
     """
     seen = share.shape[-1]
     if seen == width:
@@ -45,14 +44,14 @@ def gathered(share: Float[Tensor, "*_ seen"], width: int, module: nn.Module) -> 
     return torch.cat(shares, dim=-1)
 
 
-def summed(part: Float[Tensor, "*shape"], module: nn.Module) -> Float[Tensor, "*shape"]:
-    """Add up what the ranks hold; every rank must call it at the same point."""
+def sum_over_processes(part: Float[Tensor, "*shape"], module: nn.Module) -> Float[Tensor, "*shape"]:
+    """Add up the tensors of all processes; every process must call it at the same point."""
     distributed.all_reduce(part, group=_group(module))
     return part
 
 
-def local(parameter: Tensor) -> Tensor:
-    """Return the part of a parameter that this rank holds, as a plain tensor that shares memory."""
+def local_part(parameter: Tensor) -> Tensor:
+    """Return the part of a parameter that this process holds, as a plain tensor that shares memory."""
     return parameter.to_local() if isinstance(parameter, DTensor) else parameter
 
 
@@ -61,7 +60,7 @@ def _rank(module: nn.Module, width: int, seen: int) -> int:
     if seen * ranks != width:
         raise UnsupportedModel(
             f"{type(module).__name__} sees a part of its neurons that is not an equal share",
-            found=f"{seen} of {width} neurons on one of {ranks} ranks",
+            found=f"{seen} of {width} neurons in one of {ranks} processes",
             expected=f"{width // ranks} or {width}",
             do="load the model with tp_plan='auto', or without tensor parallelism",
         )
@@ -69,7 +68,7 @@ def _rank(module: nn.Module, width: int, seen: int) -> int:
 
 
 def _group(module: nn.Module) -> distributed.ProcessGroup | None:
-    """Return the ranks that share a module's weights; None stands for all of them."""
+    """Return the processes that share a module's weights; None stands for all of them."""
     for parameter in module.parameters():
         if isinstance(parameter, DTensor):
             mesh = parameter.device_mesh

@@ -78,8 +78,8 @@ def mean(name: str, values: Sequence[float], *, unit: str, how: str, seed: int =
     return Measurement(name, value, len(values), low, high, unit, f"{how}; bootstrap 95 %, seed {seed}")
 
 
-def wilson(k: int, n: int, *, confidence: float = 0.95) -> Interval | None:
-    """Return the Wilson score interval of the rate `k / n`, as fractions; None if `n` is 0.
+def wilson(k: int, n: int) -> Interval | None:
+    """Return the 95 % Wilson score interval of the rate `k / n`, as fractions; None if `n` is 0.
 
     Unlike the normal approximation it keeps its coverage near 0 and 1.
 
@@ -95,7 +95,7 @@ def wilson(k: int, n: int, *, confidence: float = 0.95) -> Interval | None:
     """
     if n == 0 and k == 0:
         return None
-    found = stats.binomtest(k, n).proportion_ci(confidence_level=confidence, method="wilson")
+    found = stats.binomtest(k, n).proportion_ci(confidence_level=0.95, method="wilson")
     return Interval(float(found.low), float(found.high))
 
 

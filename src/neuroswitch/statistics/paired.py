@@ -53,9 +53,7 @@ def exp_of(found: Measurement) -> Measurement:
     return replace(found, value=value, low=low, high=high)
 
 
-def paired_change(
-    name: str, before: Values, after: Values, *, unit: str, how: str = "after minus before", seed: int = 0
-) -> Measurement:
+def paired_change(name: str, before: Values, after: Values, *, unit: str) -> Measurement:
     """Return the mean of after minus before over the items that both have: a paired bootstrap over items.
 
     Args:
@@ -63,10 +61,8 @@ def paired_change(
         before: Values in the first condition.
         after: Values in the second condition; an item may have another number of draws there.
         unit: Their unit.
-        how: What was subtracted from what.
-        seed: Of the resampling.
     """
-    return mean(name, _changes(before, after), unit=unit, how=f"{how}, paired by item", seed=seed)
+    return mean(name, _changes(before, after), unit=unit, how="after minus before, paired by item")
 
 
 def paired_test(before: Values, after: Values) -> tuple[float | None, int, int]:

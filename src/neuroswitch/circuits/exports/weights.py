@@ -10,7 +10,7 @@ from pathlib import Path
 from jaxtyping import Float
 from torch import Tensor
 
-from neuroswitch.checkpoints import Checkpoint, Place, checkpoint_of
+from neuroswitch.checkpoints import CheckpointFiles, StoredTensor, checkpoint_of
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.exports.forms import exporters, require_model
 from neuroswitch.circuits.exports.written import written_multipliers
@@ -30,7 +30,7 @@ def export_weights(circuit: Circuit, base: LanguageModel | Path, destination: Pa
     checkpoint = checkpoint_of(model)
     # everything is found before anything is copied
     places = {
-        name: _checked(checkpoint.place(name), values)
+        name: _checked(checkpoint.find(name), values)
         for name, values in written_multipliers(circuit, model, strength)
     }
     _require_space(checkpoint, destination)
@@ -52,7 +52,7 @@ def export_weights(circuit: Circuit, base: LanguageModel | Path, destination: Pa
     return destination
 
 
-def _checked(place: Place, values: Float[Tensor, "..."]) -> Place:
+def _checked(place: StoredTensor, values: Float[Tensor, "..."]) -> StoredTensor:
     """Refuse a tensor that is packed or has another shape than the model's."""
     if place.shape != tuple(values.shape):
         raise UnsupportedModel(
@@ -68,7 +68,7 @@ def _companions(folder: Path) -> list[Path]:
     return sorted({file for pattern in COMPANIONS for file in folder.glob(pattern) if file.is_file()})
 
 
-def _require_space(checkpoint: Checkpoint, destination: Path) -> None:
+def _require_space(checkpoint: CheckpointFiles, destination: Path) -> None:
     needed = sum(file.stat().st_size for file in checkpoint.files)
     there = next(parent for parent in destination.absolute().parents if parent.exists())
     free = shutil.disk_usage(there).free

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers.core_model_loading import revert_weight_conversion
 from transformers.pytorch_utils import Conv1D
 
-from neuroswitch.activations import columns
+from neuroswitch.activations import output_columns
 from neuroswitch.checkpoints import checkpoint_of
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.errors import UnsupportedModel
@@ -27,7 +27,7 @@ def written_by_site(circuit: Circuit, model: LanguageModel) -> dict[str, Float[T
     """
     by_site = circuit.layout.by_site(circuit.ids)
     if model.module.device.type != "meta":
-        rows = columns(model, circuit.ids).split([len(local) for local in by_site.values()])
+        rows = output_columns(model, circuit.ids).split([len(local) for local in by_site.values()])
         return dict(zip(by_site, rows, strict=True))
     checkpoint = checkpoint_of(model)
     # a checkpoint holds weights that several layers share only once
@@ -36,7 +36,7 @@ def written_by_site(circuit: Circuit, model: LanguageModel) -> dict[str, Float[T
     for path, local in by_site.items():
         module = model.module.get_submodule(path)
         (name,) = _in_checkpoint(model, f"{holder[path]}.weight", torch.zeros(1, 1))
-        weight = checkpoint.place(name).values()
+        weight = checkpoint.find(name).values()
         found[path] = (weight if isinstance(module, Conv1D) else weight.T)[local].float()
     return found
 

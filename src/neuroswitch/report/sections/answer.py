@@ -3,10 +3,10 @@
 from neuroswitch.report.sections.damage import pareto
 from neuroswitch.report.sections.limits import cautions
 from neuroswitch.report.sections.rates import effect, own_cell, rate_groups
-from neuroswitch.report.summary import Cell
 from neuroswitch.report.view import SIGNIFICANT, View, write
 from neuroswitch.report.words import p_equals, percent, share, short_number, thousands
 from neuroswitch.statistics import Measurement
+from neuroswitch.summary import Cell
 
 
 def head(view: View) -> dict[str, object]:
@@ -66,11 +66,8 @@ def _doing(view: View, cell: Cell) -> str:
     if circuit is None:
         return f"The method {cell.method} at strength {short_number(cell.strength)}"
     neurons = f"{thousands(circuit.neurons)} neurons ({share(circuit.fraction)} of all)"
-    if view.doses:
-        return f"Scaling {neurons} at strength {short_number(cell.strength)}"
-    if cell.strength == 1:
-        return f"Switching off {neurons}"
-    return f"Multiplying {neurons} by {short_number(1 - cell.strength)}"
+    done = view.doing(neurons, cell.strength)
+    return done[0].upper() + done[1:]
 
 
 def _best_answer(view: View) -> str:
@@ -129,11 +126,6 @@ def _own_effect(view: View, role: str) -> str:
     if own is None or before is None or own.measures["behaviour"].value is None:
         return f"{what} could not be measured"
     if not model.occurs and own.strength > 0:
-        return f"{what} is {percent(before)} to begin with, so there is nothing to switch off"
-    doing = "switching its own circuit off"
-    if view.doses:
-        doing = f"scaling its own circuit at strength {short_number(own.strength)}"
-    elif own.strength != 1:
-        doing = f"multiplying its own circuit by {short_number(1 - own.strength)}"
+        return f"{what} is {percent(before)} in the untouched model, so there is nothing to switch off"
     test = own.tests.get("behaviour")
-    return f"{doing} {effect(view, own, test.p_adjusted if test else None)}"
+    return f"{view.doing('its own circuit', own.strength)} {effect(view, own, test.p_adjusted if test else None)}"

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from neuroswitch.report import plots
 from neuroswitch.report.plots import Axis, Chart, Point, Series
-from neuroswitch.report.summary import LayerProfile, TopNeuron
 from neuroswitch.report.view import TONES, View
+from neuroswitch.summary import LayerProfile, TopNeuron
 
 PAIR_TONES = ("m3", "m4")
 """Colours of the circuits of two models."""

@@ -2,9 +2,9 @@
 
 from neuroswitch.report import plots
 from neuroswitch.report.plots import Chart, Point, Series
-from neuroswitch.report.summary import Cell
 from neuroswitch.report.view import View, ends, measure_axis, write
 from neuroswitch.report.words import between, percent, short_number
+from neuroswitch.summary import Cell
 
 
 def damage_table(view: View) -> dict[str, object] | None:

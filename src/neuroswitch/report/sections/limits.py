@@ -6,11 +6,11 @@ Every sentence follows from the summary by a fixed rule.
 from collections import Counter
 from collections.abc import Iterator
 
-from neuroswitch.records import POSITIVE, UNJUDGED, UNTOUCHED
+from neuroswitch.records import POSITIVE, RANDOM, UNJUDGED, UNTOUCHED
 from neuroswitch.report.sections.rates import inside
-from neuroswitch.report.summary import Cell
-from neuroswitch.report.view import RANDOM, SIGNIFICANT, View
+from neuroswitch.report.view import SIGNIFICANT, View
 from neuroswitch.report.words import number, percent, short_number
+from neuroswitch.summary import Cell
 
 FEW_PROMPTS = 50
 DEGENERATE_SHARE = 0.05
@@ -40,8 +40,7 @@ CIRCUIT_LIMITS = (
 
 def limits(view: View) -> dict[str, object]:
     """Return what this page does not show."""
-    decoding = view.summary.settings.get("decoding")
-    tokens = decoding.get("max_new_tokens") if isinstance(decoding, dict) else None
+    tokens = view.summary.option("decoding", "max_new_tokens")
     cut = f" after {tokens} tokens" if tokens else ""
     shown = (
         ""
@@ -64,8 +63,8 @@ def limits(view: View) -> dict[str, object]:
     ]
     if "quality" in view.damage:
         lines.append(
-            "Quality is one minus the share of repeated word 4-grams. It sees loops; it does not see nonsense, errors "
-            "or lost knowledge."
+            "Quality is one minus the share of repeated word 4-grams. It falls where answers repeat themselves; it "
+            "does not show nonsense, errors or lost knowledge."
         )
     return {"lines": [*lines, *_unmeasured(view)]}
 
@@ -79,7 +78,7 @@ def _unmeasured(view: View) -> Iterator[str]:
         "over_refusal": "over-refusal",
     }
     missing = [title for name, title in titles.items() if name not in view.damage]
-    yield "Every measure of damage sees one kind of it." + (
+    yield "Each measure of damage shows one kind of damage." + (
         f" Not measured here: {', '.join(missing)}." if missing else ""
     )
 

@@ -39,7 +39,7 @@ def _how(view: View, measure: str) -> str:
 def _records(view: View) -> Iterator[Record]:
     summary = view.summary
     for role, model in summary.models.items():
-        facts = {
+        facts: dict[str, object] = {
             **model.identity,
             "layers": model.layers,
             "neurons": model.neurons,

@@ -1,4 +1,4 @@
-"""Is the behaviour measured well? The rate by length of the answers, and a judge's opinion."""
+"""Is the behaviour measured well? The rate by length of the answers, and how far a judge agrees with the detector."""
 
 from neuroswitch.report.view import View
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from neuroswitch.records import POSITIVE
-from neuroswitch.report.summary import Cell
-from neuroswitch.report.view import RANDOM, RATES, SIGNIFICANT, TRANSFER, View
+from neuroswitch.records import POSITIVE, RANDOM, TRANSFER
+from neuroswitch.report.view import RATES, SIGNIFICANT, View, ends
 from neuroswitch.report.words import p_equals, percent
+from neuroswitch.summary import Cell
 
 
 class Group(NamedTuple):
@@ -57,10 +57,8 @@ def effect(view: View, cell: Cell, p: float | None, *, on: str = "") -> str:
     """
     model = view.summary.models[cell.model]
     what = f"the {view.rate_name}" + (f" of {model.name}" if view.two else "")
-    before, after = (
-        view.summary.untouched(cell.model).measures["behaviour"].value,
-        cell.measures["behaviour"].value,
-    )
+    untouched = view.summary.untouched(cell.model)
+    before, after = (one.measures["behaviour"].value for one in (untouched, cell))
     rates = f"from {percent(before)} to {percent(after)}{on}"
     if p is None:
         return f"takes {what} {rates}, which was not tested"
@@ -72,9 +70,8 @@ def effect(view: View, cell: Cell, p: float | None, *, on: str = "") -> str:
 def inside(view: View, cell: Cell) -> bool | None:
     """Return whether a rate lies in the interval of the untouched model; None if either is missing."""
     value, before = cell.measures["behaviour"].value, view.summary.untouched(cell.model).measures["behaviour"]
-    if value is None or before.low is None or before.high is None:
-        return None
-    return before.low <= value <= before.high
+    interval = ends(before)
+    return None if value is None or interval is None else interval[0] <= value <= interval[1]
 
 
 def _explained(view: View) -> Iterator[str]:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from neuroswitch.records import NEGATIVE, POSITIVE, UNTOUCHED, AnswerRow
-from neuroswitch.report.summary import Cell
-from neuroswitch.report.view import RANDOM, View
+from neuroswitch.records import NEGATIVE, POSITIVE, RANDOM, UNTOUCHED, AnswerRow
+from neuroswitch.report.view import View
+from neuroswitch.summary import Cell
 
 MOST_PROMPTS, MOST_METHODS = 200, 3
 """Prompts of each pile on one page, more are left to `results.jsonl`; with more methods no answers are shown."""

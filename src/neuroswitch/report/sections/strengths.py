@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from neuroswitch.records import MeasureInfo
 from neuroswitch.report import plots
 from neuroswitch.report.plots import Axis, Chart, Point, Series
-from neuroswitch.report.summary import Cell
 from neuroswitch.report.view import View, ends, measure_axis, write
 from neuroswitch.report.words import short_number
+from neuroswitch.summary import Cell
 
 SPREAD = 0.012
 """How far apart points at one strength are drawn."""

@@ -3,6 +3,7 @@
 Validated when it is written and when it is read. Fractions are 0-1; a missing value is None.
 """
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -10,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from neuroswitch.errors import BadRun
 from neuroswitch.records import UNTOUCHED, MeasureInfo
 from neuroswitch.statistics import Measurement
+from neuroswitch.storage import read_json
 
+SUMMARY = "summary.json"
 SCHEMA = 2
 
 
@@ -109,28 +112,36 @@ class MethodFacts(Part):
     circuit: CircuitFacts | None = None
 
 
-class ModelFacts(Part):
-    """One model of the experiment.
+class ModelUsed(Part):
+    """A model as an experiment found it when it was loaded.
 
     Attributes:
-        name: What people call it.
+        name: Its name without folders, for display.
         identity: Name, revision, dtype, digests.
-        occurs: Whether it shows the behaviour untouched.
         asked: How prompts are put to it: its chat template, another's, or raw text.
         token_read: The token at which neurons are read.
         layers: Decoder layers.
         neurons: MLP neurons.
-        methods: The fitted methods, by name.
-        profiles: Circuits whose layers are shown: those of its methods, and of other sizes.
     """
 
     name: str
-    identity: dict[str, object]
-    occurs: bool
+    identity: dict[str, str | None]
     asked: str
     token_read: str
     layers: int
     neurons: int
+
+
+class ModelFacts(ModelUsed):
+    """One model of the experiment, with what was found of it.
+
+    Attributes:
+        occurs: Whether it shows the behaviour untouched.
+        methods: The fitted methods, by name.
+        profiles: Circuits whose layers are shown: those of its methods, and of other sizes.
+    """
+
+    occurs: bool
     methods: dict[str, MethodFacts]
     profiles: tuple[LayerProfile, ...] = ()
 
@@ -206,7 +217,7 @@ class Summary(Part):
         version: Of this schema.
         behaviour: Name of the behaviour.
         sensitive: Whether answers may be harmful text, hidden from pages that are shared.
-        detector: Who labels answers, in words.
+        detector: How answers are labelled, in words.
         shows: The labels that count as the behaviour.
         models: Role -> model; `model`, or `base` and `instruct`.
         measures: Name -> what was measured; only measures that were taken.
@@ -219,8 +230,8 @@ class Summary(Part):
         ranking: How neurons were ranked.
         same_tokens: Two models: whether both got the same token ids for every prompt.
         by_length: The untouched model's rate by length of the answers.
-        judged: A judge's opinion of the detector.
-        warnings: What a reader must know, in whole sentences.
+        judged: How far a judge agrees with the detector.
+        warnings: Notes for the reader, in whole sentences.
         provenance: Versions, date, command, engine; empty in a summary that equal runs shall share.
     """
 
@@ -266,6 +277,11 @@ class Summary(Part):
             raise ValueError("a row without the measure behaviour")
         return self
 
+    def option(self, group: str, name: str) -> object:
+        """Return an option that the experiment was run with; None where it is not known."""
+        options = self.settings.get(group)
+        return options.get(name) if isinstance(options, dict) else None
+
     def untouched(self, model: str | None = None) -> Cell:
         """Return the row of the unchanged model; of the first model unless a role is named."""
         role = model or next(iter(self.models))
@@ -277,21 +293,17 @@ class Summary(Part):
         return tuple(one for one in self.cells if one.model == role and one.method != UNTOUCHED)
 
 
-def parse_summary(content: object, source: str) -> Summary:
-    """Validate a summary that was read from a file.
-
-    Args:
-        content: The JSON value.
-        source: Where it was read, for the error.
+def read_summary(path: Path) -> Summary:
+    """Read `summary.json`.
 
     Raises:
-        BadRun: It is of another schema, or a field is missing or malformed.
+        BadRun: It is missing or of another schema, or a field is missing or malformed.
     """
-    version = content.get("version") if isinstance(content, dict) else None
-    if version != SCHEMA:
+    content = read_json(path, do="name the folder of an experiment, or continue the one in it")
+    if content.get("version") != SCHEMA:
         raise BadRun(
-            f"{source} is not a summary of this version",
-            found=f"version {version!r}",
+            f"{path} is not a summary of this version",
+            found=f"version {content.get('version')!r}",
             expected=f"version {SCHEMA}",
             do="run the command again into a new folder, or use the version of neuroswitch that wrote it",
         )
@@ -300,7 +312,7 @@ def parse_summary(content: object, source: str) -> Summary:
     except ValidationError as error:
         first = error.errors()[0]
         raise BadRun(
-            f"{source} is malformed",
+            f"{path} is malformed",
             found=f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
             do="run `neuroswitch report` on the folder: it computes the summary again from its rows",
         ) from error

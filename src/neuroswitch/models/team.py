@@ -1,9 +1,8 @@
-"""Processes that share one job: connect them, deal out batches, gather what each has found.
+"""Processes that share the prompts of one job: connect them, and gather what each has computed.
 
-Every process gets the same numbers back, in the order of the ranks, so all of them go on alike.
-Everything here but `share` must be called by every process at the same point. One process that
-fails ends the others: torchrun stops them, and waiting has a limit.
-Does not know what is shared out; tensor parallelism, where all see every prompt, is in `sharding`.
+Every process gets the same numbers back, in the order of the ranks. Everything here but `share` must
+be called by every process at the same point. If one process fails, torchrun stops the others, and
+waiting has a limit. Under tensor parallelism all processes read every prompt; see `sites.sharding`.
 """
 
 import atexit
@@ -39,7 +38,7 @@ class Team:
     count: int
 
     def share(self, items: Sequence[Item]) -> list[Item]:
-        """Return what this process has to do: every `count`-th item."""
+        """Return the items of this process: every `count`-th one."""
         return list(items[self.rank :: self.count])
 
     def gather(self, values: Tensor) -> list[Tensor]:
@@ -64,20 +63,16 @@ ALONE = Team(0, 1)
 
 
 def team_of(model: LanguageModel) -> Team:
-    """Return the processes among which prompts are split: one where the model itself is split."""
+    """Return the processes among which prompts are split: only this one if the weights are split."""
     connect()
-    if not distributed.is_initialized() or is_split(model):
+    split = any(isinstance(parameter, DTensor) for parameter in model.module.parameters())
+    if not distributed.is_initialized() or split:
         return ALONE
     return Team(distributed.get_rank(), distributed.get_world_size())
 
 
-def is_split(model: LanguageModel) -> bool:
-    """Say whether each process holds a part of the model's weights only."""
-    return any(isinstance(parameter, DTensor) for parameter in model.module.parameters())
-
-
 def connect() -> None:
-    """Connect the processes that a launcher started; nothing where there is one, or it is done."""
+    """Connect the processes that a launcher started, unless there is only one or they are connected."""
     if processes.process_count() > 1 and not distributed.is_initialized():
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         distributed.init_process_group(backend, timeout=LIMIT)
@@ -91,7 +86,7 @@ def _disconnect() -> None:
 
 @cache
 def _group() -> distributed.ProcessGroup | None:
-    """Return a group that carries tensors on the CPU; None stands for the one that everybody is in."""
+    """Return a group that carries tensors on the CPU; None stands for the default group."""
     if "gloo" in str(distributed.get_backend_config()):
         return None
     return distributed.new_group(backend="gloo", timeout=LIMIT)
