@@ -140,6 +140,17 @@ def test_public_names_have_an_example_and_a_place_in_the_reference() -> None:
     assert set(ns.__all__) - listed == {"__version__", "NeuroswitchError"}  # errors have a page of their own
 
 
+def test_every_name_in_the_reference_exists() -> None:
+    named = [
+        name
+        for page in sorted((ROOT / "docs/reference").glob("*.md"))
+        for name in re.findall(r"^::: ([\w.]+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    for name in named:
+        package, _, last = name.rpartition(".")
+        assert hasattr(import_module(package), last), name
+
+
 def test_every_link_to_a_file_leads_to_one() -> None:
     assert [(page, str(target)) for page, target in links() if not target.exists()] == []
 
