@@ -22,7 +22,7 @@ VLLM := .venv-vllm
 VLLM_VERSION := 0.32.0
 VLLM_PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(VLLM)/bin/python -m pip
 
-.PHONY: demo test test-vllm check lint fix docs bench clean
+.PHONY: demo test test-vllm check lint fix docs tutorials bench clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.core  ## Find and switch the refusal circuit of a small model, and write a report
@@ -49,6 +49,9 @@ fix: $(VENV)/.dev  ## Repair what can be repaired automatically
 
 docs: $(VENV)/.docs  ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict --quiet
+
+tutorials: $(VENV)/.dev  ## Run the tutorials on the demo model and write their outputs (an hour on 2 CPU cores)
+	$(BIN)/python benchmarks/tutorials.py $(ARGS)
 
 bench: $(VENV)/.core  ## Time discovery against one prompt at a time with a Python loop
 	$(BIN)/python benchmarks/discovery.py $(ARGS)
