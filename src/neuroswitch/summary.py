@@ -4,7 +4,7 @@ Validated when it is written and when it is read. Fractions are 0-1; a missing v
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -21,6 +21,32 @@ class Part(BaseModel):
     """A part of a summary: its fields are exactly those that are declared."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def first_error(error: ValidationError) -> str:
+    """Return where validation failed first, and why, for messages."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the document'}: {first['msg']}"
+
+
+Kept = TypeVar("Kept", bound=Part)
+
+
+def read_part(path: Path, kind: type[Kept], *, do: str) -> Kept:
+    """Read a file that holds one part.
+
+    Args:
+        path: The file.
+        kind: What it must hold.
+        do: What the user can do where it does not.
+
+    Raises:
+        BadRun: The file is missing or damaged, or a field is missing or malformed.
+    """
+    try:
+        return kind.model_validate(read_json(path, do=do))
+    except ValidationError as error:
+        raise BadRun(f"{path} is malformed", found=first_error(error), do=do) from error
 
 
 class PairedTest(Part):
@@ -310,9 +336,8 @@ def read_summary(path: Path) -> Summary:
     try:
         return Summary.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
         raise BadRun(
             f"{path} is malformed",
-            found=f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
+            found=first_error(error),
             do="run `neuroswitch report` on the folder: it computes the summary again from its rows",
         ) from error
