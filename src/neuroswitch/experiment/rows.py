@@ -18,6 +18,7 @@ from neuroswitch.measures import MEASURES
 from neuroswitch.records import (
     ANSWERS,
     MEASURED,
+    UNTOUCHED,
     AnswerRow,
     MeasuredRow,
     condition_name,
@@ -61,7 +62,9 @@ class Rows:
         for number, row in enumerate(read_answers(self.folder), start=1):
             where = f"{self.folder / ANSWERS}, line {number}"
             self._check_group(where, row.group, (row.model, row.method, row.pile))
-            if row.condition != condition_name(row.method, row.strength):
+            if row.condition != condition_name(row.method, row.strength) or (
+                row.method == UNTOUCHED and row.strength
+            ):
                 _refuse(where, f"condition {row.condition!r}", condition_name(row.method, row.strength))
             if row.span is not None and not 0 <= row.span[0] <= row.span[1] <= len(row.text):
                 _refuse(where, f"span {row.span}", f"a place in an answer of {len(row.text)} characters")
