@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from neuroswitch.errors import BadRun
 from neuroswitch.storage import first_flaw, read_jsonl
@@ -34,6 +34,9 @@ POSITIVE, NEGATIVE, SAFE = "positive", "negative", "xstest"
 """The piles of prompts: those that should show the behaviour, those that should not, XSTest's safe ones."""
 
 Record = TypeVar("Record")
+
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+"""A row has the declared fields and no others, and finite numbers."""
 
 
 Finish = Literal["stop", "length", "settled"]
@@ -87,6 +90,7 @@ class AnswerRow(Completion):
         label: What the detector says; None where it cannot judge.
         span: Start and end of the characters that decided the label.
         reason: Why, in words.
+        group: Short digest of all that the answer and its verdict depend on; empty outside an experiment.
     """
 
     model: str
@@ -97,6 +101,9 @@ class AnswerRow(Completion):
     label: str | None
     span: tuple[int, int] | None
     reason: str
+    group: str = ""
+
+    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +118,7 @@ class MeasuredRow:
         value: In the unit of the measure.
         of: Number of items in the whole measurement, where it may be incomplete.
         layers: Layers that the value is about, where a measure names them.
+        group: Short digest of all that the value depends on; empty outside an experiment.
     """
 
     model: str
@@ -120,6 +128,9 @@ class MeasuredRow:
     value: float
     of: int | None = None
     layers: tuple[int, ...] | None = None
+    group: str = ""
+
+    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,18 +183,6 @@ def read_answers(folder: Path) -> Iterator[AnswerRow]:
         BadRun: A line is damaged or lacks a column.
     """
     return _read(folder / ANSWERS, TypeAdapter(AnswerRow))
-
-
-def answers_by_state(folder: Path) -> dict[tuple[str, str, str], dict[str, AnswerRow]]:
-    """Read `results.jsonl`: (model, condition, pile) -> prompt id -> answer.
-
-    Raises:
-        BadRun: A line is damaged or lacks a column.
-    """
-    found: dict[tuple[str, str, str], dict[str, AnswerRow]] = {}
-    for row in read_answers(folder):
-        found.setdefault((row.model, row.condition, row.pile), {})[row.prompt_id] = row
-    return found
 
 
 def read_measured(folder: Path) -> Iterator[MeasuredRow]:

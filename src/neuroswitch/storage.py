@@ -1,8 +1,8 @@
 """Files and folders that are complete or absent, JSONL files that only grow, digests of content.
 
 A file or folder appears under its name only when all of it is on disk. Rows of a JSONL file are on
-disk when `append_jsonl` returns; a last row that a crash cut short is never read as data. Two
-processes must not append to one file at the same time.
+disk when `append_jsonl` returns; a last row that a crash cut short is never read as data. Whoever
+writes a folder holds its lock, so that two processes never write to one.
 """
 
 import hashlib
@@ -13,12 +13,16 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 from uuid import uuid4
 
+from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from neuroswitch.errors import BadRun, Prerequisite
+
+LOCK = ".lock"
+"""Name of the file by which a folder is locked; it stays, empty."""
 
 Value = TypeVar("Value")
 
@@ -140,13 +144,15 @@ def read_jsonl(path: Path) -> Iterator[JsonObject]:
     path = Path(path)
     if not path.exists():
         return
+    if not path.is_file():
+        raise BadRun(f"{path} is no file", expected="a JSONL file", do="name another folder")
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 return
             try:
                 yield _json_object(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise BadRun(
                     f"{path}, line {number}: not a JSON object",
                     found=repr(line[:80]),
@@ -169,6 +175,38 @@ def append_jsonl(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
             file.write(lines.encode())
             file.flush()
             os.fsync(file.fileno())
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder, made if it is missing, while the block is open; the lock ends with the process that holds it.
+
+    Raises:
+        BadRun: Another process holds it.
+        Prerequisite: The folder cannot be written, or its file system has no locks.
+    """
+    lock = FileLock(folder / LOCK)
+    with disk_errors(folder, do="name another folder"):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise BadRun(
+                f"{folder} is being written by another process",
+                found=f"the lock {folder / LOCK} is held",
+                do="wait until that process has finished, or name another output folder; a lock ends with its "
+                "process, so there is no need to delete the file",
+            ) from error
+        except NotImplementedError as error:
+            raise Prerequisite(
+                f"{folder} cannot be locked",
+                found=f"a file system without locks: {error}",
+                do="name a folder on a local disk",
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -249,8 +287,12 @@ def _temporary_folder(destination: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name}, which is no number")
+
+
 def _json_object(text: bytes) -> JsonObject:
-    found = json.loads(text)
+    found = json.loads(text, parse_constant=_refuse_constant)
     if not isinstance(found, dict):
         raise ValueError(f"a {type(found).__name__} instead of a JSON object")  # noqa: TRY004
     return found

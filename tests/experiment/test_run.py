@@ -161,7 +161,7 @@ def test_the_report_counts_the_rows_on_disk(finished: Path, tmp_path: Path) -> N
     assert contents(folder) == contents(finished)
     rows = list(read_jsonl(folder / "results.jsonl"))
     corrected = next(row for row in rows if (row["condition"], row["pile"]) == ("cna@1", "positive"))
-    corrected["label"] = "corrected by hand"
+    corrected["label"] = "absent"
     (folder / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     after = finish_report(folder)
     assert cell_of(after, "cna", 1.0).measures["behaviour"].value == 7 / 8

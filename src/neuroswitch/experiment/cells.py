@@ -8,8 +8,10 @@ from pathlib import Path
 
 from neuroswitch.detectors import Detector, get_detector
 from neuroswitch.errors import BadRun
-from neuroswitch.experiment.folder import Facts, read_facts, read_settings
+from neuroswitch.experiment.facts import FACTS, Facts, read_facts
+from neuroswitch.experiment.folder import read_settings
 from neuroswitch.experiment.models import roles_of
+from neuroswitch.experiment.rows import AnswersByState, MeasuredByState, Rows, conditions_in
 from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.measures import MEASURES, AnswerMeasure, aggregated, answer_values
 from neuroswitch.records import (
@@ -20,9 +22,7 @@ from neuroswitch.records import (
     AnswerRow,
     MeasuredRow,
     MeasureInfo,
-    answers_by_state,
     condition_name,
-    read_measured,
 )
 from neuroswitch.statistics import Measurement, Values, holm, paired_change, paired_test
 from neuroswitch.summary import Cell, PairedTest
@@ -58,26 +58,26 @@ class Recorded:
         return get_detector(self.facts.detector)
 
     @cached_property
-    def answers(self) -> dict[tuple[str, str, str], dict[str, AnswerRow]]:
+    def _rows_on_disk(self) -> Rows:
+        return Rows(self.folder, self.facts, self.settings)
+
+    @cached_property
+    def answers(self) -> AnswersByState:
         """(model, condition, pile) -> prompt id -> answer."""
-        return answers_by_state(self.folder)
+        return self._rows_on_disk.answers()
 
     @cached_property
     def strengths(self) -> dict[str, set[float]]:
         """Method -> the strengths at which it was answered."""
         found: dict[str, set[float]] = {}
-        for rows in self.answers.values():
-            for row in rows.values():
-                found.setdefault(row.method, set()).add(row.strength)
+        for method, strength in conditions_in(self.answers):
+            found.setdefault(method, set()).add(strength)
         return found
 
     @cached_property
-    def measured(self) -> dict[tuple[str, str, str], dict[str, MeasuredRow]]:
+    def measured(self) -> MeasuredByState:
         """(model, condition, measure) -> item -> row."""
-        found: dict[tuple[str, str, str], dict[str, MeasuredRow]] = {}
-        for row in read_measured(self.folder):
-            found.setdefault((row.model, row.condition, row.measure), {})[row.item] = row
-        return found
+        return self._rows_on_disk.measured()
 
     @cached_property
     def roles(self) -> tuple[str, ...]:
@@ -113,7 +113,13 @@ class Recorded:
         return self._corrected(cells)
 
     def _finished(self, row: Cell) -> bool:
-        count, _ = self.facts.piles[POSITIVE]
+        if POSITIVE not in self.facts.piles:
+            raise BadRun(
+                f"{self.folder} holds no experiment with answers",
+                found=f"a {FACTS} without positive prompts, as `discover` writes it",
+                do="name the folder of `run`, `evaluate`, `compare` or `compare-models`",
+            )
+        count = self.facts.piles[POSITIVE].prompts
         return all(len(self.answers.get((row.model, key, POSITIVE), {})) == count for key in row.members)
 
     def _cell(self, row: Cell) -> Cell:

@@ -14,6 +14,8 @@ from neuroswitch.circuits import DESCRIPTION, Circuit, promoted_tokens, transfer
 from neuroswitch.discovery import RANKINGS, select
 from neuroswitch.errors import BadOption, WeakBehaviour
 from neuroswitch.experiment.behaviour import Behaviour
+from neuroswitch.experiment.circumstances import circuit_digest, content_digest
+from neuroswitch.experiment.facts import claim_method, forget_method
 from neuroswitch.experiment.folder import RANKING, description_file, method_folder, model_folder
 from neuroswitch.experiment.models import Models, roles_of
 from neuroswitch.experiment.settings import ExperimentSettings
@@ -88,7 +90,7 @@ class Fitter:
         """Return which ranking is used: another one where a model does not show the behaviour."""
         path, asked = self.output / RANKING, self.settings.circuit.ranking
         if path.exists():
-            return read_as(path, RankingFacts)
+            return read_as(path, RankingFacts, do=f"remove {path} and run the same command again")
         missing = [
             source
             for role, source in zip(roles_of(self.settings), self.settings.models, strict=True)
@@ -125,6 +127,7 @@ class Fitter:
             progress(f"fit {kind}, {stage}", done, total)
 
         if len(self.settings.models) == 2 and folder.exists() and not self._is_current(folder):
+            forget_method(self.output, role, name)
             shutil.rmtree(folder)
             if name == "cna":
                 shutil.rmtree(model_folder(self.output, role) / "top", ignore_errors=True)
@@ -136,6 +139,7 @@ class Fitter:
                 strengths = [one for one in self.settings.strengths if one]
                 found.circuit.save(folder, model=model, strength=strengths[-1])
         fitted = method.load(folder, model)
+        claim_method(self.output, role, name, content_digest(folder))
         facts = self._described(model, name, fitted)
         write_json(description_file(self.output, role, name), facts.model_dump(mode="json"))
         if name == "cna" and len(self.settings.models) == 2:
@@ -180,6 +184,7 @@ class Fitter:
         """Return the other model's circuit as conditions of this one."""
         other = next(one for one in roles_of(self.settings) if one != role)
         circuit = transferred(self.circuits[other], self.models.get(role))
+        claim_method(self.output, role, TRANSFER, circuit_digest(circuit))
         strengths = sorted(one for one in self.settings.strengths if one)
         return [Condition(TRANSFER, strength, Scaling(circuit, strength)) for strength in strengths]
 

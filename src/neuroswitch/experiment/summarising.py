@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import TypeVar
 
 from neuroswitch.circuits import DESCRIPTION, Circuit
+from neuroswitch.detectors import get_detector
 from neuroswitch.errors import BadRun, WeakBehaviour
 from neuroswitch.experiment.cells import Recorded
+from neuroswitch.experiment.circumstances import detector_digest
+from neuroswitch.experiment.facts import FACTS
 from neuroswitch.experiment.fitting import layer_profile
 from neuroswitch.experiment.folder import (
-    FACTS,
     JUDGED,
     PROVENANCE,
     RANKING,
+    Made,
     description_file,
     model_folder,
+    read_settings,
 )
 from neuroswitch.experiment.matching import matched, shared_neurons
 from neuroswitch.measures import (
@@ -27,9 +31,10 @@ from neuroswitch.measures import (
     check_baseline,
     rate_by_length,
 )
+from neuroswitch.options import LOCAL
 from neuroswitch.records import POSITIVE, RANDOM, TRANSFER, UNTOUCHED
 from neuroswitch.report import write_page
-from neuroswitch.storage import read_as, read_json, write_json
+from neuroswitch.storage import locked, read_as, write_json
 from neuroswitch.summary import (
     SUMMARY,
     AtLength,
@@ -90,7 +95,8 @@ class _Folder(Recorded):
 
     def _kept(self, name: str, kind: type[Kept]) -> Kept | None:
         path = self.folder / name
-        return read_as(path, kind) if path.exists() else None
+        again = f"remove {path} and run the same command again"
+        return read_as(path, kind, do=again) if path.exists() else None
 
     def _model(self, role: str, cells: Sequence[Cell]) -> ModelFacts:
         methods = {name: found for name in self.settings.methods if (found := self._method(role, name))}
@@ -123,7 +129,7 @@ class _Folder(Recorded):
         path = description_file(self.folder, role, self.settings.members(name)[0])
         if not path.exists():
             return None
-        found = read_as(path, MethodFacts)
+        found = read_as(path, MethodFacts, do=f"remove {path} and run the same command again")
         told = [found.description.rstrip(".")]
         if found.acts_on == "prompt":
             told.append("changes only the prompt, so that divergence and MMLU are not measured")
@@ -175,6 +181,25 @@ class _Folder(Recorded):
             yield "Answers were stopped once their verdict could no longer change, so their quality was not measured."
         for role in self.roles:
             yield from self._shared_weights(role)
+        yield from self._changes_between_calls()
+
+    def _changes_between_calls(self) -> Iterable[str]:
+        """Say what changed between two calls where that is no error, or could not be seen."""
+        first, *later = self.facts.surroundings
+        for name in first:
+            if others := sorted({one.get(name, "unknown") for one in later} - {first[name]}):
+                yield (
+                    f"The calls that made these results did not share the {'machine' if name == 'machine' else name}: "
+                    f"{first[name]}; {'; '.join(others)}. Numbers may differ in rounding between them."
+                )
+        for name, pile in self.facts.piles.items():
+            if detector_digest(get_detector(pile.detector)) != pile.detector_sha256:
+                yield (
+                    f"The rules of the detector {pile.detector!r} have changed since the answers of the pile {name} "
+                    "were labelled; the labels are those of the earlier rules."
+                )
+        if self.settings.engine != LOCAL:
+            yield "A server answered: that its weights and versions were the same in every call could not be checked."
 
     def _shared_weights(self, role: str) -> Iterable[str]:
         for name in self.settings.methods:
@@ -194,8 +219,8 @@ class _Folder(Recorded):
             **facts.model_dump(include={"contrast", "contrast_sha256", "discovery", "validation"}),
             "test_prompts": asked.test_prompts or "the contrast set's own",
             "benign_prompts": asked.benign_prompts or "the contrast set's own",
-            **{f"{name}_prompts": count for name, (count, _) in facts.piles.items()},
-            **{f"{name}_sha256": digest for name, (_, digest) in facts.piles.items()},
+            **{f"{name}_prompts": pile.prompts for name, pile in facts.piles.items()},
+            **{f"{name}_sha256": pile.sha256 for name, pile in facts.piles.items()},
         }
 
 
@@ -212,13 +237,23 @@ def finish_report(folder: Path, *, show_completions: bool = False) -> Summary:
         The summary, with the date, command and versions that its file leaves out.
 
     Raises:
-        BadRun: A file is missing or damaged.
+        BadRun: A file is missing or damaged, rows were made under other circumstances, or another process
+            is writing the folder.
     """
     folder = Path(folder)
+    read_settings(folder)  # a folder that is none of ours is left as it is
+    with locked(folder):
+        return write_report(folder, show_completions=show_completions)
+
+
+def write_report(folder: Path, *, show_completions: bool = False) -> Summary:
+    """Do what `finish_report` does in a folder that is locked already."""
     summary = summarise(folder)
-    write_json(folder / SUMMARY, summary.model_dump(mode="json"))
+    made = None
     if (folder / PROVENANCE).exists():
-        made = read_json(folder / PROVENANCE)
-        summary = summary.model_copy(update={"provenance": {**summary.provenance, **made}})
+        made = read_as(folder / PROVENANCE, Made, do=f"remove {PROVENANCE}: only date and command are lost")
+    write_json(folder / SUMMARY, summary.model_dump(mode="json"))
+    if made is not None:
+        summary = summary.model_copy(update={"provenance": {**summary.provenance, **made.model_dump()}})
     write_page(folder, summary, show_completions=show_completions)
     return summary

@@ -18,6 +18,7 @@ from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
 from neuroswitch.records import (
+    MEASURED,
     UNTOUCHED,
     AnswerRow,
     MeasuredRow,
@@ -69,11 +70,17 @@ class MeasureLog:
     Args:
         folder: Folder of the experiment; None keeps the values in memory only.
         model: Role of the model.
+        group_of: From method and measure to the group of their rows.
     """
 
-    def __init__(self, folder: Path | None, model: str) -> None:
-        self.model = model
-        self.path = folder / "measured.jsonl" if folder else None
+    def __init__(
+        self,
+        folder: Path | None,
+        model: str,
+        group_of: Callable[[str, str], str] = lambda method, measure: "",
+    ) -> None:
+        self.model, self.group_of = model, group_of
+        self.path = folder / MEASURED if folder else None
         self.rows: dict[tuple[str, str], dict[str, MeasuredRow]] = {}
         for row in read_measured(folder) if folder else ():
             if row.model == model:
@@ -116,6 +123,7 @@ class MeasureLog:
                 value=value,
                 of=of,
                 layers=layers[item] if layers else None,
+                group=self.group_of(condition.method, measure),
             )
             for item, value in values.items()
             if item not in known

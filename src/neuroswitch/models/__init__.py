@@ -1,6 +1,7 @@
 """Load a model, and hold it: module, tokenizer, neurons, identity, open changes."""
 
 from neuroswitch.models.fingerprints import digest_of as digest_of
+from neuroswitch.models.fingerprints import exact_digest as exact_digest
 from neuroswitch.models.fingerprints import sample_digest as sample_digest
 from neuroswitch.models.fingerprints import weights_digest as weights_digest
 from neuroswitch.models.handle import LanguageModel as LanguageModel
