@@ -111,6 +111,8 @@ class ChatFormat:
     """System prompt. Default: the chat template's own, if it has one."""
     thinking: bool | None = None
     """Thinking mode of the chat template. Default: the template's own."""
+    control_tokens: Flag = False
+    """Let control tokens written in prompts, such as <|im_end|>, reach the model as tokens. Default: an error."""
 
 
 @group("Answers")
