@@ -148,7 +148,8 @@ class PromptChoice(BehaviourChoice):
     """Which behaviour, which test prompts, and who labels the answers."""
 
     test_prompts: str | None = None
-    """CSV with a column Goal or prompt, or JSONL, instead of the set's own positive test prompts."""
+    """CSV with a column Goal or prompt, or JSONL, instead of the set's own positive test prompts; with a column
+    label it may hold negative ones too, which then replace the set's own."""
     benign_prompts: str | None = None
     """The same for test prompts that should not show the behaviour."""
     limit: Count | None = None
