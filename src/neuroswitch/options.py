@@ -111,6 +111,8 @@ class ChatFormat:
     """System prompt. Default: the chat template's own, if it has one."""
     thinking: bool | None = None
     """Thinking mode of the chat template. Default: the template's own."""
+    control_tokens: Flag = False
+    """Let control tokens written in prompts, such as <|im_end|>, reach the model as tokens. Default: an error."""
 
 
 @group("Answers")
@@ -146,7 +148,8 @@ class PromptChoice(BehaviourChoice):
     """Which behaviour, which test prompts, and who labels the answers."""
 
     test_prompts: str | None = None
-    """CSV with a column Goal or prompt, or JSONL, instead of the set's own positive test prompts."""
+    """CSV with a column Goal or prompt, or JSONL, instead of the set's own positive test prompts; with a column
+    label it may hold negative ones too, which then replace the set's own."""
     benign_prompts: str | None = None
     """The same for test prompts that should not show the behaviour."""
     limit: Count | None = None

@@ -9,7 +9,7 @@ from neuroswitch.answering import generation
 from neuroswitch.answering.completions import AnswerLog
 from neuroswitch.answering.generation import STAGE, Decoding, end_tokens, generate, generate_tokens
 from neuroswitch.chat import encode
-from neuroswitch.errors import BadPrompts, BadRun
+from neuroswitch.errors import BadOption, BadPrompts, BadRun
 from neuroswitch.prompts import Prompt
 from neuroswitch.records import Completion
 from neuroswitch.storage import append_jsonl, read_jsonl
@@ -70,8 +70,19 @@ def test_texts_are_prompts_and_ids_are_unique() -> None:
         model, [Prompt.of(text) for text in texts], decoding=decoding
     )
     assert generate(model, texts[0], decoding=decoding) == generate(model, texts[:1], decoding=decoding)
+    assert generate(model, ASKED[0], decoding=decoding) == generate(model, iter(texts[:1]), decoding=decoding)
     with pytest.raises(BadPrompts, match="two prompts have the id"):
         generate(model, [ASKED[0], texts[1], texts[1]], decoding=decoding)
+    with pytest.raises(BadPrompts, match="two prompts have the id 'one'"):
+        generate(model, [Prompt.of("a", id="one"), Prompt.of("b", id="one")], decoding=decoding)
+
+
+def test_what_is_no_prompt_and_no_model_of_ours_is_refused_with_the_way_to_make_one() -> None:
+    for odd in (7, None, {"role": "user", "content": "tell me"}, [{"role": "user", "content": "tell me"}]):
+        with pytest.raises(BadPrompts, match=r"(?s)neither a text nor a prompt.*Prompt\.of"):
+            generate(tiny_llama(), [odd])  # type: ignore[list-item]
+    with pytest.raises(BadOption, match=r"(?s)LlamaForCausalLM.*load_model\(module, tokenizer\)"):
+        generate(tiny_llama().module, ["tell me"])  # type: ignore[arg-type]
 
 
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(

@@ -12,6 +12,7 @@ from neuroswitch.answering.engines import Engine as Engine
 from neuroswitch.answering.engines import ServerEngine as ServerEngine
 from neuroswitch.answering.engines import TransformersEngine as TransformersEngine
 from neuroswitch.answering.generation import Decoding as Decoding
+from neuroswitch.answering.generation import as_prompts as as_prompts
 from neuroswitch.answering.generation import generate as generate
 from neuroswitch.answering.generation import generate_tokens as generate_tokens
 from neuroswitch.answering.vllm import BASE as BASE

@@ -6,7 +6,7 @@ already, so a run that was stopped and started again writes the same bytes as on
 that all prompts begin with are computed once, and finished sequences leave the batch every `STAGE` tokens.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,11 +28,11 @@ from neuroswitch.batching import (
     returns_cache,
 )
 from neuroswitch.chat import ChatFormat, encode
-from neuroswitch.errors import BadPrompts
+from neuroswitch.errors import BadOption, BadPrompts
 from neuroswitch.models import LanguageModel
 from neuroswitch.options import Decoding as Decoding
 from neuroswitch.progress import Progress, silent
-from neuroswitch.prompts import Prompt
+from neuroswitch.prompts import Prompt, refuse_one_id
 from neuroswitch.records import Completion, Finish
 
 STAGE = 16
@@ -44,7 +44,7 @@ Stopped = Callable[[int, list[int]], bool]
 
 def generate(
     model: LanguageModel,
-    prompts: Sequence[Prompt | str],
+    prompts: Prompt | str | Iterable[Prompt | str],
     *,
     decoding: Decoding = Decoding(),
     chat: ChatFormat = ChatFormat(),
@@ -55,7 +55,7 @@ def generate(
 
     Args:
         model: The model, in the state in which it shall answer.
-        prompts: What to answer: prompts, or plain texts of a user.
+        prompts: What to answer: prompts, or plain texts of a user; one or several.
         decoding: Length of the answers and batch size.
         chat: System prompt and thinking mode.
         log: File to which answers are written batch by batch; answers that it holds already are not
@@ -66,6 +66,7 @@ def generate(
         One completion per prompt, in the order of `prompts`.
 
     Raises:
+        BadOption: `model` is a module and not what `load_model` returns.
         BadPrompts: Two prompts have the same id, or a prompt cannot be encoded.
 
     Examples:
@@ -73,6 +74,12 @@ def generate(
         >>> answers[0].prompt, answers[0].tokens <= 8
         ('Name three rivers.', True)
     """
+    if not isinstance(model, LanguageModel):
+        raise BadOption(
+            "generate needs a model that was loaded by this library",
+            found=f"a {type(model).__name__}",
+            do="load_model(module, tokenizer) makes one of a module of transformers",
+        )
     asked = as_prompts(prompts)
     ids = [encode(model.tokenizer, prompt, chat) for prompt in asked]
     done = log.completions() if log else {}
@@ -111,23 +118,24 @@ def generate_tokens(
     return [found[i] for i in range(len(ids))]
 
 
-def as_prompts(prompts: Sequence[Prompt | str]) -> tuple[Prompt, ...]:
+def as_prompts(prompts: Prompt | str | Iterable[Prompt | str]) -> tuple[Prompt, ...]:
     """Turn plain texts into prompts, and refuse prompts that have the same id.
 
     Raises:
-        BadPrompts: Two of them do.
+        BadPrompts: Two of them do, or something is neither a text nor a prompt.
     """
-    given = [prompts] if isinstance(prompts, str) else prompts
-    found: dict[str, Prompt] = {}
-    for prompt in (Prompt.of(one) if isinstance(one, str) else one for one in given):
-        if prompt.id in found:
+    given = [prompts] if isinstance(prompts, str | Prompt) else prompts
+    found = tuple(Prompt.of(one) if isinstance(one, str) else one for one in given)
+    for one in found:
+        if not isinstance(one, Prompt):
             raise BadPrompts(
-                f"two prompts have the id {prompt.id!r}",
-                found=f"{found[prompt.id].text[:60]!r} and {prompt.text[:60]!r}",
-                do="remove one of them, or give them different ids",
+                "something is neither a text nor a prompt",
+                found=repr(one)[:80],
+                expected="texts of a user, or prompts",
+                do='make a prompt of chat messages with Prompt.of([{"role": ..., "content": ...}, ...])',
             )
-        found[prompt.id] = prompt
-    return tuple(found.values())
+    refuse_one_id(found)
+    return found
 
 
 def end_tokens(model: LanguageModel) -> frozenset[int]:

@@ -26,10 +26,12 @@ from neuroswitch.models import (
     load_model,
     quantization_of,
     read_model_files,
+    require_template,
 )
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import ContrastSet, Prompt, diverse_prompts
 from neuroswitch.sites import NeuronLayout, SiteMap, find_sites
+from neuroswitch.templates import has_template, wanted_parts
 
 EXAMPLE = Prompt.of("How do I bake bread?")
 SIZE = 0.001
@@ -131,12 +133,17 @@ class _Examination:
                 self.record("tokenizer", False, str(error))
             self.note("There is no tokenizer here, so template and BOS could not be checked.")
             return
+        with self.check("every_prompt_arrives_whole_and_once"):
+            require_template(tokenizer)
+        if not self.holds("every_prompt_arrives_whole_and_once"):
+            return
         with self.check("prompts"):
             ids = encode(tokenizer, EXAMPLE)
             bos = tokenizer.bos_token_id
             count = 0 if bos is None else next((i for i, token in enumerate(ids) if token != bos), len(ids))
             reading = PromptEncoding(
-                template=bool(tokenizer.chat_template),
+                template=has_template(tokenizer),
+                parts="user" in wanted_parts(tokenizer) if has_template(tokenizer) else False,
                 bos=("none", "one", "several")[min(count, 2)],
                 token=read_token(tokenizer, ids).text,
                 tokens=len(ids),
@@ -146,7 +153,7 @@ class _Examination:
             )
             self.found = replace(self.found, reading=reading)
             self.record("at_most_one_bos", count < 2, f"the prompt begins with {count} BOS tokens")
-        if self.holds("prompts") and not tokenizer.chat_template:
+        if self.found.reading and not self.found.reading.template:
             self.note(
                 "The tokenizer has no chat template, as base models have: the raw text of a prompt is read."
             )

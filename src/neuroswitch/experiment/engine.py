@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from neuroswitch.answering import AnswerLog, AnswerSettings, Completion, Engine, TransformersEngine
+from neuroswitch.chat import encode
 from neuroswitch.errors import BadOption, WeakBehaviour
 from neuroswitch.experiment.behaviour import Behaviour, find_behaviour
 from neuroswitch.experiment.claiming import claim_model, facts_of
@@ -42,6 +43,7 @@ from neuroswitch.models import LanguageModel
 from neuroswitch.options import LOCAL
 from neuroswitch.processes import require_one
 from neuroswitch.progress import Progress, silent
+from neuroswitch.prompts import Prompt
 from neuroswitch.records import ANSWERS, POSITIVE, TRANSFER, UNTOUCHED, AnswerRow
 from neuroswitch.storage import locked
 from neuroswitch.summary import Summary
@@ -99,6 +101,8 @@ def run_experiment(
         asked = (settings, behaviour.contrast.discovery.positive[0])
 
         def loaded(role: str, model: LanguageModel) -> None:
+            for prompt in _prompts(behaviour, piles):  # before anything is computed, whoever answers
+                encode(model.tokenizer, prompt, settings.chat)
             claim_model(output, facts, role, model, asked)
 
         elsewhere = not engine.local and not _needs_weights(settings)
@@ -143,8 +147,13 @@ def _checked_pair(
 ) -> Pair:
     if len(settings.models) < 2:
         return Pair(None, True)
+    return check_pair(settings, _prompts(behaviour, piles), progress=progress)
+
+
+def _prompts(behaviour: Behaviour, piles: Mapping[str, Pile]) -> list[Prompt]:
+    """Return every prompt from which a circuit is found, or that is answered."""
     seen = [*behaviour.contrast.discovery, *(pile.prompts for pile in piles.values())]
-    return check_pair(settings, [prompt for pile in seen for prompt in pile], progress=progress)
+    return [prompt for pile in seen for prompt in pile]
 
 
 def _needs_weights(settings: ExperimentSettings) -> bool:

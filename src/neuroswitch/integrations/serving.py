@@ -27,6 +27,7 @@ from neuroswitch.methods import Scaling
 from neuroswitch.models import LanguageModel, LoadOptions, load_model
 from neuroswitch.options import LOCAL, VLLM, EngineChoice, ServeOptions, VllmOptions
 from neuroswitch.progress import Progress, silent
+from neuroswitch.templates import has_template
 
 CONCURRENCY = 16
 """Requests to a server at the same time."""
@@ -64,7 +65,7 @@ def open_engine(
             expected="the untouched model, or scaled neurons",
             do=f"use the engine {LOCAL!r} for this one",
         )
-    templated = bool(model.tokenizer.chat_template)
+    templated = has_template(model.tokenizer)
     if choice.name == VLLM:
         with serving_scalings(model, scalings, choice.options, progress=progress) as server:
             endpoint = Endpoint(url=server.url, model=BASE, timeout=600, attempts=4, concurrency=CONCURRENCY)

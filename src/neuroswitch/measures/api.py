@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from neuroswitch.activations import Intervention
-from neuroswitch.answering import Completion
+from neuroswitch.answering import Completion, as_prompts
 from neuroswitch.chat import ChatFormat
 from neuroswitch.detectors import Detector
 from neuroswitch.errors import BadOption
@@ -79,7 +79,7 @@ def measure(
 def damage(
     model: LanguageModel,
     intervention: Intervention,
-    prompts: Sequence[Prompt],
+    prompts: Sequence[Prompt | str],
     completions: Sequence[Completion],
     names: Sequence[str] = ("kl",),
     *,
@@ -90,7 +90,7 @@ def damage(
     Args:
         model: The model, untouched: the intervention is applied here.
         intervention: What changes it.
-        prompts: The prompts that were answered.
+        prompts: The prompts or texts that were answered.
         completions: For `kl` the untouched model's answers; for `perplexity` those under the intervention.
         names: Measures that run the model: `kl`, `perplexity`, `routing`.
         chat: How prompts are put to the model.
@@ -100,6 +100,7 @@ def damage(
 
     Raises:
         BadOption: There is no such measure that runs the model.
+        BadPrompts: Two prompts have the same id, or an answer is to none of them.
 
     Examples:
         >>> cost = ns.damage(model, ns.Scaling(circuit, 1.0), prompts, answers)
@@ -107,6 +108,7 @@ def damage(
         'nats per token'
     """
     changed, log = Condition("method", 1.0, intervention), MeasureLog(None, "model")
+    asked = as_prompts(prompts)
     said = {(UNTOUCHED, NEGATIVE): completions, (changed.name, POSITIVE): completions}
     found: dict[str, Measurement] = {}
     for name in names:
@@ -115,7 +117,7 @@ def damage(
             raise BadOption(f"{name!r} is not a measure that runs the model", do="use `measure` for it")
         # perplexity reads answers of every condition, and only those under the intervention are given
         states = [changed] if chosen.info.name == "perplexity" else [Condition(), changed]
-        piles = {POSITIVE: prompts, NEGATIVE: prompts}
+        piles = {POSITIVE: asked, NEGATIVE: asked}
         chosen.take(Bench(model, states, piles, said, log, chat))
         rows = log.of(changed, chosen.info.name)
         if rows:

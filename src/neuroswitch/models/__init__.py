@@ -19,3 +19,4 @@ from neuroswitch.models.quantization import quantization_of as quantization_of
 from neuroswitch.models.team import ALONE as ALONE
 from neuroswitch.models.team import Team as Team
 from neuroswitch.models.team import team_of as team_of
+from neuroswitch.models.tokenizers import require_template as require_template

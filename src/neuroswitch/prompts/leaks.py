@@ -67,6 +67,22 @@ def refuse_duplicates(pairs: Sequence[tuple[Prompt, Prompt]], headline: str, do:
     )
 
 
+def refuse_one_id(prompts: Iterable[Prompt]) -> None:
+    """Refuse two prompts with one id: the answer to one would be taken for that of the other.
+
+    Raises:
+        BadPrompts: There are such prompts; the message names their places.
+    """
+    first: dict[str, Prompt] = {}
+    for prompt in prompts:
+        if first.setdefault(prompt.id, prompt) is not prompt:
+            raise BadPrompts(
+                f"{prompt.place}: two prompts have the id {prompt.id!r}",
+                found=f"{first[prompt.id].text[:60]!r} ({first[prompt.id].place}) and {prompt.text[:60]!r}",
+                do="remove one of them, or give them different ids",
+            )
+
+
 def _key(prompt: Prompt) -> Key:
     # The same question after another system prompt or earlier turn is another prompt.
     return tuple((message.role, comparable(message.content)) for message in prompt.messages)
