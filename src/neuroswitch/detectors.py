@@ -24,7 +24,7 @@ from neuroswitch.registry import Registry
 from neuroswitch.verdicts import Verdict, formal, french, refusal
 
 Classify = Callable[[str, str | None], Verdict | None]
-"""From an answer and its prompt to a verdict; None if the answer cannot be judged."""
+"""From an answer and its prompt to a verdict; None, or a verdict without a label, if it cannot be judged."""
 
 
 @dataclass(frozen=True)

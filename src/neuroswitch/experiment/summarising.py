@@ -26,6 +26,7 @@ from neuroswitch.experiment.folder import (
     read_settings,
 )
 from neuroswitch.experiment.matching import matched, shared_neurons
+from neuroswitch.experiment.unjudged import unjudged_note
 from neuroswitch.measures import (
     MEASURES,
     check_baseline,
@@ -172,6 +173,7 @@ class _Folder(Recorded):
         return rate_by_length(list(rows), self.detector)
 
     def _warnings(self, cells: Sequence[Cell]) -> Iterable[str]:
+        yield from unjudged_note(cells)
         for role in self.roles:
             where = "" if len(self.roles) == 1 else f"In the {role} model: "
             yield from (where + one for one in self._baseline(role, cells)[1])

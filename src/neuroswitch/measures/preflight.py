@@ -133,4 +133,4 @@ def compare_with_judge(
 
 def _shown(detector: Detector, text: str, prompt: str) -> bool | None:
     verdict = detector.classify(text, prompt)
-    return None if verdict is None else verdict.label in detector.shows
+    return None if verdict is None else detector.shown(verdict.label)
