@@ -13,13 +13,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 from uuid import uuid4
 
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from neuroswitch.errors import BadRun, Prerequisite
+from neuroswitch.untrusted import LARGEST_LINE, LARGEST_ROWS, open_inside, parse_json, read_inside
 
 LOCK = ".lock"
 """Name of the file by which a folder is locked; it stays, empty."""
@@ -100,11 +101,12 @@ def read_json(path: Path, *, do: str = "name another folder") -> JsonObject:
         do: What the user can do where the file is damaged.
 
     Raises:
-        BadRun: The file is missing or holds no JSON object.
+        BadRun: The file is missing, a link, too large, or holds no strict JSON object (`untrusted`).
     """
+    path = Path(path)
     try:
-        return _json_object(Path(path).read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        return _json_object(read_inside(path.parent, path.name))
+    except (OSError, ValueError) as error:
         raise BadRun(
             f"{path} is missing or damaged", found=str(error), expected="a JSON object", do=do
         ) from error
@@ -139,25 +141,22 @@ def read_jsonl(path: Path) -> Iterator[JsonObject]:
     A last line without newline was cut short by a crash and is left out.
 
     Raises:
-        BadRun: Another line is not a JSON object.
+        BadRun: Another line is not a strict JSON object (`untrusted`), or the file is a link, no regular file
+            or too large.
     """
     path = Path(path)
     if not path.exists():
         return
-    if not path.is_file():
-        raise BadRun(f"{path} is no file", expected="a JSONL file", do="name another folder")
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                yield _json_object(line)
-            except (ValueError, RecursionError) as error:
-                raise BadRun(
-                    f"{path}, line {number}: not a JSON object",
-                    found=repr(line[:80]),
-                    do="remove the damaged line; everything else in the file can be kept",
-                ) from error
+    try:
+        with open_inside(path.parent, path.name, LARGEST_ROWS) as file:
+            for number, line in enumerate(iter(lambda: file.readline(LARGEST_LINE + 1), b""), start=1):
+                if len(line) > LARGEST_LINE:
+                    raise BadRun(f"{path}, line {number}: longer than {LARGEST_LINE} bytes", do=_DAMAGED)
+                if not line.endswith(b"\n"):
+                    return
+                yield _row(line, path, number)
+    except OSError as error:
+        raise BadRun(f"{path} cannot be read", found=str(error), do="name another folder") from error
 
 
 def append_jsonl(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
@@ -287,12 +286,39 @@ def _temporary_folder(destination: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name}, which is no number")
+def signed(document: Mapping[str, object]) -> JsonObject:
+    """Return a document as JSON values, with the digest of all of it under `sha256`."""
+    plain: JsonObject = json.loads(json.dumps(document, allow_nan=False))
+    return {**plain, "sha256": digest(plain)}
+
+
+def require_signed(document: Mapping[str, object]) -> None:
+    """Compare a document with the digest that `signed` gave it.
+
+    Raises:
+        ValueError: It was changed after it was written, or has no digest.
+    """
+    found = digest({name: value for name, value in document.items() if name != "sha256"})
+    if document.get("sha256") != found:
+        raise ValueError(
+            f"it was changed after it was written: sha256 {found} instead of {document.get('sha256')!r}"
+        )
+
+
+def _row(line: bytes, path: Path, number: int) -> JsonObject:
+    try:
+        return _json_object(line)
+    except ValueError as error:
+        raise BadRun(
+            f"{path}, line {number}: not a JSON object", found=f"{line[:80]!r} ({error})", do=_DAMAGED
+        ) from error
+
+
+_DAMAGED = "remove the damaged line; everything else in the file can be kept"
 
 
 def _json_object(text: bytes) -> JsonObject:
-    found = json.loads(text, parse_constant=_refuse_constant)
+    found = parse_json(text)
     if not isinstance(found, dict):
         raise ValueError(f"a {type(found).__name__} instead of a JSON object")  # noqa: TRY004
     return found

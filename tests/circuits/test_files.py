@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -13,8 +14,10 @@ from transformers import AutoModelForCausalLM
 
 import neuroswitch.storage
 from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.circuits.files import load_fingerprint
 from neuroswitch.circuits.random import random_circuit
 from neuroswitch.errors import BadCircuit, BadOption, Prerequisite, WrongModel
+from neuroswitch.storage import signed
 from tiny import tiny_llama, tiny_model
 
 FILES = {"circuit.json", "circuit.safetensors", "adapter_config.json", "adapter_model.safetensors"}
@@ -36,13 +39,31 @@ def same(a: Circuit, b: Circuit) -> bool:
     return equal and a.layout == b.layout and a.provenance == b.provenance
 
 
+MADE = {
+    "model": {"name": "tiny", "model_type": "llama", "config_sha256": "0" * 64},
+    "prompts_sha256": "0" * 64,
+    "contrast": "test",
+    "ranking": "test",
+}
+PROVENANCES = [
+    {**MADE, "model": {}},
+    {**MADE, "model": {**MADE["model"], "name": None}},
+    {**MADE, "model": {**MADE["model"], "name": "\x1b[2Jtiny"}},
+    {**MADE, "model": {**MADE["model"], "name": 3}},
+    {**MADE, "contrast": "two\nlines"},
+    {**MADE, "ranking": "x" * 5000},
+    {**MADE, "versions": {"torch": None}},
+    {**MADE, "arguments": []},
+]
+
+
 def rewrite(folder, **changes):
     """Change entries of circuit.json, and keep the digests right, as an attacker would."""
     path = folder / "circuit.json"
     description = {**json.loads(path.read_text()), **changes}
     for name in description["files"] if isinstance(description["files"], dict) else ():
         description["files"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    path.write_text(json.dumps(description))
+    path.write_text(json.dumps(signed({name: one for name, one in description.items() if name != "sha256"})))
 
 
 def test_a_saved_circuit_comes_back_equal(model, tmp_path):
@@ -196,6 +217,11 @@ def test_a_hostile_layout_is_refused_before_anything_is_allocated(folder, layout
     [
         {"provenance": {}},
         {"provenance": [1]},
+        *({"provenance": made} for made in PROVENANCES),
+        {"neurons": 8},
+        {"fraction": 0.5},
+        {"by_layer": {"0": 9}},
+        {"adapter": 3},
         {"provenance": {"model": 3, "prompts_sha256": "", "contrast": "", "ranking": ""}},
         {"files": []},
         {"files": {}},
@@ -220,7 +246,7 @@ def test_hostile_json_is_refused(folder, text):
 def test_a_description_too_large_to_be_one_is_not_read(folder):
     with (folder / "circuit.json").open("r+b") as file:
         file.truncate(2**40)  # sparse
-    with pytest.raises(BadCircuit, match="too large"):
+    with pytest.raises(BadCircuit, match="at most"):
         Circuit.load(folder)
 
 
@@ -314,3 +340,58 @@ def test_a_crash_while_files_are_exchanged_leaves_nothing_that_looks_whole(model
 def test_a_strength_must_be_finite(model, tmp_path, strength):
     with pytest.raises(BadOption, match="finite"):
         spread_circuit(model).save(tmp_path / "circuit", strength=strength)
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_link_is_not_read_wherever_it_leads(folder, tmp_path, name):
+    (folder / name).rename(tmp_path / name)
+    (folder / name).symlink_to(tmp_path / name)
+    with pytest.raises(BadCircuit, match="a link"):
+        Circuit.load(folder)
+
+
+@pytest.mark.parametrize("name", sorted(FILES - {"circuit.json"}))
+def test_huge_files_and_pipes_are_not_read(folder, name):
+    with (folder / name).open("r+b") as file:
+        file.truncate(2**40)
+    with pytest.raises(BadCircuit, match="at most"):
+        Circuit.load(folder)
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(BadCircuit, match="no regular file"):
+        Circuit.load(folder)
+
+
+def test_an_adapter_that_the_description_does_not_name_is_refused(model, folder):
+    description = json.loads((folder / "circuit.json").read_text())
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        del description["files"][name]
+    rewrite(folder, files=description["files"])
+    with pytest.raises(BadCircuit, match="does not belong to this circuit"):
+        Circuit.load(folder)
+
+
+def test_a_description_that_was_edited_is_refused(folder):
+    path = folder / "circuit.json"
+    path.write_text(path.read_text().replace('"test"', '"best"'))
+    with pytest.raises(BadCircuit, match="changed after it was written"):
+        Circuit.load(folder)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        lambda one: {name: values[:1].clone() for name, values in one.items()},  # of other neurons
+        lambda one: {**one, "written": one["written"] * torch.nan},
+        lambda one: {**one, "written": one["written"][:, :3].clone()},
+        lambda one: {"ids": one["ids"]},
+    ],
+)
+def test_a_fingerprint_that_is_not_the_circuits_is_refused(model, tmp_path, changes):
+    folder = spread_circuit(model).save(tmp_path / "circuit", model=model)
+    path = folder / "fingerprint.safetensors"
+    save_file(changes(load_file(path)), path, metadata={"texture": '["float32", false]'})
+    rewrite(folder)
+    Circuit.load(folder)
+    with pytest.raises(BadCircuit):
+        load_fingerprint(folder)

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import shutil
 from dataclasses import replace
 
@@ -168,3 +169,36 @@ def test_a_circuit_is_pushed_and_pulled_as_a_value(tmp_path):
     where = circuit.push(tmp_path / "shelf")
     assert "Doses: -1 to 2.5\n" in (tmp_path / "shelf" / "README.md").read_text()
     assert torch.equal(Circuit.pull(where).doses, circuit.doses)
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "pipe", "sparse"])
+def test_a_card_that_is_no_file_is_not_copied(folder, tmp_path, kind):
+    card = folder / "README.md"
+    (tmp_path / "secret").write_text("secret")
+    if kind == "pipe":
+        os.mkfifo(card)
+    elif kind == "sparse":
+        with card.open("wb") as file:
+            file.truncate(2**40)
+    else:
+        card.symlink_to(tmp_path / ("secret" if kind == "link" else "nowhere"))
+    with pytest.raises(BadCircuit, match=r"README\.md is not copied"):
+        hub.pull(folder, tmp_path / "back")
+    assert not (tmp_path / "back").exists()
+    hub.push(folder, tmp_path / "shelf")  # the card is written anew, where the link was
+    assert (tmp_path / "secret").read_text() == "secret"
+    assert "9 neurons" in (tmp_path / "shelf" / "README.md").read_text()
+
+
+def test_what_is_checked_is_what_was_copied(folder, tmp_path, monkeypatch):
+    real = hub.read_circuit
+
+    def checked(path):
+        found = real(path)
+        (folder / "circuit.safetensors").write_bytes(b"exchanged")
+        return found
+
+    monkeypatch.setattr(hub, "read_circuit", checked)
+    with pytest.raises(BadCircuit, match="was changed"):
+        hub.pull(folder, tmp_path / "back")
+    assert not (tmp_path / "back").exists()

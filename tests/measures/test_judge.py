@@ -92,7 +92,7 @@ def test_nothing_is_judged_twice(tmp_path: Path) -> None:
 
 def test_unreadable_replies_are_none_counted_and_not_asked_again(tmp_path: Path) -> None:
     def every_other(number: int, body: dict[str, Any]) -> Reply:
-        return Reply([RATING, "no rating", None, RATING][number % 4])
+        return Reply([RATING, "no rating", "", RATING][number % 4])
 
     cache = tmp_path / "judge.jsonl"
     with serving(every_other) as server:

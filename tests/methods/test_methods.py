@@ -1,5 +1,6 @@
 """Every method: fitted where the answer is known, reversible, the same bytes each time, read back as it was."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from neuroswitch.methods.tuning import Trial, best
 from neuroswitch.models.handle import LanguageModel
 from neuroswitch.progress import silent
 from neuroswitch.prompts import Prompt
+from neuroswitch.storage import signed
 from planted import Planted
 from planted_task import firm, logits, task_of
 from tiny import tiny_llama
@@ -209,7 +211,11 @@ def test_settings_that_are_no_text_are_refused(
 ) -> None:
     fits["caa"].save(tmp_path / "fit")
     path = tmp_path / "fit" / DESCRIPTION
-    path.write_text(path.read_text().replace('"model.layers.', '"lm_head.'))
+    with pytest.raises(BadRun, match="changed after it was written"):
+        path.write_text(path.read_text().replace('"model.layers.', '"lm_head.'))
+        get_method("caa").load(tmp_path / "fit", planted.model)
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps(signed({key: one for key, one in document.items() if key != "sha256"})))
 
     with pytest.raises(BadRun, match="names no places"):
         get_method("caa").load(tmp_path / "fit", planted.model)

@@ -1,26 +1,34 @@
 """Requests to a model behind an OpenAI-compatible endpoint, sent again while the server is busy.
 
 Knows the protocol, and after which failures a request may succeed later. The key is read from the
-environment for each request, so that no value, log or file holds it.
+environment for each request, so that no value, log or file holds it. It is sent to the address that the user
+named and nowhere else: no redirect is followed. A request ends at its deadline, whatever the server does, and
+a reply larger than `LARGEST_REPLY` is not read.
 """
 
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import Lock
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
+import anyio
 import httpx
-from pydantic import BaseModel, Field
+from anyio.from_thread import start_blocking_portal
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from neuroswitch.answering.replies import answer_of, names_of
 from neuroswitch.errors import BadOption, Prerequisite
 
 BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 """HTTP statuses after which the same request may succeed later."""
 
 LONGEST_PAUSE = 60.0
+
+LARGEST_REPLY = 16 * 1024**2
+"""Bytes; an answer of 100,000 tokens takes some 500,000."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -34,7 +42,7 @@ class Endpoint:
         url: Base address, such as `https://api.openai.com/v1` or `http://localhost:8000/v1`.
         model: Name of the model there.
         key_variable: Environment variable that holds the key; no key is sent if it is not set.
-        timeout: Seconds to wait for a reply.
+        timeout: Seconds for one request, until the last byte of its reply.
         attempts: How often a request is sent before it counts as failed.
         pause: Seconds before the second attempt; doubled for each further one, unless the server
             says how long to wait.
@@ -63,45 +71,17 @@ class Endpoint:
             )
 
 
-class Said(BaseModel):
-    """A message in a reply; `content` is not always a text."""
+class _Reply(NamedTuple):
+    """Status, headers and content of a reply, whole."""
 
-    content: object = None
-
-
-class Choice(BaseModel):
-    """One answer in a reply: a message, or the text that continues a prompt."""
-
-    message: Said | None = None
-    text: str | None = None
-    finish_reason: str | None = None
+    status: int
+    headers: httpx.Headers
+    content: bytes
 
     @property
-    def answer(self) -> str:
-        """The text of the answer; empty where there is none."""
-        said = self.text if self.message is None else self.message.content
-        return said if isinstance(said, str) else ""
-
-
-class Usage(BaseModel):
-    """How many tokens an answer has."""
-
-    completion_tokens: int
-
-
-class ModelReply(BaseModel):
-    """The reply of an OpenAI-compatible endpoint to a request for an answer, as far as it is read here."""
-
-    choices: list[Choice] = Field(min_length=1)
-    usage: Usage | None = None
-
-
-class _Model(BaseModel):
-    id: str
-
-
-class _Models(BaseModel):
-    data: list[_Model]
+    def beginning(self) -> str:
+        """The first 300 characters of the content, control characters escaped."""
+        return repr(self.content[:300].decode(errors="replace"))[1:-1]
 
 
 class _Busy(Exception):
@@ -117,30 +97,34 @@ class Client:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        self._http = httpx.Client(base_url=endpoint.url, timeout=endpoint.timeout)
+        self._http = httpx.AsyncClient(
+            base_url=endpoint.url, timeout=endpoint.timeout, follow_redirects=False
+        )
+        self._open = ExitStack()
 
     def __enter__(self) -> "Client":
+        # requests run in one thread of their own, because only there they can be stopped at any point
+        self._portal = self._open.enter_context(start_blocking_portal())
+        self._open.callback(self._portal.call, self._http.aclose)
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._http.close()
+        self._open.close()
 
     def chat(self, messages: Sequence[Mapping[str, str]]) -> str:
         """Return the model's reply to messages with `role` and `content`, at temperature 0; may be empty."""
         body = {"model": self.endpoint.model, "messages": list(messages), "temperature": 0}
-        return (
-            self.request("POST", "/chat/completions", ModelReply.model_validate_json, body).choices[0].answer
-        )
+        return self.request("POST", "/chat/completions", answer_of, body).text
 
     def models(self) -> list[str]:
         """Return the names of the models that the endpoint has."""
-        return [one.id for one in self.request("GET", "/models", _Models.model_validate_json).data]
+        return self.request("GET", "/models", names_of)
 
     def is_healthy(self) -> bool:
         """Ask `/health` once, and say whether the server answers."""
         try:
-            return self._http.get("/health").is_success
-        except httpx.HTTPError:
+            return self._send("GET", "/health", None, {}).status == 200
+        except _Busy:
             return False
 
     def request(
@@ -179,26 +163,67 @@ class Client:
     def _request_once(
         self, method: str, path: str, parse: Callable[[bytes], Result], body: Mapping[str, object] | None
     ) -> Result:
-        key = os.environ.get(self.endpoint.key_variable)
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        try:
-            response = self._http.request(method, path, json=body, headers=headers)
-        except httpx.HTTPError as error:
-            raise _Busy(f"{type(error).__name__}: {error}") from error
-        if not response.is_success:
-            found = f"HTTP {response.status_code}: {response.text[:300]}"
-            if response.status_code in BUSY:
-                after = response.headers.get("Retry-After", "").strip()  # seconds, or a date
-                raise _Busy(found, float(after) if after.isdigit() else None)
+        reply = self._send(method, path, body, self._headers())
+        if not 200 <= reply.status < 300:
+            found = f"HTTP {reply.status}: {reply.beginning}"
+            if reply.status in BUSY:
+                after = reply.headers.get("Retry-After", "").strip()  # seconds, or a date
+                raise _Busy(found, float(after[:9]) if after.isascii() and after.isdigit() else None)
+            if 300 <= reply.status < 400:
+                found = f"HTTP {reply.status}, a redirect to {reply.headers.get('Location', '')[:300]!r}"
             raise Prerequisite(
                 f"the endpoint at {self.endpoint.url} rejects the request",
                 found=found,
-                do=f"check the address, the model's name and the key in {self.endpoint.key_variable}",
+                do=f"check the address, the model's name and the key in {self.endpoint.key_variable}; "
+                "redirects are not followed",
             )
         try:
-            return parse(response.content)
+            return parse(reply.content)
         except ValueError as error:
-            raise _Busy(f"not the expected reply: {response.content[:80]!r}") from error
+            raise _Busy(f"not the expected reply: {error}, in {reply.beginning}") from error
+
+    def _headers(self) -> dict[str, str]:
+        """Return the headers of a request; the key is shown in no error."""
+        key = os.environ.get(self.endpoint.key_variable)
+        if not key:
+            return {}
+        if not (key.isascii() and key.isprintable() and " " not in key):
+            raise Prerequisite(
+                f"the key in {self.endpoint.key_variable} cannot be sent",
+                found="a space, a line break or a letter that is not ASCII",
+                do=f"set {self.endpoint.key_variable} to the key and nothing else",
+            )
+        return {"Authorization": f"Bearer {key}"}
+
+    def _send(
+        self, method: str, path: str, body: Mapping[str, object] | None, headers: Mapping[str, str]
+    ) -> _Reply:
+        """Send one request, and return its reply whole.
+
+        Raises:
+            _Busy: There is no reply in time, or it is too large.
+        """
+
+        async def send() -> _Reply:
+            with anyio.fail_after(self.endpoint.timeout):
+                # compressed replies could grow without bound
+                asked = {**headers, "Accept-Encoding": "identity"}
+                async with self._http.stream(method, path, json=body, headers=asked) as response:
+                    if response.headers.get("Content-Encoding", "identity") != "identity":
+                        raise _Busy("a compressed reply, though none was asked for")
+                    content = bytearray()
+                    async for part in response.aiter_raw():
+                        content += part
+                        if len(content) > LARGEST_REPLY:
+                            raise _Busy(f"a reply of more than {LARGEST_REPLY} bytes")
+                    return _Reply(response.status_code, response.headers, bytes(content))
+
+        try:
+            return self._portal.call(send)
+        except httpx.HTTPError as error:
+            raise _Busy(f"{type(error).__name__}: {error}") from error
+        except TimeoutError as error:
+            raise _Busy(f"timeout: no whole reply within {self.endpoint.timeout:g} seconds") from error
 
     def _pause(self, state: RetryCallState) -> float:
         """Return the seconds before the next attempt."""

@@ -7,12 +7,14 @@ checked. Its answers arrive in any order, so the order of rows in a log may diff
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from neuroswitch.activations import Intervention
 from neuroswitch.answering.completions import AnswerLog
-from neuroswitch.answering.endpoint import Client, Endpoint, ModelReply, ask_all
+from neuroswitch.answering.endpoint import Client, Endpoint, ask_all
 from neuroswitch.answering.generation import Decoding, as_prompts, generate
+from neuroswitch.answering.replies import answer_of
 from neuroswitch.answering.vllm import BASE, VllmServer
 from neuroswitch.chat import THINKING_SWITCHES, ChatFormat, with_system
 from neuroswitch.errors import Prerequisite
@@ -116,7 +118,8 @@ class ServerEngine:
 
             def ask(prompt: Prompt) -> Completion:
                 path, body = self._request(prompt, how)
-                reply = client.request("POST", path, _parsed, {"model": model, **body})
+                parse = partial(_parsed, limit=how.decoding.max_new_tokens)
+                reply = client.request("POST", path, parse, {"model": model, **body})
                 return Completion(prompt.id, prompt.text, *reply)
 
             try:
@@ -149,10 +152,11 @@ class ServerEngine:
         return "/chat/completions", {**body, "messages": messages}
 
 
-def _parsed(content: bytes) -> tuple[str, int, Finish]:
-    """Return text, number of tokens and end of the answer in a reply."""
-    reply = ModelReply.model_validate_json(content)
-    if reply.usage is None:
-        raise ValueError("a reply without the number of its tokens")
-    (choice, *_), tokens = reply.choices, reply.usage.completion_tokens
-    return choice.answer, tokens, "length" if choice.finish_reason == "length" else "stop"
+def _parsed(content: bytes, limit: int) -> tuple[str, int, Finish]:
+    """Return text, number of tokens and end of the answer in a reply of at most `limit` tokens."""
+    answer = answer_of(content)
+    if answer.finish is None or answer.tokens is None:
+        raise ValueError("a reply without finish_reason or without the number of its tokens")
+    if answer.tokens > limit:
+        raise ValueError(f"an answer of {answer.tokens} tokens where at most {limit} were asked for")
+    return answer.text, answer.tokens, answer.finish

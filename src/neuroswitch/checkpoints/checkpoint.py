@@ -174,7 +174,7 @@ def _listed(index: Path) -> dict[str, str]:
         listed = dict(json.loads(index.read_text())["weight_map"])
         if odd := [name for name in listed.values() if Path(name).name != name]:
             raise ValueError(f"a shard called {odd[0]!r}, which is not in this folder")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(index, error) from error
     return listed
 
@@ -197,7 +197,7 @@ def _header(file: Path) -> dict[str, StoredTensor]:
         end = max((tensor.stop for tensor in tensors.values()), default=8 + length)
         if file.stat().st_size < end:
             raise ValueError(f"{file.stat().st_size} bytes instead of {end}")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _damaged(file, error) from error
     return tensors
 

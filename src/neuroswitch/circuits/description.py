@@ -1,34 +1,51 @@
-"""`circuit.json`, read as a file of unknown origin: checked before anything is built from it.
+"""`circuit.json`, read as a file of unknown origin: the whole document is checked once, when it is read.
 
 JSON only, nothing is executed, and no size that the file claims is allocated before it is plausible.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from neuroswitch.errors import BadCircuit
 from neuroswitch.provenance import Provenance
 from neuroswitch.sites import NeuronLayout, Site
-from neuroswitch.storage import first_flaw
+from neuroswitch.storage import JsonObject, first_flaw, require_signed
+from neuroswitch.untrusted import parse_json, read_inside
 
 SCHEMA = 2
 
-LARGEST_FILE = 64 * 1024**2
-"""Bytes; a layout of 1,000 layers with 100 sites each takes 16 MB."""
-LARGEST_MODEL = 2**40
-"""Neurons; a thousand times those of the largest open model."""
+LARGEST_MODEL = 2**32
+"""Neurons; some hundred times those of the largest open model."""
+MOST_LAYERS = 2**16
+LONGEST_TEXT = 1024
+"""Characters of a text that is shown to readers."""
+AGAIN = "fetch or save the circuit again"
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 def _plausible(site: Site) -> Site:
     numbers = (site.layer, site.width, site.experts)
-    if min(numbers) < 0 or not 0 < site.neurons <= LARGEST_MODEL:
+    if min(numbers) < 0 or site.layer >= MOST_LAYERS or not 0 < site.neurons <= LARGEST_MODEL:
         raise ValueError("numbers that no model has")
     if site.kind == "dense" and site.experts != 1:
         raise ValueError("experts of a dense layer")
     return site
+
+
+def _complete(made: Provenance) -> Provenance:
+    """Check what commands and cards show of a provenance."""
+    for key in ("name", "model_type", "config_sha256"):
+        if not made.model.get(key):
+            raise ValueError(f"model: no {key}")
+    shown = (made.contrast, made.ranking, made.date, made.prompts_sha256)
+    for text in (*shown, *made.model.values(), *made.model, *made.versions.values(), *made.versions):
+        if text is not None and not (text.isprintable() and len(text) <= LONGEST_TEXT):
+            raise ValueError(f"a text with control characters, or longer than {LONGEST_TEXT}: {text[:40]!r}")
+    return made
 
 
 class Sites(BaseModel):
@@ -51,18 +68,20 @@ class Description(BaseModel):
         fraction: Share of all neurons of the model, 0-1.
         by_layer: Layer -> number of neurons.
         adapter: What the folder is to PEFT.
+        sha256: Digest of all the rest of the document (`storage.signed`).
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     schema_version: Literal[2] = Field(alias="schema")
-    provenance: Provenance
+    provenance: Annotated[Provenance, AfterValidator(_complete)]
     layout: Sites
-    files: dict[str, str]
+    files: dict[str, Sha256]
     neurons: int
     fraction: float
     by_layer: Mapping[int, int]
     adapter: Mapping[str, object]
+    sha256: Sha256
 
     def neuron_layout(self) -> NeuronLayout:
         """Return the layout.
@@ -84,26 +103,27 @@ def read_description(path: Path) -> Description:
     Raises:
         BadCircuit: It is missing, damaged, of another schema, or implausible.
     """
-    again = "fetch or save the circuit again"
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise BadCircuit(f"{path} is too large", expected=f"at most {LARGEST_FILE} bytes")
-        return Description.model_validate_json(path.read_bytes())
+        content = read_inside(path.parent, path.name)
+        document = parse_json(content)
+        found = Description.model_validate_json(content)
+        require_signed(cast("JsonObject", document))
     except FileNotFoundError:
         raise BadCircuit(
             f"{path.parent} is not a circuit folder",
             found=f"no {path.name} in it",
             do="name the folder that `discover` or `run` wrote; an interrupted save leaves none",
         ) from None
-    except OSError as error:
-        raise BadCircuit(f"{path} cannot be read", found=str(error), do=again) from error
     except ValidationError as error:
         first = error.errors()[0]
         if first["loc"] == ("schema",):
             raise BadCircuit(
                 f"{path} has an unknown schema",
-                found=repr(first["input"]),
+                found=repr(first["input"])[:80],
                 expected=str(SCHEMA),
                 do="use the version of neuroswitch that wrote it, or a newer one",
             ) from error
-        raise BadCircuit(f"{path} is damaged", found=first_flaw(error), do=again) from error
+        raise BadCircuit(f"{path} is damaged", found=first_flaw(error), do=AGAIN) from error
+    except (OSError, ValueError) as error:
+        raise BadCircuit(f"{path} cannot be read", found=str(error), do=AGAIN) from error
+    return found

@@ -9,28 +9,31 @@ for a circuit. Only safetensors and JSON are read; nothing is executed.
 """
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 
 from neuroswitch.circuits import fingerprint
 from neuroswitch.circuits.circuit import EVIDENCE, Circuit
-from neuroswitch.circuits.description import SCHEMA, Description, read_description
+from neuroswitch.circuits.description import AGAIN, SCHEMA, Description, read_description
 from neuroswitch.circuits.exports import ia3
 from neuroswitch.errors import BadCircuit, WrongModel
 from neuroswitch.models import LanguageModel
-from neuroswitch.storage import updated_folder, write_atomic, write_json
+from neuroswitch.storage import signed, updated_folder, write_atomic, write_json
+from neuroswitch.tensor_files import LARGEST_TENSORS, read_header, read_tensors
+from neuroswitch.untrusted import read_inside
 
 TENSORS = "circuit.safetensors"
 FINGERPRINT = "fingerprint.safetensors"
 DESCRIPTION = "circuit.json"
+SIGNED = (ia3.CONFIG, ia3.WEIGHTS, TENSORS, FINGERPRINT)
+"""The files whose digests are in the description."""
 # the marker of a complete folder first, then the adapter's, without which PEFT reads nothing
-OWNED = (DESCRIPTION, ia3.CONFIG, ia3.WEIGHTS, TENSORS, FINGERPRINT)
+OWNED = (DESCRIPTION, *SIGNED)
 COLUMNS = {"ids": torch.int64, **dict.fromkeys(("doses", *EVIDENCE), torch.float32)}
 
 
@@ -60,7 +63,7 @@ def write_circuit(
             "layout": circuit.layout.to_json(),
             "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
         }
-        write_json(staging / DESCRIPTION, description)
+        write_json(staging / DESCRIPTION, signed(description))
     return folder
 
 
@@ -72,6 +75,7 @@ def read_circuit(folder: str | Path, model: LanguageModel | None = None) -> Circ
     try:
         layout = description.neuron_layout()
         circuit = Circuit(layout=layout, provenance=description.provenance, **columns)
+        _require_counts(description, circuit)
     except ValueError as error:
         raise BadCircuit(f"{folder} does not hold a circuit", found=str(error)) from error
     if model is not None:
@@ -85,10 +89,19 @@ def load_fingerprint(folder: str | Path) -> fingerprint.Fingerprint | None:
     Raises:
         BadCircuit: As `Circuit.load`.
     """
-    description, content = _read(Path(folder))
+    folder = Path(folder)
+    description, content = _read(folder)
     if FINGERPRINT not in content:
         return None
-    return fingerprint.parse(content[FINGERPRINT], neurons=description.neuron_layout().size)
+    found = fingerprint.parse(content[FINGERPRINT], neurons=description.neuron_layout().size)
+    ids = _columns(folder / TENSORS, content[TENSORS])["ids"]
+    if not bool(torch.isin(ids, found.ids).all()):
+        raise BadCircuit(
+            f"{folder / FINGERPRINT} is of another circuit",
+            found=f"{int((~torch.isin(ids, found.ids)).sum())} of {len(ids)} neurons are not in it",
+            do=AGAIN,
+        )
+    return found
 
 
 def check_model(circuit: Circuit, model: LanguageModel) -> None:
@@ -125,38 +138,59 @@ def _adapter_note(circuit: Circuit, strength: float, *, written: bool) -> dict[s
 
 
 def _read(folder: Path) -> tuple[Description, dict[str, bytes]]:
-    """Read the description and every file that it names, each compared with its digest."""
+    """Read the description and every file that it names, each compared with its digest.
+
+    A file of ours that the description does not name is refused: PEFT would read an adapter that nobody signed.
+    """
     description = read_description(folder / DESCRIPTION)
-    expected = {name: digest for name, digest in description.files.items() if name in OWNED}
+    expected = dict(description.files)
+    if odd := [name for name in expected if name not in SIGNED]:
+        raise BadCircuit(f"{folder / DESCRIPTION} is damaged", found=f"a file {odd[0][:80]!r}", do=AGAIN)
     content = {}
     for name in {TENSORS: None, **expected}:
         path = folder / name
-        content[name] = path.read_bytes() if path.is_file() else b""
-        digest = hashlib.sha256(content[name]).hexdigest()
-        if digest != expected.get(name):
+        try:
+            content[name] = read_inside(folder, name, LARGEST_TENSORS)
+            found = f"{len(content[name])} bytes, sha256 {hashlib.sha256(content[name]).hexdigest()}"
+        except OSError as error:
+            content[name], found = b"", str(error)
+        if hashlib.sha256(content[name]).hexdigest() != expected.get(name):
             raise BadCircuit(
                 f"{path} is truncated, missing or was changed",
-                found=f"{len(content[name])} bytes, sha256 {digest}",
+                found=found,
                 expected=f"sha256 {expected.get(name)}",
-                do="fetch or save the circuit again",
+                do=AGAIN,
             )
+    if odd := [name for name in SIGNED if name not in content and os.path.lexists(folder / name)]:
+        raise BadCircuit(
+            f"{folder / odd[0]} does not belong to this circuit",
+            expected=f"a file that {DESCRIPTION} names with its digest",
+            do=f"remove the file, or {AGAIN}",
+        )
     return description, content
 
 
 def _columns(path: Path, content: bytes) -> dict[str, torch.Tensor]:
     """Read ids, doses and evidence."""
     try:
-        tensors = load_tensors(content)
-    except SafetensorError as error:
-        raise BadCircuit(
-            f"{path} is damaged", found=str(error), do="fetch or save the circuit again"
-        ) from error
-    expected = {name: dtype for name, dtype in COLUMNS.items() if name in (*tensors, "ids", "doses")}
-    if {name: tensor.dtype for name, tensor in tensors.items()} != expected or tensors["ids"].dim() != 1:
-        found = [f"{name} {tensor.dtype} {tuple(tensor.shape)}" for name, tensor in tensors.items()]
-        raise BadCircuit(
-            f"{path} holds other tensors",
-            found=", ".join(found),
-            expected=", ".join(f"{name} {dtype} (neurons,)" for name, dtype in expected.items()),
-        )
-    return tensors
+        header = read_header(content)
+        count = max((entry.shape[0] for entry in header.tensors.values() if entry.shape), default=0)
+        shapes = {
+            name: (dtype, (count,))
+            for name, dtype in COLUMNS.items()
+            if name in (*header.tensors, "ids", "doses")
+        }
+        return read_tensors(content, shapes)
+    except ValueError as error:
+        raise BadCircuit(f"{path} is damaged or holds other tensors", found=str(error), do=AGAIN) from error
+
+
+def _require_counts(description: Description, circuit: Circuit) -> None:
+    """Compare what the description says for readers with the circuit.
+
+    Raises:
+        ValueError: It says something else.
+    """
+    said = (description.neurons, dict(description.by_layer), description.fraction)
+    if said != (len(circuit), circuit.by_layer(), circuit.fraction):
+        raise ValueError(f"{DESCRIPTION} counts {said[0]} neurons where there are {len(circuit)}")

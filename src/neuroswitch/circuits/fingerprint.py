@@ -6,12 +6,12 @@ an edit of the circuit from a change of the whole model.
 
 import json
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
+from pydantic import TypeAdapter
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
@@ -19,11 +19,14 @@ from neuroswitch.activations import DIRECTIONS, WeightPrecision, precision_of, s
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.errors import BadCircuit
 from neuroswitch.models import LanguageModel
+from neuroswitch.tensor_files import Shapes, read_header, read_tensors
 
 CONTROLS = 64
 """Neurons of each of the fullest sites; enough to see that a change has a rank far below it."""
 CONTROL_SITES = 8
 SEED = 20260
+
+_TEXTURE = TypeAdapter(tuple[Literal["float32", "float16", "bfloat16"], bool])
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,22 +85,31 @@ def parse(content: bytes, *, neurons: int) -> Fingerprint:
         BadCircuit: It is damaged, or lacks something.
     """
     try:
-        tensors = load_tensors(content)
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        dtype, quantized = json.loads(header["__metadata__"]["texture"])
-        found = Fingerprint(**tensors, texture=WeightPrecision(str(dtype), bool(quantized)))
+        header = read_header(content)
+        count = header.tensors["ids"].shape[0]
+        tensors = read_tensors(content, _shapes(count))
+        dtype, quantized = _TEXTURE.validate_json(header.notes["texture"])
+        found = Fingerprint(**tensors, texture=WeightPrecision(dtype, quantized))
         ids = found.ids
-        if ids.dtype != torch.int64 or not bool((ids.diff() > 0).all()):
-            raise ValueError("ids must be ascending integers")
+        if not bool((ids.diff() > 0).all()):
+            raise ValueError("ids must be ascending")
         if len(ids) and not 0 <= int(ids[0]) <= int(ids[-1]) < neurons:
             raise ValueError(f"ids outside the {neurons} neurons of the model")
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, ValueError) as error:
         raise BadCircuit(
             "the fingerprint of the circuit is damaged",
             found=f"{type(error).__name__}: {error}",
             do="fetch or save the circuit again",
         ) from error
     return found
+
+
+def _shapes(count: int) -> Shapes:
+    return {
+        "ids": (torch.int64, (count,)),
+        "written": (torch.float32, (count, DIRECTIONS)),
+        "read": (torch.float32, (count, 2, DIRECTIONS)),
+    }
 
 
 def _controls(circuit: Circuit) -> Int64[Tensor, " controls"]:

@@ -4,7 +4,7 @@ Only the files that `Circuit.save` writes and the card are copied. What is pulle
 """
 
 import json
-import shutil
+import os
 from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download
@@ -13,12 +13,15 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from neuroswitch.circuits.card import CardFacts, render_card
 from neuroswitch.circuits.exports.ia3 import CONFIG
 from neuroswitch.circuits.files import OWNED, read_circuit
-from neuroswitch.errors import BadRun, NeuroswitchError, Prerequisite
+from neuroswitch.errors import BadCircuit, BadRun, NeuroswitchError, Prerequisite
 from neuroswitch.storage import JsonObject, updated_folder, write_atomic
 from neuroswitch.summary import SUMMARY, Summary, read_summary
+from neuroswitch.tensor_files import LARGEST_TENSORS
+from neuroswitch.untrusted import read_inside
 
 CARD = "README.md"
 COPIED = (*OWNED, CARD)
+LARGEST_CARD = 2**20
 
 
 def push(
@@ -97,9 +100,19 @@ def _copy(folder: Path, destination: Path) -> Path:
     if destination.resolve() != folder.resolve():
         with updated_folder(destination, COPIED) as staging:
             for name in COPIED:
-                if (folder / name).exists():
-                    shutil.copyfile(folder / name, staging / name)
+                if os.path.lexists(folder / name):
+                    write_atomic(staging / name, _content(folder, name))
+            read_circuit(staging)  # what was copied is what is checked, whatever happened to the source
     return destination
+
+
+def _content(folder: Path, name: str) -> bytes:
+    try:
+        return read_inside(folder, name, LARGEST_CARD if name == CARD else LARGEST_TENSORS)
+    except OSError as error:
+        raise BadCircuit(
+            f"{folder / name} is not copied", found=str(error), do="ask its author for a folder of files"
+        ) from error
 
 
 def _unreachable(repository: str, error: Exception, instead: str) -> NeuroswitchError:

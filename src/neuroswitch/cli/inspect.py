@@ -43,7 +43,7 @@ def layers_table(circuit: "Circuit") -> Table:
     table.add_column("neurons", justify="right")
     table.add_column("")
     by_layer = circuit.by_layer()
-    most = max(by_layer.values())
+    most = max(by_layer.values(), default=1)
     for layer, count in by_layer.items():
         table.add_row(str(layer), str(count), "█" * max(1, round(30 * count / most)))
     return table

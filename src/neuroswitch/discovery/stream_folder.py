@@ -74,7 +74,7 @@ def begin(folder: Path, new: Finished) -> Finished:
             batches=tuple(PileBatch(one["pile"], tuple(one["rows"])) for one in stored["batches"]),
             samples=dict(stored["samples"]),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadRun(f"{path} is damaged", found=f"{type(error).__name__}: {error}", do=AGAIN) from error
     now = json.loads(json.dumps(new.settings))
     if differing := sorted(key for key in {**before, **now} if before.get(key) != now.get(key)):

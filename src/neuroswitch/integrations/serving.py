@@ -21,7 +21,7 @@ from neuroswitch.answering import (
     require_vllm,
     vllm_running,
 )
-from neuroswitch.circuits import DESCRIPTION, Circuit, export, random_circuit
+from neuroswitch.circuits import DESCRIPTION, Circuit, check_model, export, random_circuit
 from neuroswitch.errors import BadCircuit, BadOption, Prerequisite
 from neuroswitch.methods import Scaling
 from neuroswitch.models import LanguageModel, LoadOptions, load_model
@@ -107,8 +107,11 @@ def serving(
         UnsupportedModel: A circuit cannot be a LoRA adapter.
     """
     require_vllm()
-    scalings = named_scalings(find_circuits(folders), options)
+    circuits = find_circuits(folders)
     model = load_model(base, options=LoadOptions(device="meta"))
+    for circuit in circuits.values():
+        check_model(circuit, model)  # before random controls are drawn on an axis that a file claims
+    scalings = named_scalings(circuits, options)
     with serving_scalings(model, scalings, options, progress=progress) as server:
         yield server
 

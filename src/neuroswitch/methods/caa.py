@@ -78,7 +78,11 @@ def _load_addition(folder: Path, method: str, model: LanguageModel, paths: Seque
     shapes = {"vectors": (torch.float32, (-1, stream_width(model.module)))}
     fitted = load_fitted(folder, method, model, _add, shapes)
     named, count = fitted.settings.get("paths"), len(fitted.tensors["vectors"])
-    if not isinstance(named, list) or len(named) != count or not set(named) <= set(paths):
+    if (
+        not isinstance(named, list)
+        or not len(named) == len(set(named)) == count
+        or not set(named) <= set(paths)
+    ):
         raise BadRun(
             f"{folder} names no places of this model",
             found=f"{named}",

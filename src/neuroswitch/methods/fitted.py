@@ -9,29 +9,32 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
-import torch
 from pydantic import BaseModel, ConfigDict
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
 from neuroswitch.errors import BadRun, WrongModel
 from neuroswitch.methods.base import ChangesModel
 from neuroswitch.models import LanguageModel
-from neuroswitch.storage import digest, new_folder, write_atomic, write_json
+from neuroswitch.storage import (
+    JsonObject,
+    digest,
+    new_folder,
+    require_signed,
+    signed,
+    write_atomic,
+    write_json,
+)
+from neuroswitch.tensor_files import LARGEST_TENSORS, Shapes, read_tensors
+from neuroswitch.untrusted import parse_json, read_inside
 
 DESCRIPTION = "method.json"
 TENSORS = "method.safetensors"
-LARGEST_BYTES = 2**32
 
 Identity = Mapping[str, str | None]
 """What must be equal for a fit to belong to a model, as JSON."""
-
-Shapes = Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
-"""Name of a tensor -> its type and shape; -1 stands for any length."""
 
 Change = Callable[["FittedChange", float, LanguageModel], AbstractContextManager[None]]
 """From a fit, a strength and a model to the block inside which the model is changed."""
@@ -72,27 +75,29 @@ class FittedChange(ChangesModel):
         )
         with new_folder(folder) as staging:
             write_atomic(staging / TENSORS, content)
-            saved = _Saved(
-                method=self.method,
-                description=self.description,
-                model=dict(self.model),
-                settings=dict(self.settings),
-                tensors_sha256=hashlib.sha256(content).hexdigest(),
-            )
-            write_json(staging / DESCRIPTION, saved.model_dump())
+            saved = {
+                "version": 2,
+                "method": self.method,
+                "description": self.description,
+                "model": dict(self.model),
+                "settings": dict(self.settings),
+                "tensors_sha256": hashlib.sha256(content).hexdigest(),
+            }
+            write_json(staging / DESCRIPTION, signed(saved))
 
 
 class _Saved(BaseModel):
-    """What `method.json` holds; the fields are those of `FittedChange`."""
+    """What `method.json` holds; the fields are those of `FittedChange`, and the digest of all of them."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
-    version: Literal[2] = 2
+    version: Literal[2]
     method: str
     description: str
     model: dict[str, str | None]
     settings: dict[str, str | list[str]]
     tensors_sha256: str
+    sha256: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,10 +145,11 @@ def load_fitted(
         BadRun: The folder is damaged, or holds something else.
         WrongModel: It was fitted to another model.
     """
-    path = folder / TENSORS
     try:
-        saved = _Saved.model_validate_json((folder / DESCRIPTION).read_bytes())
-        content = path.read_bytes() if path.stat().st_size <= LARGEST_BYTES else b""
+        document = parse_json(read_inside(folder, DESCRIPTION))
+        saved = _Saved.model_validate(document)
+        require_signed(cast("JsonObject", document))
+        content = read_inside(folder, TENSORS, LARGEST_TENSORS)
     except (OSError, ValueError) as error:
         raise damaged(folder, str(error)) from error
     if saved.method != method:
@@ -152,12 +158,9 @@ def load_fitted(
     if hashlib.sha256(content).hexdigest() != saved.tensors_sha256:
         raise damaged(folder, f"{TENSORS} of {len(content)} bytes with another digest")
     try:
-        tensors = load_tensors(content)
-    except SafetensorError as error:
+        tensors = read_tensors(content, shapes)
+    except ValueError as error:
         raise damaged(folder, str(error)) from error
-    if not _fits(tensors, shapes):
-        found = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in tensors.items()}
-        raise damaged(folder, f"tensors {found}", f"{dict(shapes)}, finite")
     return FittedChange(method, saved.description, identity(model), change, tensors, saved.settings)
 
 
@@ -189,14 +192,4 @@ def damaged(folder: Path, found: str, expected: str | None = None) -> BadRun:
         found=found,
         expected=expected,
         do="remove the folder and fit the method again",
-    )
-
-
-def _fits(tensors: Mapping[str, Tensor], shapes: Shapes) -> bool:
-    return tensors.keys() == shapes.keys() and all(
-        tensors[name].dtype == dtype
-        and tensors[name].dim() == len(shape)
-        and all(want in (-1, got) for want, got in zip(shape, tensors[name].shape, strict=True))
-        and bool(tensors[name].isfinite().all())
-        for name, (dtype, shape) in shapes.items()
     )
