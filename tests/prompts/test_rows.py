@@ -190,7 +190,10 @@ def test_labels_of_test_prompts_separate_them(write: Write) -> None:
     [
         ({"prompt": "Jump.", "label": "safe"}, "unknown label\n.*'safe'"),
         ({"prompt": "Jump.", "label": ""}, "no label"),
-        ({"prompt": "Jump.", "label": "positive", "split": "discovery"}, "a prompt of another split.*\n.*'discovery'"),
+        (
+            {"prompt": "Jump.", "label": "positive", "split": "discovery"},
+            "a prompt of another split.*\n.*'discovery'",
+        ),
     ],
 )
 def test_a_label_that_says_nothing_or_a_row_of_discovery_is_refused(
