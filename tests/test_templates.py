@@ -211,7 +211,7 @@ class _Writer(PreTrainedTokenizerFast):
 def writer(end: str = "</s>") -> _Writer:
     words = _Writer(tokenizer_object=tokenizer().backend_tokenizer, bos_token="<s>", eos_token="</s>")
     words.end = end
-    words.decode = lambda ids: " ".join(words.convert_ids_to_tokens(ids))  # type: ignore[method-assign]
+    words.decode = lambda ids, **_: " ".join(words.convert_ids_to_tokens(ids))  # type: ignore[method-assign]
     return words
 
 

@@ -76,7 +76,7 @@ def template_digest(tokenizer: "PreTrainedTokenizerBase") -> str:
     Of a tokenizer that writes chats by code of its own it is the sha256 of what it makes of a chat.
     """
     if writes_chats_itself(tokenizer):
-        return digest(render(tokenizer, [Message("user", _probe(0, 1))]))
+        return digest(token_ids(tokenizer, [Message("user", _probe(0, 1))]))
     return digest(tokenizer.chat_template)
 
 
@@ -89,6 +89,8 @@ def render(
     place: str = "a chat",
 ) -> str:
     """Return the text that the template makes of messages, up to where the answer begins.
+
+    Of a tokenizer that writes chats by code of its own it is the text without special tokens.
 
     Args:
         tokenizer: Whose template.
@@ -103,7 +105,9 @@ def render(
     """
     given = _given(messages, parts)
     if writes_chats_itself(tokenizer):
-        return str(tokenizer.decode(_applied(tokenizer, given, switch, place, tokenize=True)))
+        # such tokenizers spell special tokens and spaces in ways of their own; without them the text is exact
+        ids = _applied(tokenizer, given, switch, place, tokenize=True)
+        return str(tokenizer.decode(ids, skip_special_tokens=True))
     return str(_applied(tokenizer, given, switch, place, tokenize=False))
 
 

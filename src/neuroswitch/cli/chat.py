@@ -6,6 +6,7 @@ from rich.text import Text
 
 from neuroswitch.cli.console import console, show
 from neuroswitch.cli.options import CircuitFolder, Model, ModelOptions, Multiplier
+from neuroswitch.errors import BadPrompts
 from neuroswitch.options import Count
 
 HELP = "Commands: /multiplier X changes the multiplier, /reset forgets the conversation, /quit ends."
@@ -54,7 +55,11 @@ def chat_command(
             show(HELP)
         elif line:
             steering = Scaling(found, 1.0 - multiplier)
-            dialogue = ask_both(loaded, steering, dialogue, line, decoding=decoding, chat=options.chat)
+            try:
+                dialogue = ask_both(loaded, steering, dialogue, line, decoding=decoding, chat=options.chat)
+            except BadPrompts as error:  # what was typed, such as control tokens; the conversation goes on
+                show(str(error))
+                continue
             answers = {
                 "untouched": dialogue.untouched[-1].content,
                 f"circuit x {multiplier:g}": dialogue.steered[-1].content,

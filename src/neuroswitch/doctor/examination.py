@@ -18,7 +18,7 @@ from neuroswitch.chat import ChatFormat, describe, encode, read_token
 from neuroswitch.discovery import budget
 from neuroswitch.doctor.diagnosis import Diagnosis, PromptEncoding
 from neuroswitch.doctor.estimates import Workload, estimate_memory, estimate_time
-from neuroswitch.errors import BadOption, NeuroswitchError, Prerequisite
+from neuroswitch.errors import BadOption, BadPrompts, NeuroswitchError, Prerequisite
 from neuroswitch.models import (
     LoadOptions,
     ModelFiles,
@@ -233,6 +233,6 @@ def _notes_on(found: Diagnosis, files: ModelFiles) -> Iterator[str]:
 def _accepts(tokenizer: PreTrainedTokenizerBase, format: ChatFormat) -> bool:
     try:
         encode(tokenizer, EXAMPLE, format)
-    except (BadOption, Prerequisite):
+    except (BadOption, BadPrompts, Prerequisite):
         return False
     return True
