@@ -22,7 +22,7 @@ VLLM := .venv-vllm
 VLLM_VERSION := 0.32.0
 VLLM_PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(VLLM)/bin/python -m pip
 
-.PHONY: demo test test-vllm check lint fix docs tutorials bench clean
+.PHONY: demo test test-vllm fuzz check lint fix docs tutorials bench clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.core  ## Find and switch the refusal circuit of a small model, and write a report
@@ -33,6 +33,9 @@ test: lint  ## What CI runs: format, lint, types, layers, every test
 
 test-vllm: $(VLLM)/.ready  ## Circuits in vLLM against the hook: needs x86-64 Linux and 3.5 GB, not a GPU
 	$(VLLM)/bin/pytest -m vllm tests/circuits/test_vllm.py $(ARGS)
+
+fuzz: $(VENV)/.dev  ## Damaged circuits, experiments, fits and server replies: 16,000 cases, some 40 minutes
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/long.py $(ARGS)
 
 check: lint  ## The same without the tests that take long
 	$(PYTEST) -m 'not slow and not demo and not network and not vllm' $(ARGS)

@@ -1,12 +1,14 @@
 """Rows of prompt files: two formats, one meaning, and errors that name file, line and flaw."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from neuroswitch.errors import BadPrompts, Prerequisite
 from neuroswitch.prompts import ContrastSet, Prompt, read_prompts, read_test_file
+from neuroswitch.prompts.rows import read_rows
 from prompt_files import Write, pairs
 
 
@@ -151,10 +153,10 @@ def test_a_second_name_that_says_nothing_else_does_no_harm(write: Write, other: 
     ("name", "text", "message"),
     [
         ("a.csv", "prompt,prompt\nName a river.,Name a sea.\n", "a column twice\n.*'prompt'"),
-        ("a.jsonl", '{"prompt": "A", "prompt": "B"}\n', "line 1: a name twice in one object\n.*'prompt'"),
-        ("a.jsonl", '{"prompt": ' + "[" * 100_000 + "\n", "line 1: JSON that is nested too deeply"),
-        ("a.jsonl", '{"prompt": "half \\ud800"}\n', "line 1: half a character"),
-        ("a.jsonl", '{"prompt": "A", "id": "\\udc00"}\n', "line 1: half a character"),
+        ("a.jsonl", '{"prompt": "A", "prompt": "B"}\n', "line 1: not JSON\n.*the key 'prompt' twice"),
+        ("a.jsonl", '{"prompt": ' + "[" * 100_000 + "\n", "line 1: not JSON"),
+        ("a.jsonl", '{"prompt": "half \\ud800"}\n', "line 1: (not JSON|half a character)"),
+        ("a.jsonl", '{"prompt": "A", "id": "\\udc00"}\n', "line 1: (not JSON|half a character)"),
     ],
 )
 def test_what_python_would_read_without_a_word_is_refused(
@@ -213,3 +215,28 @@ def test_files_that_cannot_be_read_are_errors(tmp_path: Path) -> None:
         ContrastSet.read(tmp_path / "a.txt")
     with pytest.raises(BadPrompts, match="latin.csv: not UTF-8"):
         read_prompts(tmp_path / "latin.csv")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[" * 100_000,
+        '{"prompt": "a", "prompt": "b"}',
+        '{"prompt": "\\ud800"}',
+        '{"prompt": "a", "id": 1e999}',
+    ],
+)
+def test_json_that_is_not_strict_is_an_error_that_names_the_line(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"prompt": "x"}\n' + line + "\n")
+    with pytest.raises(BadPrompts, match="line 2"):
+        read_rows(path)
+
+
+def test_a_pipe_and_a_file_that_is_too_large_are_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jsonl")
+    with (tmp_path / "b.csv").open("wb") as file:
+        file.truncate(2**40)
+    for name in ("a.jsonl", "b.csv"):
+        with pytest.raises(Prerequisite, match="could not read"):
+            read_rows(tmp_path / name)

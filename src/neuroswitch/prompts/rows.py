@@ -6,13 +6,16 @@ that mean the same are refused where both are filled, because nobody can know wh
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from neuroswitch.errors import BadPrompts, Prerequisite
 from neuroswitch.prompts.prompt import Prompt
+from neuroswitch.untrusted import parse_json, read_named
+
+LARGEST_FILE = 2**26
+"""Bytes; a hundred times the largest set of prompts that is in use."""
 
 # JailbreakBench and AdvBench call the prompt their goal.
 ALIASES = {"goal": "prompt"}
@@ -34,7 +37,7 @@ def read_rows(path: str | Path) -> list[Row]:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_named(path, LARGEST_FILE).decode("utf-8-sig")
     except OSError as error:
         raise Prerequisite(
             f"could not read {path}", found=error.strerror or str(error), do="check the path"
@@ -160,15 +163,8 @@ def _refuse_repeats(names: Sequence[str], headline: str) -> None:
 
 
 def _json(text: str, source: str) -> object:
-    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        _refuse_repeats([name for name, _ in pairs], f"{source}: a name twice in one object")
-        return dict(pairs)
-
     try:
-        found: object = json.loads(text, object_pairs_hook=unique)
-        return found
-    except RecursionError as error:
-        raise BadPrompts(f"{source}: JSON that is nested too deeply", expected="one flat object") from error
+        return parse_json(text.encode())
     except ValueError as error:
         raise BadPrompts(
             f"{source}: not JSON", found=f"{text[:80]!r} ({error})", expected="one JSON object on each line"
