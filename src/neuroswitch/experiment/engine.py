@@ -19,7 +19,7 @@ from neuroswitch.experiment.fitting import Fitter, served_names
 from neuroswitch.experiment.folder import Facts, claim_facts, claim_folder
 from neuroswitch.experiment.judging import Judging, check_judge, judge_sample
 from neuroswitch.experiment.models import Models, Pair, check_pair, model_facts, roles_of
-from neuroswitch.experiment.piles import Pile, exam_questions, held_out
+from neuroswitch.experiment.piles import Pile, check_circuits, exam_questions, held_out
 from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.experiment.summarising import finish_report
 from neuroswitch.integrations import EngineChoice, open_engine
@@ -87,10 +87,12 @@ def run_experiment(
     check_settings(settings, behaviour)
     check_judge(judging, behaviour.detector)
     piles = held_out(behaviour, settings)
+    check_circuits(settings, piles, output)
     pair = _checked_pair(settings, behaviour, piles, progress)
     settings = claim_folder(output, settings)
     check_settings(settings, behaviour)
     piles, exam = held_out(behaviour, settings), exam_questions(settings)
+    check_circuits(settings, piles, output)
     facts = _facts(behaviour, piles, same_tokens=pair.same_tokens)
     claim_facts(output, facts)
 

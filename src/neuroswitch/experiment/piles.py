@@ -1,11 +1,16 @@
 """What an experiment asks: piles of held-out prompts, each with its detector, and the questions of an exam."""
 
+from collections.abc import Mapping
 from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
+from neuroswitch.circuits import DESCRIPTION, Circuit, require_unseen
 from neuroswitch.detectors import Detector, get_detector
 from neuroswitch.errors import Prerequisite
 from neuroswitch.experiment.behaviour import Behaviour
+from neuroswitch.experiment.folder import method_folder
+from neuroswitch.experiment.models import roles_of
 from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.measures import ExamQuestions, read_mmlu, read_xstest
 from neuroswitch.prompts import Prompt, check_held_out, read_prompts
@@ -39,6 +44,22 @@ def held_out(behaviour: Behaviour, settings: ExperimentSettings) -> dict[str, Pi
         prompts = read_xstest(None if safe.xstest == "hub" else safe.xstest)
         piles[SAFE] = Pile(spread(prompts, safe.xstest_limit), get_detector("refusal"))
     return piles
+
+
+def check_circuits(settings: ExperimentSettings, piles: Mapping[str, Pile], output: Path) -> None:
+    """Read the saved circuits that are studied, or their copies in the folder, before any model is loaded.
+
+    Raises:
+        BadCircuit: There is no such circuit, or it is damaged.
+        BadPrompts: A test prompt is among those on which one of them was found, under whatever name.
+    """
+    prompts = [prompt for pile in piles.values() for prompt in pile.prompts]
+    for name in settings.methods:
+        kind, _, place = name.partition(":")
+        if kind == "circuit":
+            kept = method_folder(output, roles_of(settings)[0], name)
+            circuit = Circuit.load(kept if (kept / DESCRIPTION).exists() else place)
+            require_unseen(circuit.provenance, place, prompts)
 
 
 def spread(prompts: tuple[Prompt, ...], limit: int | None) -> tuple[Prompt, ...]:

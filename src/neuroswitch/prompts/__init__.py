@@ -3,6 +3,7 @@
 from neuroswitch.prompts.contrast import ContrastSet as ContrastSet
 from neuroswitch.prompts.contrast import Piles as Piles
 from neuroswitch.prompts.contrast import check_held_out as check_held_out
+from neuroswitch.prompts.leaks import content_digest as content_digest
 from neuroswitch.prompts.prompt import Message as Message
 from neuroswitch.prompts.prompt import Prompt as Prompt
 from neuroswitch.prompts.rows import Row as Row
