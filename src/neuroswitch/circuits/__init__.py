@@ -2,6 +2,11 @@
 
 from neuroswitch.circuits.card import CardFacts as CardFacts
 from neuroswitch.circuits.circuit import Circuit as Circuit
+from neuroswitch.circuits.conditions import HOW as HOW
+from neuroswitch.circuits.conditions import differences as differences
+from neuroswitch.circuits.conditions import found_with as found_with
+from neuroswitch.circuits.conditions import require_unseen as require_unseen
+from neuroswitch.circuits.conditions import with_prompts as with_prompts
 from neuroswitch.circuits.exporting import export as export
 from neuroswitch.circuits.exports.forms import exporters as exporters
 from neuroswitch.circuits.exports.ia3 import CONFIG as CONFIG

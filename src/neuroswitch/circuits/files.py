@@ -19,6 +19,7 @@ from safetensors.torch import save as dump_tensors
 
 from neuroswitch.circuits import fingerprint
 from neuroswitch.circuits.circuit import EVIDENCE, Circuit
+from neuroswitch.circuits.conditions import same_model
 from neuroswitch.circuits.description import AGAIN, SCHEMA, Description, read_description
 from neuroswitch.circuits.exports import ia3
 from neuroswitch.errors import BadCircuit, WrongModel
@@ -113,9 +114,7 @@ def check_model(circuit: Circuit, model: LanguageModel) -> None:
         WrongModel: They differ; the message holds both.
     """
     made_for, given = circuit.provenance.model, asdict(model.identity)
-    known = made_for.get("weights_sha256") and given["weights_sha256"]
-    keys = ("model_type", "config_sha256", *(["weights_sha256"] if known else []))
-    if circuit.layout != model.layout or any(made_for.get(key) != given[key] for key in keys):
+    if circuit.layout != model.layout or not same_model(made_for, given):
         raise WrongModel(
             "this circuit was made for another model",
             found=_identity(given, model.layout.size),

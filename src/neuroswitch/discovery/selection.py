@@ -61,6 +61,7 @@ def select(scores: Scores, size: float = 0.001, *, side: Side = "promoters") -> 
             versions=versions(),
             date=now(),
             command=command_line(),
+            found=statistics.found,
         ),
     )
 

@@ -17,6 +17,7 @@ from neuroswitch.activations import next_token_log_probabilities
 from neuroswitch.batching import compatible, fitting_batch, in_halves, plan_batches
 from neuroswitch.chat import encode, read_token
 from neuroswitch.checkpoints import LayerOutput, Stream, StreamedModel, streaming
+from neuroswitch.circuits import found_with
 from neuroswitch.discovery.collection import Reading
 from neuroswitch.discovery.rankings import RANKINGS, Scores, rank
 from neuroswitch.discovery.statistics import ClassStatistics, Moments, NeuronStatistics
@@ -178,7 +179,7 @@ class _Discovery:
             model=replace(source.model.identity, weights_sha256=source.weights.digest()),
             contrast=self.contrast.name,
             prompts_sha256=self.contrast.sha256,
-            read=dict(read),
+            found=found_with(self.contrast.discovery, self.reading.chat, read),
         )
 
     def _of_class(self, pile: str, parts: Sequence[dict[str, Tensor]]) -> ClassStatistics:

@@ -22,7 +22,7 @@ from neuroswitch.experiment.fitting import Fitter, served_names
 from neuroswitch.experiment.folder import begin_folder, claim_folder
 from neuroswitch.experiment.judging import Judging, check_judge, judge_sample
 from neuroswitch.experiment.models import Models, Pair, check_pair, roles_of
-from neuroswitch.experiment.piles import Pile, exam_questions, held_out
+from neuroswitch.experiment.piles import Pile, check_circuits, exam_questions, held_out
 from neuroswitch.experiment.rows import Rows
 from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.experiment.summarising import write_report
@@ -91,11 +91,13 @@ def run_experiment(
     check_settings(settings, behaviour)
     check_judge(judging, behaviour.detector)
     piles = held_out(behaviour, settings)
+    check_circuits(settings, piles, output)
     pair = _checked_pair(settings, behaviour, piles, progress)
     with locked(output):
         settings = claim_folder(output, settings)
         check_settings(settings, behaviour)
         piles, exam = held_out(behaviour, settings), exam_questions(settings)
+        check_circuits(settings, piles, output)
         facts = facts_of(behaviour, settings, piles, same_tokens=pair.same_tokens)
         begin_folder(output, settings, facts)
         asked = (settings, behaviour.contrast.discovery.positive[0])

@@ -1,11 +1,16 @@
 """What an experiment asks: piles of held-out prompts, each with its detector, and the questions of an exam."""
 
+from collections.abc import Mapping
 from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
+from neuroswitch.circuits import DESCRIPTION, Circuit, require_unseen
 from neuroswitch.detectors import Detector, get_detector
 from neuroswitch.errors import BadPrompts, Prerequisite
 from neuroswitch.experiment.behaviour import Behaviour
+from neuroswitch.experiment.folder import method_folder
+from neuroswitch.experiment.models import roles_of
 from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.measures import ExamQuestions, read_mmlu, read_xstest
 from neuroswitch.options import PromptChoice
@@ -73,6 +78,22 @@ def _asked(behaviour: Behaviour, asked: PromptChoice) -> Piles:
         do="remove it from one of the two files",
     )
     return Piles(positive, negative)
+
+
+def check_circuits(settings: ExperimentSettings, piles: Mapping[str, Pile], output: Path) -> None:
+    """Read the saved circuits that are studied, or their copies in the folder, before any model is loaded.
+
+    Raises:
+        BadCircuit: There is no such circuit, or it is damaged.
+        BadPrompts: A test prompt is among those on which one of them was found, under whatever name.
+    """
+    prompts = [prompt for pile in piles.values() for prompt in pile.prompts]
+    for name in settings.methods:
+        kind, _, place = name.partition(":")
+        if kind == "circuit":
+            kept = method_folder(output, roles_of(settings)[0], name)
+            circuit = Circuit.load(kept if (kept / DESCRIPTION).exists() else place)
+            require_unseen(circuit.provenance, place, prompts)
 
 
 def spread(prompts: tuple[Prompt, ...], limit: int | None) -> tuple[Prompt, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from neuroswitch.circuits import DESCRIPTION, Circuit
+from neuroswitch.circuits import DESCRIPTION, Circuit, differences
 from neuroswitch.detectors import get_detector
 from neuroswitch.errors import BadRun, WeakBehaviour
 from neuroswitch.experiment.cells import Recorded
@@ -182,7 +182,7 @@ class _Folder(Recorded):
         if self.settings.until_settled:
             yield "Answers were stopped once their verdict could no longer change, so their quality was not measured."
         for role in self.roles:
-            yield from self._shared_weights(role)
+            yield from self._of_circuits(role)
         yield from self._changes_between_calls()
 
     def _changes_between_calls(self) -> Iterable[str]:
@@ -203,11 +203,15 @@ class _Folder(Recorded):
         if self.settings.engine != LOCAL:
             yield "A server answered: that its weights and versions were the same in every call could not be checked."
 
-    def _shared_weights(self, role: str) -> Iterable[str]:
+    def _of_circuits(self, role: str) -> Iterable[str]:
+        """Say how circuits are used otherwise than they were found, and which share weights between layers."""
+        identity = self.facts.models[role].identity
         for name in self.settings.methods:
             circuit = description_file(self.folder, role, name).with_suffix("")
             if name != RANDOM and (circuit / DESCRIPTION).exists():
                 found = Circuit.load(circuit)
+                for sentence in differences(found.provenance, identity, self.settings.chat):
+                    yield f"The circuit of {name} {sentence}."
                 if count := found.sharing():
                     yield (
                         f"{count} of the {len(found)} neurons of {name} lie in layers that share their weights with "

@@ -6,6 +6,7 @@ from neuroswitch.prompts.contrast import check_held_out as check_held_out
 from neuroswitch.prompts.held_out import PromptFile as PromptFile
 from neuroswitch.prompts.held_out import read_prompts as read_prompts
 from neuroswitch.prompts.held_out import read_test_file as read_test_file
+from neuroswitch.prompts.leaks import content_digest as content_digest
 from neuroswitch.prompts.leaks import leaks as leaks
 from neuroswitch.prompts.leaks import refuse_duplicates as refuse_duplicates
 from neuroswitch.prompts.leaks import refuse_one_id as refuse_one_id

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from neuroswitch.errors import BadPrompts
 from neuroswitch.prompts.prompt import Prompt
+from neuroswitch.storage import digest
 
 Key = tuple[tuple[str, str], ...]
 
@@ -32,6 +33,11 @@ def comparable(text: str) -> str:
         if category != "Cf":  # invisible
             kept.append(character if category[0] in "LMNS" else " ")
     return " ".join("".join(kept).split()) or text.strip()
+
+
+def content_digest(prompt: Prompt) -> str:
+    """Return 16 hexadecimal digits that are equal for prompts that `leaks` takes for the same one."""
+    return digest(_key(prompt))[:16]
 
 
 def repeats(prompts: Iterable[Prompt]) -> list[tuple[Prompt, Prompt]]:
