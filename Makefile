@@ -22,7 +22,7 @@ VLLM := .venv-vllm
 VLLM_VERSION := 0.32.0
 VLLM_PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(VLLM)/bin/python -m pip
 
-.PHONY: demo test test-vllm check lint fix docs bench clean
+.PHONY: demo test test-vllm check kills lint fix docs bench clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.core  ## Find and switch the refusal circuit of a small model, and write a report
@@ -36,6 +36,9 @@ test-vllm: $(VLLM)/.ready  ## Circuits in vLLM against the hook: needs x86-64 Li
 
 check: lint  ## The same without the tests that take long
 	$(PYTEST) -m 'not slow and not demo and not network and not vllm' $(ARGS)
+
+kills: $(VENV)/.dev  ## Kill every long command 20 times in its middle and compare the bytes (about 10 minutes)
+	OMP_NUM_THREADS=1 PYTHONPATH=src:tests $(BIN)/python tests/kills.py build/kills 20 $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check
