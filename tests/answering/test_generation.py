@@ -130,6 +130,17 @@ def test_conditions_in_one_file_are_kept_apart(tmp_path: Path) -> None:
         other.completions()
 
 
+def test_an_answer_counts_for_the_prompt_it_was_given_to_and_once(tmp_path: Path) -> None:
+    log = AnswerLog(tmp_path / "r", {}, lambda c: {})
+    model, decoding = tiny_llama(), Decoding(max_new_tokens=2)
+    generate(model, [Prompt.of("tell me a story", id="p")], decoding=decoding, log=log)
+    with pytest.raises(BadRun, match="another prompt of the same id"):
+        generate(model, [Prompt.of("sing me a song", id="p")], decoding=decoding, log=log)
+    log.append([Completion("p", "tell me a story", "another answer", 1, "stop")])
+    with pytest.raises(BadRun, match="two answers to one prompt"):
+        log.completions()
+
+
 def test_memory_errors_halve_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_llama()
     ids = [encode(model.tokenizer, prompt) for prompt in ASKED]

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from neuroswitch.errors import BadRun
+from neuroswitch.prompts import Prompt
 from neuroswitch.records import Completion
 from neuroswitch.storage import JsonObject, append_jsonl, read_jsonl
 
@@ -41,9 +43,32 @@ class AnswerLog:
         key = self.key.items()
         return [row for row in read_jsonl(self.path) if all(row.get(name) == value for name, value in key)]
 
-    def completions(self) -> dict[str, Completion]:
-        """Return the answers that are on disk, by prompt id."""
-        return {one.prompt_id: one for one in map(Completion.from_row, self.rows())}
+    def completions(self, asked: Sequence[Prompt] = ()) -> dict[str, Completion]:
+        """Return the answers that are on disk, by prompt id.
+
+        Args:
+            asked: Prompts that are asked now: an answer counts for a prompt of the same id and the same text.
+
+        Raises:
+            BadRun: A row is damaged, a prompt was answered twice, or an answer is to another text.
+        """
+        found: dict[str, Completion] = {}
+        for one in map(Completion.from_row, self.rows()):
+            if found.setdefault(one.prompt_id, one) != one:
+                raise BadRun(
+                    f"{self.path} holds two answers to one prompt",
+                    found=f"{one.prompt_id!r}: {found[one.prompt_id].text[:40]!r} and {one.text[:40]!r}",
+                    do="remove one of the lines, or name another file",
+                )
+        for prompt in asked:
+            if prompt.id in found and found[prompt.id].prompt != prompt.text:
+                raise BadRun(
+                    f"{self.path} holds the answer to another prompt of the same id",
+                    found=f"{prompt.id!r}: {prompt.text[:60]!r}",
+                    expected=repr(found[prompt.id].prompt[:60]),
+                    do="name another file, or give the prompt another id",
+                )
+        return found
 
     def append(self, completions: Sequence[Completion]) -> None:
         """Write answers to disk; they survive a crash as soon as this returns."""

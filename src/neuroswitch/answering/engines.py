@@ -103,7 +103,7 @@ class ServerEngine:
     ) -> tuple[Completion, ...]:
         """Answer several prompts at the same time; see `Engine`. Answers never stop early."""
         asked, model = as_prompts(prompts), self._model_of(intervention)
-        done = how.log.completions() if how.log else {}
+        done = how.log.completions(asked) if how.log else {}
         missing = [prompt for prompt in asked if prompt.id not in done]
 
         def keep(prompt: Prompt, completion: Completion) -> None:

@@ -82,7 +82,7 @@ def generate(
         )
     asked = as_prompts(prompts)
     ids = [encode(model.tokenizer, prompt, chat) for prompt in asked]
-    done = log.completions() if log else {}
+    done = log.completions(asked) if log else {}
     settled = log.settled if log else None
 
     def stopped(i: int, tokens: list[int]) -> bool:

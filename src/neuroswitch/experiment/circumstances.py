@@ -6,6 +6,7 @@ the model would give the same answers, up to the rounding of another machine.
 
 import json
 import platform
+from collections.abc import Mapping
 from hashlib import sha256
 from inspect import getsourcefile, isroutine
 from pathlib import Path
@@ -71,15 +72,17 @@ def circumstances(model: LanguageModel, settings: ExperimentSettings, first: Pro
         code=f"{kind.__module__}.{kind.__qualname__}" if "transformers_modules" in kind.__module__ else None,
         device=module.device.type,
         tokenizer=tokenizer_digest(model),
-        generation=digest(
-            {
-                name: value
-                for name, value in (generation.to_diff_dict() if generation else {}).items()
-                if name not in ("transformers_version", "_from_model_config")
-            }
-        ),
+        generation=_settings_digest(generation.to_diff_dict() if generation else {}),
         rendered=str(model.tokenizer.decode(ids)),
     )
+
+
+def _settings_digest(told: Mapping[str, object]) -> str:
+    """Return the digest of generation settings, without what says by whom they were written."""
+    kept = {
+        name: one for name, one in told.items() if name not in ("transformers_version", "_from_model_config")
+    }
+    return digest(json.loads(json.dumps(kept, default=str)))
 
 
 def _quantised(model: LanguageModel) -> str | None:

@@ -24,7 +24,7 @@ from neuroswitch.measures import Condition
 from neuroswitch.methods import Fitted, FittedCircuit, Scaling, Task, get_method
 from neuroswitch.models import LanguageModel
 from neuroswitch.records import RANDOM, TRANSFER
-from neuroswitch.storage import read_as, write_json
+from neuroswitch.storage import new_folder, read_as, write_json
 from neuroswitch.summary import CircuitFacts, LayerProfile, MethodFacts, RankingFacts, TopNeuron
 
 FALLBACK = "delta_effect"
@@ -133,11 +133,7 @@ class Fitter:
                 shutil.rmtree(model_folder(self.output, role) / "top", ignore_errors=True)
         if not folder.exists():
             found = method.fit(model, self._task(role), progress=report)
-            found.save(folder)
-            if isinstance(found, FittedCircuit) and model.module.device.type != "meta":
-                # once more with the fingerprint of the weights, and an adapter of the strength that is studied
-                strengths = [one for one in self.settings.strengths if one]
-                found.circuit.save(folder, model=model, strength=strengths[-1])
+            self._save(found, folder, model)
         fitted = method.load(folder, model)
         claim_method(self.output, role, name, content_digest(folder))
         facts = self._described(model, name, fitted)
@@ -145,6 +141,15 @@ class Fitter:
         if name == "cna" and len(self.settings.models) == 2:
             self._keep_top(role, model, fitted)
         return fitted
+
+    def _save(self, found: Fitted, folder: Path, model: LanguageModel) -> None:
+        """Write a fit at once; a circuit with the fingerprint of the weights, and an adapter of the last strength."""
+        if not isinstance(found, FittedCircuit) or model.module.device.type == "meta":
+            found.save(folder)
+            return
+        with new_folder(folder) as staging:
+            strengths = [one for one in self.settings.strengths if one]
+            found.circuit.save(staging, model=model, strength=strengths[-1])
 
     def _is_current(self, folder: Path) -> bool:
         """Say whether a saved circuit was found, or matched, by the ranking that is used."""
@@ -197,7 +202,10 @@ class Fitter:
             top = select(self._task(role).scores(model), self.settings.top)
         except BadOption:  # too small a model for a circuit of that size: the report leaves it out
             top = fitted.circuit
-        top.save(folder)
+        with new_folder(
+            folder
+        ) as staging:  # without date and command, so that equal circuits are equal files
+            replace(top, provenance=replace(top.provenance, date="", command="")).save(staging)
 
     def _described(self, model: LanguageModel, name: str, fitted: Fitted) -> MethodFacts:
         """Return what reports say of a method, so that they can be made without the model."""

@@ -200,6 +200,12 @@ class _Folder(Recorded):
                     f"The rules of the detector {pile.detector!r} have changed since the answers of the pile {name} "
                     "were labelled; the labels are those of the earlier rules."
                 )
+        unread = [role for role, one in self.facts.circumstances.items() if one.weights is None]
+        if unread and self.settings.engine == LOCAL:
+            yield (
+                f"The weights of {' and '.join(self.facts.models[role].name for role in sorted(unread))} could not be "
+                "read value by value: of a change between two calls only a sample or the configuration would tell."
+            )
         if self.settings.engine != LOCAL:
             yield "A server answered: that its weights and versions were the same in every call could not be checked."
 
