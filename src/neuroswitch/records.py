@@ -48,13 +48,14 @@ class AnswerRow:
         pile: Which prompts: `positive`, `negative` or `xstest`.
         prompt_id: Which prompt.
         prompt: Its last user message.
-        text: The answer.
+        text: The answer, without thoughts.
         tokens: How many tokens were generated.
         finish: `stop` at an end-of-turn token, `length` at the limit, `settled` where the answer was
             stopped because its verdict could no longer change.
         label: What the detector says; None where it cannot judge.
         span: Start and end of the characters that decided the label.
         reason: Why, in words.
+        thought: What the model thought before it answered; empty without thoughts.
     """
 
     model: str
@@ -70,6 +71,7 @@ class AnswerRow:
     label: str | None
     span: tuple[int, int] | None
     reason: str
+    thought: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
 from neuroswitch.storage import JsonObject
+from neuroswitch.verdicts import leading_thoughts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,8 +116,9 @@ class ServerEngine:
 
             def ask(prompt: Prompt) -> Completion:
                 path, body = self._request(prompt, how)
-                reply = client.request("POST", path, _answer_of, {"model": model, **body})
-                return Completion(prompt.id, prompt.text, *reply)
+                text, tokens, finish = client.request("POST", path, _answer_of, {"model": model, **body})
+                found = leading_thoughts(text)
+                return Completion(prompt.id, prompt.text, found.answer, tokens, finish, found.thought)
 
             try:
                 ask_all(missing, ask, keep, concurrency=self.endpoint.concurrency, progress=report)
