@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from neuroswitch.errors import BadOption
 from neuroswitch.registry import Registry
-from neuroswitch.verdicts import Verdict, formal, french, refusal
+from neuroswitch.verdicts import UNFINISHED, Verdict, find_thoughts, formal, french, refusal
 
 Classify = Callable[[str, str | None], Verdict | None]
 """From an answer and its prompt to a verdict; None, or a verdict without a label, if it cannot be judged."""
@@ -124,10 +124,15 @@ def _contains(argument: str) -> Detector:
         ) from error
 
     def classify(text: str, prompt: str | None) -> Verdict:
-        match = pattern.search(text)
+        thoughts = find_thoughts(text)
+        if thoughts.unfinished and not thoughts.answer:
+            return Verdict(None, None, UNFINISHED)
+        match = pattern.search(thoughts.rest[thoughts.start :])
         if match is None:
             return Verdict("absent", None, "no match")
-        return Verdict("present", match.span(), f"contains {match.group()!r}")
+        start, end = match.span()
+        span = (start + thoughts.start, end + thoughts.start)
+        return Verdict("present", span, f"contains {match.group()!r}")
 
     return Detector(
         f"contains:{argument}",

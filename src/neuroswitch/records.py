@@ -49,10 +49,11 @@ class Completion:
     Attributes:
         prompt_id: Id of the prompt.
         prompt: Its last user message.
-        text: The answer, without special tokens.
+        text: The answer, without special tokens and without thoughts.
         tokens: How many tokens were generated, end-of-turn included.
         finish: `stop` at an end-of-turn token, `length` at the limit, `settled` where generation stopped
             because the verdict could no longer change.
+        thought: What a reasoning model thought before it answered; empty without thoughts.
     """
 
     prompt_id: str
@@ -60,6 +61,12 @@ class Completion:
     text: str
     tokens: int
     finish: Finish
+    thought: str = ""
+
+    @property
+    def cut_off_in_thought(self) -> bool:
+        """Whether the limit came before the answer: there is nothing to judge."""
+        return self.finish == "length" and bool(self.thought) and not self.text.strip()
 
     @classmethod
     def from_row(cls, row: Mapping[str, object]) -> "Completion":

@@ -12,6 +12,8 @@ from neuroswitch.answering.engines import Engine as Engine
 from neuroswitch.answering.engines import ServerEngine as ServerEngine
 from neuroswitch.answering.engines import TransformersEngine as TransformersEngine
 from neuroswitch.answering.generation import Decoding as Decoding
+from neuroswitch.answering.generation import Reader as Reader
+from neuroswitch.answering.generation import Shows as Shows
 from neuroswitch.answering.generation import as_prompts as as_prompts
 from neuroswitch.answering.generation import generate as generate
 from neuroswitch.answering.generation import generate_tokens as generate_tokens

@@ -23,6 +23,7 @@ from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
 from neuroswitch.records import Completion, Finish
 from neuroswitch.storage import JsonObject
+from neuroswitch.verdicts import leading_thoughts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,8 +120,9 @@ class ServerEngine:
             def ask(prompt: Prompt) -> Completion:
                 path, body = self._request(prompt, how)
                 parse = partial(_parsed, limit=how.decoding.max_new_tokens)
-                reply = client.request("POST", path, parse, {"model": model, **body})
-                return Completion(prompt.id, prompt.text, *reply)
+                text, tokens, finish = client.request("POST", path, parse, {"model": model, **body})
+                found = leading_thoughts(text)
+                return Completion(prompt.id, prompt.text, found.answer, tokens, finish, found.thought)
 
             try:
                 ask_all(missing, ask, keep, concurrency=self.endpoint.concurrency, progress=report)

@@ -7,7 +7,8 @@ that all prompts begin with are computed once, and finished sequences leave the 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from dataclasses import replace
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from transformers import Cache, GenerationConfig
 from transformers.cache_utils import LinearAttentionCacheLayerMixin
 
 from neuroswitch.answering.completions import AnswerLog
+from neuroswitch.answering.turns import Marks, Spoken, marks_of, next_turn, spoken, turn_end
 from neuroswitch.batching import (
     NO_PREFIX,
     Prefix,
@@ -40,6 +42,10 @@ STAGE = 16
 
 Stopped = Callable[[int, list[int]], bool]
 """From the position of a sequence, and its new tokens, to whether it needs no more of them."""
+
+
+Shows = Callable[[str, str | None], bool]
+"""From an answer and its prompt to whether the answer shows the behaviour."""
 
 
 def generate(
@@ -85,13 +91,18 @@ def generate(
     done = log.completions(asked) if log else {}
     settled = log.settled if log else None
 
+    read = Reader(model)
+
     def stopped(i: int, tokens: list[int]) -> bool:
-        return settled is not None and settled(_text(model, tokens), asked[i].text)
+        if read.header is None and settled is None:
+            return False
+        said, over = read.answer(tokens, ids[i])
+        return over or (settled is not None and not said.unfinished and settled(said.text, asked[i].text))
 
     needed = {i for i, prompt in enumerate(asked) if prompt.id not in done}
     for answers in _answers(model, ids, decoding, needed, stopped):
         fresh = [
-            _completion(model, asked[i], tokens, decoding.max_new_tokens)
+            read.completion(asked[i], tokens, ids[i], decoding.max_new_tokens)
             for i, tokens in answers.items()
             if i in needed
         ]
@@ -100,6 +111,40 @@ def generate(
         done.update({one.prompt_id: one for one in fresh})
         progress("generate", sum(prompt.id in done for prompt in asked), len(asked))
     return tuple(done[prompt.id] for prompt in asked)
+
+
+class Reader:
+    """Reads the answers of a model: without thoughts, and no further than its own turn.
+
+    Args:
+        model: Whose tokens are read.
+    """
+
+    def __init__(self, model: LanguageModel) -> None:
+        self.model = model
+        self.marks: Marks = marks_of(model.tokenizer)
+        self.header = next_turn(model.tokenizer)
+
+    def answer(self, tokens: Sequence[int], prompt: Sequence[int] = ()) -> tuple[Spoken, bool]:
+        """Decode an answer to an encoded prompt; return it and whether the model went on to the user's turn."""
+        said = spoken(self.model.tokenizer, self.marks, tokens, prompt)
+        if self.header is None:
+            return said, False
+        before, header, _ = f"\n{said.text}".partition(f"\n{self.header}")
+        return replace(said, text=before[1:]), bool(header)
+
+    def shows(self, tokens: Sequence[int], question: str, ids: Sequence[int], shows: Shows) -> bool:
+        """Judge an answer; one that was cut off within a thought shows nothing."""
+        said, _ = self.answer(tokens, ids)
+        return not (said.unfinished and not said.text) and shows(said.text, question)
+
+    def completion(self, prompt: Prompt, tokens: list[int], ids: Sequence[int], limit: int) -> Completion:
+        """Make a completion of the tokens that answer a prompt; `ids` is the encoded prompt."""
+        said, over = self.answer(tokens, ids)
+        finish: Finish = "length" if len(tokens) >= limit else "settled"
+        if over or (tokens and tokens[-1] in end_tokens(self.model)):
+            finish = "stop"
+        return Completion(prompt.id, prompt.text, said.text, len(tokens), finish, said.thought)
 
 
 def generate_tokens(
@@ -139,11 +184,18 @@ def as_prompts(prompts: Prompt | str | Iterable[Prompt | str]) -> tuple[Prompt, 
 
 
 def end_tokens(model: LanguageModel) -> frozenset[int]:
-    """Collect every token that ends a turn: the tokenizer's, the config's, the generation config's."""
+    """Collect every token that ends a turn: the tokenizer's, the configs', and the one that the template writes."""
     configs = (model.module.config, model.module.generation_config)
     stated: list[Any] = [getattr(source, "eos_token_id", None) for source in (model.tokenizer, *configs)]
+    stated.append(_turn_end(model.tokenizer, str(model.tokenizer.chat_template)))
     flat = [token for one in stated for token in (one if isinstance(one, (list, tuple)) else [one])]
     return frozenset(token for token in flat if token is not None)
+
+
+@lru_cache(maxsize=8)
+def _turn_end(tokenizer: Any, template: str) -> int | None:
+    """Remember what the template of a tokenizer says; the template is there to notice that it was changed."""
+    return turn_end(tokenizer)
 
 
 def _answers(
@@ -253,17 +305,6 @@ def _greedy(model: LanguageModel, max_new_tokens: int) -> GenerationConfig:
         return_dict_in_generate=True,
         use_cache=returns_cache(model),
     )
-
-
-def _completion(model: LanguageModel, prompt: Prompt, tokens: list[int], limit: int) -> Completion:
-    finish: Finish = "length" if len(tokens) >= limit else "settled"
-    if tokens and tokens[-1] in end_tokens(model):
-        finish = "stop"
-    return Completion(prompt.id, prompt.text, _text(model, tokens), len(tokens), finish)
-
-
-def _text(model: LanguageModel, tokens: list[int]) -> str:
-    return str(model.tokenizer.decode(tokens, skip_special_tokens=True))
 
 
 def _pad_token(model: LanguageModel) -> int:

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from neuroswitch.checkpoints import LayerOutput
 from neuroswitch.errors import BadRun
-from neuroswitch.storage import read_json, write_atomic, write_json
+from neuroswitch.storage import first_flaw, read_json, write_atomic, write_json
 
 PROGRESS = "progress.json"
 AGAIN = "name another folder, or remove this one to begin again"

@@ -16,6 +16,7 @@ from neuroswitch.measures.base import (
     ModelMeasure,
     aggregated,
     answer_values,
+    verdict_of,
 )
 from neuroswitch.models import LanguageModel
 from neuroswitch.prompts import Prompt
@@ -27,7 +28,7 @@ def answer_row(
     completion: Completion, detector: Detector, condition: Condition, *, pile: str, model: str = "model"
 ) -> AnswerRow:
     """Return an answer with its verdict, as it is kept on disk."""
-    verdict = detector.classify(completion.text, completion.prompt)
+    verdict = verdict_of(completion, detector)
     return AnswerRow(
         model=model,
         condition=condition.name,
@@ -42,6 +43,7 @@ def answer_row(
         label=verdict.label if verdict else None,
         span=verdict.span if verdict else None,
         reason=verdict.reason if verdict else "cannot be judged",
+        thought=completion.thought,
     )
 
 

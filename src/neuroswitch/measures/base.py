@@ -29,6 +29,7 @@ from neuroswitch.records import (
 from neuroswitch.registry import Registry
 from neuroswitch.statistics import Measurement, Values, exp_of, mean_of, rate_of
 from neuroswitch.storage import append_jsonl
+from neuroswitch.verdicts import UNFINISHED, Verdict
 
 
 @dataclass(frozen=True)
@@ -244,6 +245,13 @@ def aggregated(info: MeasureInfo, values: Values) -> Measurement:
         return rate_of(info.name, values, how=info.how)
     found = mean_of(info.name, values, unit=info.unit, how=info.how)
     return exp_of(found) if info.aggregate == "exp_mean" else found
+
+
+def verdict_of(completion: Completion, detector: Detector) -> Verdict | None:
+    """Judge an answer; one that was cut off before it began gets no label, whatever the detector."""
+    if completion.cut_off_in_thought:
+        return Verdict(None, None, UNFINISHED)
+    return detector.classify(completion.text, completion.prompt)
 
 
 def answer_values(measure: AnswerMeasure, rows: Iterable[AnswerRow], detector: Detector) -> Values:
