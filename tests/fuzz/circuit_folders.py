@@ -28,6 +28,8 @@ from neuroswitch.models.handle import LanguageModel
 from neuroswitch.storage import signed
 
 DESCRIPTION, CARD = "circuit.json", "README.md"
+EXPORTED = 10
+"""One case in so many is also exported by the command, which reads the whole model each time."""
 
 
 class CircuitFolders:
@@ -48,7 +50,7 @@ class CircuitFolders:
         self.originals = {path.name: Circuit.load(path) for path in self.sources}
 
     def intact(self, rng: random.Random, folder: Path) -> Path:
-        source = rng.choice(self.sources)
+        source, self.exported = rng.choice(self.sources), True
         for path in source.iterdir():
             shutil.copyfile(path, folder / path.name)
         (folder.parent / "source").write_text(source.name)
@@ -56,6 +58,7 @@ class CircuitFolders:
 
     def damage(self, rng: random.Random, folder: Path) -> str:
         source = self.intact(rng, folder)
+        self.exported = rng.randrange(EXPORTED) == 0
         name = rng.choice(
             [DESCRIPTION, DESCRIPTION, DESCRIPTION, *sorted(path.name for path in source.iterdir())]
         )
@@ -84,7 +87,7 @@ class CircuitFolders:
             "pull": lambda: pull(folder, out / "pulled"),
             "push": lambda: push(folder, out / "pushed"),
             "Circuit.pull": lambda: Circuit.pull(folder),
-            "export": lambda: export(Circuit.load(folder), self.base, "lora", out / "lora"),
+            "export": lambda: export(Circuit.load(folder), self.model, "lora", out / "lora"),
         }
         commands = {
             "inspect": lambda: inspect_command(folder),
@@ -97,6 +100,8 @@ class CircuitFolders:
             "pull --output": lambda: pull_command(str(folder), output=out / "pulled"),
             "push TARGET": lambda: push_command(folder, str(out / "pushed")),
         }
+        if not self.exported:
+            del commands["export --to ia3"]
         return own | {name: self._command(call) for name, call in commands.items()}
 
     def check(self, reader: str, folder: Path, result: Any) -> None:
@@ -132,7 +137,7 @@ class CircuitFolders:
 def quietly(model: LanguageModel) -> Iterator[None]:
     """Let the commands of the block load `model`, whatever its name, and print to memory."""
     screen, screens = StringIO(), (console.console, console.errors)
-    before = [one.file for one in screens]
+    before = [one._file for one in screens]
     for one in screens:
         one.file = screen
     try:
@@ -144,7 +149,7 @@ def quietly(model: LanguageModel) -> Iterator[None]:
             yield
     finally:
         for one, file in zip(screens, before, strict=True):
-            one.file = file
+            one._file = file  # None stands for whatever sys.stdout is by then
 
 
 def sign_again(folder: Path) -> None:

@@ -27,7 +27,7 @@ from neuroswitch.models import load_model
 from neuroswitch.records import read_answers, read_measured
 from neuroswitch.summary import read_summary
 
-CONTINUED = 10
+CONTINUED = 20
 """One case in so many is also continued, which takes longest."""
 
 

@@ -9,7 +9,7 @@ from replies import Replies
 from run_folders import RunFolders
 from watch import fuzz
 
-SHORT = {CircuitFolders: 60, Fits: 150, Replies: 60, RunFolders: 30}
+SHORT = {CircuitFolders: 60, Fits: 150, Replies: 80, RunFolders: 10}
 
 
 @pytest.mark.parametrize("kind", SHORT)

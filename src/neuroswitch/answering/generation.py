@@ -80,12 +80,7 @@ def generate(
         >>> answers[0].prompt, answers[0].tokens <= 8
         ('Name three rivers.', True)
     """
-    if not isinstance(model, LanguageModel):
-        raise BadOption(
-            "generate needs a model that was loaded by this library",
-            found=f"a {type(model).__name__}",
-            do="load_model(module, tokenizer) makes one of a module of transformers",
-        )
+    _require_loaded(model)
     asked = as_prompts(prompts)
     ids = [encode(model.tokenizer, prompt, chat) for prompt in asked]
     done = log.completions(asked) if log else {}
@@ -111,6 +106,15 @@ def generate(
         done.update({one.prompt_id: one for one in fresh})
         progress("generate", sum(prompt.id in done for prompt in asked), len(asked))
     return tuple(done[prompt.id] for prompt in asked)
+
+
+def _require_loaded(model: object) -> None:
+    if not isinstance(model, LanguageModel):
+        raise BadOption(
+            "generate needs a model that was loaded by this library",
+            found=f"a {type(model).__name__}",
+            do="load_model(module, tokenizer) makes one of a module of transformers",
+        )
 
 
 class Reader:

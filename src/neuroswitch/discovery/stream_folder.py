@@ -146,7 +146,7 @@ class HiddenStates:
             places = range(int(note["values"]))
             return LayerOutput(tuple(values.get(str(place)) for place in places), note["bare"] == "True")
         except (KeyError, ValueError) as error:
-            raise damaged(path, error) from error
+            raise damaged_stream(path, error) from error
 
     def _file(self, batch: int) -> Path:
         return self.folder / _hidden(self.layer) / f"{batch:05d}.safetensors"
@@ -167,14 +167,14 @@ def get_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, "pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise damaged(path, error) from error
+        raise damaged_stream(path, error) from error
 
 
 def _hidden(layer: int) -> str:
     return f"hidden-{layer:05d}"
 
 
-def damaged(path: Path, found: str | Exception) -> BadRun:
+def damaged_stream(path: Path, found: str | Exception) -> BadRun:
     """Return the error for a file of a stream that is missing or holds something else."""
     told = f"{type(found).__name__}: {found}" if isinstance(found, Exception) else found
     return BadRun(f"{path} is missing or damaged", found=told, do=AGAIN)

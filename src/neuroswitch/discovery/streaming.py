@@ -26,7 +26,7 @@ from neuroswitch.discovery.stream_folder import (
     HiddenStates,
     PileBatch,
     begin,
-    damaged,
+    damaged_stream,
     finish,
     get_tensors,
     put_tensors,
@@ -286,9 +286,9 @@ class _Discovery:
         shapes = {name: tuple(found[name].shape) for name in moments if name in found}
         ids = found.get("diverse.ids")
         if shapes != dict.fromkeys(moments, (width,)) or ids is None or "diverse.values" not in found:
-            raise damaged(path, f"tensors {', '.join(sorted(found)) or 'of no name'}")
+            raise damaged_stream(path, f"tensors {', '.join(sorted(found)) or 'of no name'}")
         if ids.dtype != torch.int64 or not bool(((ids >= 0) & (ids < layout.size)).all()):
-            raise damaged(path, "neurons that the model does not have")
+            raise damaged_stream(path, "neurons that the model does not have")
         return found
 
     def _statistics_file(self, layer: int) -> Path:

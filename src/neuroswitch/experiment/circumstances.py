@@ -113,11 +113,11 @@ def detector_digest(detector: Detector) -> str:
     path = Path(source) if source else None
     if path is not None and VERDICTS in path.parents:
         path = VERDICTS  # the rules of one detector lie in several files
-    code = content_digest(path, of="*.py") if path is not None and path.exists() else None
+    code = files_digest(path, of="*.py") if path is not None and path.exists() else None
     return digest([detector.name, sorted(detector.shows), code])
 
 
-def content_digest(path: Path, *, of: str = "*") -> str:
+def files_digest(path: Path, *, of: str = "*") -> str:
     """Return the digest of what a file or folder holds, wherever it lies.
 
     Of a circuit folder it is the digest of neurons, doses and layout: the same circuit found again has the same.
@@ -159,7 +159,7 @@ def source_digests(settings: ExperimentSettings) -> dict[str, str]:
     named = {
         name: Path(name.partition(":")[2]).expanduser() for name in settings.methods if _names_file(name)
     }
-    return {name: content_digest(path) for name, path in named.items() if path.exists()}
+    return {name: files_digest(path) for name, path in named.items() if path.exists()}
 
 
 def _names_file(method: str) -> bool:
@@ -172,7 +172,7 @@ def exam_digest(settings: ExperimentSettings) -> str | None:
     """Return the digest of the files with MMLU questions; None where there are none."""
     exam = settings.exam
     files = [Path(one) for one in (exam.mmlu, exam.mmlu_dev) if one and one != "hub"]
-    return digest([content_digest(one) for one in files]) if files else None
+    return digest([files_digest(one) for one in files]) if files else None
 
 
 def surroundings() -> dict[str, str]:

@@ -14,7 +14,7 @@ from neuroswitch.circuits import DESCRIPTION, Circuit, promoted_tokens, transfer
 from neuroswitch.discovery import RANKINGS, select
 from neuroswitch.errors import BadOption, WeakBehaviour
 from neuroswitch.experiment.behaviour import Behaviour
-from neuroswitch.experiment.circumstances import circuit_digest, content_digest
+from neuroswitch.experiment.circumstances import circuit_digest, files_digest
 from neuroswitch.experiment.facts import claim_method, forget_method
 from neuroswitch.experiment.folder import RANKING, description_file, method_folder, model_folder
 from neuroswitch.experiment.models import Models, roles_of
@@ -135,7 +135,7 @@ class Fitter:
             found = method.fit(model, self._task(role), progress=report)
             self._save(found, folder, model)
         fitted = method.load(folder, model)
-        claim_method(self.output, role, name, content_digest(folder))
+        claim_method(self.output, role, name, files_digest(folder))
         facts = self._described(model, name, fitted)
         write_json(description_file(self.output, role, name), facts.model_dump(mode="json"))
         if name == "cna" and len(self.settings.models) == 2:
