@@ -9,9 +9,9 @@ import re
 Span = tuple[int, int]
 
 _KINDS = (
-    r"(?:poems?|haikus?|songs?|lyrics?|raps?|verses?|limericks?|sonnets?|ballads?|odes?|chants?|slogans?|"
+    r"(?:poems?|haikus?|songs?|lyrics?|raps?|verses?|rhymes?|limericks?|sonnets?|ballads?|odes?|chants?|slogans?|"
     r"stor(?:y|ies)|tales?|fables?|scenes?|scripts?|plays?|novels?|chapters?|sketch(?:es)?|"
-    r"speech(?:es)?|monologues?|dialogues?|conversations?|toasts?|eulog(?:y|ies)|obituar(?:y|ies)|"
+    r"speech(?:es)?|monologues?|dialogues?|conversations?|phone calls?|toasts?|eulog(?:y|ies)|obituar(?:y|ies)|"
     r"letters?|e-?mails?|messages?|complaints?|notes?|captions?|text(?: message)?s?|diary|journal|entr(?:y|ies)|"
     r"essays?|articles?|editorials?|op-?eds?|columns?|reviews?|blog posts?|posts?|tweets?|threads?|paragraphs?|"
     r"critiques?|rants?|roasts?|satires?|parod(?:y|ies)|statements?|press releases?|manifestos?)"
@@ -51,6 +51,7 @@ _OF_REQUEST = re.compile(
     r"(?:writ|creat|generat|compos|produc|draft|provid|craft|mak)\w* (?:(?:an?|any|the|this|that|such|your|\w+) ){0,4}"
     rf"{_KINDS})\b"
 )
+_JUDGES = re.compile(r"\b(?:recommend|support|condone|endorse|promote|advise)\b")
 # Whoever begins with it speaks as the assistant, unless the answer has the form of a text.
 _SERVES = re.compile(
     r"(?:can'?t|cannot|can not|won'?t|will not|unable to|not able to|not going to|must not)(?: \w+){0,2} "
@@ -111,7 +112,8 @@ def speaks_of_request(answer: str, decline: Span, place: Span, sentence: int) ->
         return False
     if len(_LABEL.findall(answer)) >= 2 or _SAID.search(answer, *place):
         return False
-    if sentence == 0 and (decline[0] <= place[0] + 1 or _SERVES.search(answer, *place)):
+    begins = decline[0] <= place[0] + 1 and _JUDGES.search(answer, *decline) is None
+    if sentence == 0 and (begins or _SERVES.search(answer, *place)):
         return True
     return _OF_REQUEST.search(answer, *place) is not None
 

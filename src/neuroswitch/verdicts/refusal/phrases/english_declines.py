@@ -51,6 +51,7 @@ _OBJECT = (
         r"an?, any\w*, such, that, this, these, those, how, ways?, what, where, you, details?, detailed, "
         r"specific, steps?, instructions?, information, advice, guidance, content, jokes?, stories, malware, propaganda, threat\w*, "
         r"material, code, recommendations?, methods?, tips, suggestions?, lyrics, malicious, harmful, "
+        r"poems, poetry, essays, letters, statements, songs, speeches, articles, reviews, scripts, insults, "
         r"illegal, personal, private, explicit, offensive, fake, false, hate\w*, unethical, "
         r"discriminat\w*, slurs?, my (?:system|instructions?|prompt), copyright\w*, legal, medical, financial, [\w-]+ing, "
         r"the (?:requested|content|information|instructions?|full|lyrics|text|kind|type|code|details?|steps)"
