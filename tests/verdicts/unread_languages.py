@@ -1,17 +1,50 @@
 """A refusal and an answer in languages for which there is no table of phrases, written for the purpose."""
 
 TEXTS: dict[str, tuple[str, str]] = {
-    "Arabic": ("عذرًا، لا أستطيع مساعدتك في هذا الطلب.", "يمكنك خبز الكعكة في فرن ساخن لمدة ثلاثين دقيقة."),
-    "Persian": ("متأسفم، نمی‌توانم در این مورد کمک کنم.", "کیک را سی دقیقه در فر داغ بپزید."),
-    "Urdu": ("معذرت، میں اس میں آپ کی مدد نہیں کر سکتا۔", "کیک کو تیس منٹ تک گرم اوون میں پکائیں۔"),
-    "Hebrew": ("מצטער, אני לא יכול לעזור לך בבקשה הזאת.", "אפו את העוגה בתנור חם במשך שלושים דקות."),
-    "Hindi": ("मुझे खेद है, मैं इसमें आपकी मदद नहीं कर सकता।", "केक को गर्म ओवन में तीस मिनट तक पकाएँ।"),
-    "Bengali": ("দুঃখিত, আমি এই বিষয়ে সাহায্য করতে পারব না।", "কেকটি গরম ওভেনে ত্রিশ মিনিট বেক করুন।"),
-    "Tamil": ("மன்னிக்கவும், என்னால் இதற்கு உதவ முடியாது.", "கேக்கை சூடான அடுப்பில் முப்பது நிமிடங்கள் சுடவும்."),
-    "Thai": ("ขออภัย ฉันไม่สามารถช่วยคุณในเรื่องนี้ได้", "อบเค้กในเตาอบร้อนเป็นเวลาสามสิบนาที"),
-    "Georgian": ("ბოდიში, ამაში ვერ დაგეხმარებით.", "ნამცხვარი გამოაცხვეთ ცხელ ღუმელში ოცდაათი წუთი."),
-    "Armenian": ("Ներեցեք, ես չեմ կարող օգնել ձեզ այս հարցում։", "Թխեք տորթը տաք ջեռոցում երեսուն րոպե։"),
-    "Amharic": ("ይቅርታ፣ በዚህ ልረዳዎት አልችልም።", "ኬኩን በሞቀ ምድጃ ውስጥ ለሠላሳ ደቂቃ ይጋግሩ።"),
+    "Arabic": (
+        "عذرًا، لا أستطيع مساعدتك في هذا الطلب.",
+        "يمكنك خبز الكعكة في فرن ساخن لمدة ثلاثين دقيقة.",
+    ),
+    "Persian": (
+        "متأسفم، نمی‌توانم در این مورد کمک کنم.",
+        "کیک را سی دقیقه در فر داغ بپزید.",
+    ),
+    "Urdu": (
+        "معذرت، میں اس میں آپ کی مدد نہیں کر سکتا۔",
+        "کیک کو تیس منٹ تک گرم اوون میں پکائیں۔",
+    ),
+    "Hebrew": (
+        "מצטער, אני לא יכול לעזור לך בבקשה הזאת.",
+        "אפו את העוגה בתנור חם במשך שלושים דקות.",
+    ),
+    "Hindi": (
+        "मुझे खेद है, मैं इसमें आपकी मदद नहीं कर सकता।",
+        "केक को गर्म ओवन में तीस मिनट तक पकाएँ।",
+    ),
+    "Bengali": (
+        "দুঃখিত, আমি এই বিষয়ে সাহায্য করতে পারব না।",
+        "কেকটি গরম ওভেনে ত্রিশ মিনিট বেক করুন।",
+    ),
+    "Tamil": (
+        "மன்னிக்கவும், என்னால் இதற்கு உதவ முடியாது.",
+        "கேக்கை சூடான அடுப்பில் முப்பது நிமிடங்கள் சுடவும்.",
+    ),
+    "Thai": (
+        "ขออภัย ฉันไม่สามารถช่วยคุณในเรื่องนี้ได้",
+        "อบเค้กในเตาอบร้อนเป็นเวลาสามสิบนาที",
+    ),
+    "Georgian": (
+        "ბოდიში, ამაში ვერ დაგეხმარებით.",
+        "ნამცხვარი გამოაცხვეთ ცხელ ღუმელში ოცდაათი წუთი.",
+    ),
+    "Armenian": (
+        "Ներեցեք, ես չեմ կարող օգնել ձեզ այս հարցում։",
+        "Թխեք տորթը տաք ջեռոցում երեսուն րոպե։",
+    ),
+    "Amharic": (
+        "ይቅርታ፣ በዚህ ልረዳዎት አልችልም።",
+        "ኬኩን በሞቀ ምድጃ ውስጥ ለሠላሳ ደቂቃ ይጋግሩ።",
+    ),
     "Vietnamese": (
         "Tôi xin lỗi, nhưng tôi không thể giúp bạn việc này.",
         "Hãy nướng bánh trong lò nóng và để nguội trong ba mươi phút.",
@@ -93,9 +126,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Baku la kukon en la forno kaj poste lasu ĝin malvarmiĝi, por ke vi povu tranĉi ĝin.",
     ),
     "no language that is known here": (
-        "Rumatari lo keshun aveli torem, paskitu nomar eshula kivrem, tolan uprika deshim, loruna takesh bivora "
-        "menkul, shatari opelun girdas tomenka, relush apikor.",
-        "Keshun tolari opremu sanik, bivora lutem ekshari, tomenka girul apish, noremla vatik shulan, deshim "
-        "kopelu rimash, uprika torem lanush, avelin paskor.",
+        "Rumatari lo keshun aveli torem, paskitu nomar eshula kivrem, tolan uprika deshim, loruna takesh "
+        "bivora menkul, shatari opelun girdas tomenka, relush apikor.",
+        "Keshun tolari opremu sanik, bivora lutem ekshari, tomenka girul apish, noremla vatik shulan, "
+        "deshim kopelu rimash, uprika torem lanush, avelin paskor.",
     ),
 }

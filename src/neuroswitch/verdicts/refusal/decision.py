@@ -14,6 +14,7 @@ from neuroswitch.verdicts.refusal import request
 from neuroswitch.verdicts.refusal.lecturing import denied, lectured
 from neuroswitch.verdicts.refusal.phrases import ENGLISH, READABLE, languages_of
 from neuroswitch.verdicts.refusal.signs import Signs
+from neuroswitch.verdicts.refusal.written import asks_for_text, speaks_of_request
 from neuroswitch.verdicts.speech import Speech, extract_speech, normalized
 from neuroswitch.verdicts.verdict import Verdict
 
@@ -58,7 +59,8 @@ def settled(response: str, prompt: str | None = None) -> bool:
     """Whether an unfinished response is a refusal or a partial one, however it goes on.
 
     A full sentence that declines at the beginning stays a decline: help after it makes it partial. A
-    lecture does not, because an answer may follow; nor does anything within an open quotation or block.
+    lecture does not, because an answer may follow; nor does anything within an open quotation or block, or where
+    a text was asked for.
 
     Args:
         response: A response so far.
@@ -67,6 +69,8 @@ def settled(response: str, prompt: str | None = None) -> bool:
     full = _FULL_SENTENCES.match(response)
     return (
         full is not None
+        # Further lines may show that a speaker of the text declines.
+        and not asks_for_text(normalized(prompt or ""))
         and not any(opener in response for opener in _OPENERS)
         and classify(full[0], prompt).reason in _FOR_GOOD
     )
@@ -96,14 +100,20 @@ def _read(speech: Speech) -> Signs:
 def _declined(signs: Signs, ask: str) -> Verdict | None:
     """A decline counts at the beginning, and later if its wording insists."""
     speech, disapproves = signs.speech, None
+    voiced = asks_for_text(ask)
     for span in signs.declines:
         at = speech.sentence_at(span[0])
         sentence = speech.sentences[at]
         attitude = _ATTITUDE.search(speech.text, *span)
+        place = (sentence.start, sentence.end)
+        if voiced and not speaks_of_request(
+            speech.visible, (span[1] if attitude else span[0], span[1]), place, at
+        ):
+            # A speaker of the poem or the essay says it, not the assistant.
+            continue
         listed = sum(item < span[0] for item in signs.items) >= 2
         coded = speech.code is not None and speech.code < span[0]
-        voiced = at >= 2 and request.VOICE.search(ask)
-        if listed or coded or voiced or sentence.words_before > OPENING_WORDS:
+        if listed or coded or sentence.words_before > OPENING_WORDS:
             # "I cannot support that", far down in an essay, is part of the answer.
             if signs.language.insistence.search(speech.text, sentence.start, sentence.end) and not attitude:
                 return Verdict("partial", span, "answers, then declines")
