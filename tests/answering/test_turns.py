@@ -10,7 +10,7 @@ from neuroswitch.answering import generation
 from neuroswitch.answering.completions import Completion
 from neuroswitch.answering.generation import Decoding, Reader, end_tokens, generate
 from neuroswitch.answering.turns import Spoken, marks_of, next_turn, spoken, turn_end
-from neuroswitch.chat import encode
+from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.detectors import get_detector
 from neuroswitch.measures import Condition, answer_row
 from neuroswitch.models.handle import LanguageModel
@@ -77,7 +77,7 @@ def test_a_thought_that_the_template_opens_is_a_thought(begin: str, end: str) ->
 
 def test_a_mark_that_the_user_wrote_opens_no_thought() -> None:
     tokenizer = with_tokens("<think>", "</think>")
-    ids = encode(tokenizer, Prompt.of("what is <think>"))
+    ids = encode(tokenizer, Prompt.of("what is <think>"), ChatFormat(control_tokens=True))
     assert read(tokenizer, "a tree", ids) == Spoken("a tree", "", unfinished=False)
 
 
