@@ -8,7 +8,7 @@ from inspect import getdoc
 from cyclopts import App, CycloptsError, Group
 
 from neuroswitch.cli import chat, discover, doctor, experiments, inspect, serve, sharing, verify
-from neuroswitch.cli.console import show_error
+from neuroswitch.cli.console import plain_streams, show_error
 from neuroswitch.errors import NeuroswitchError
 
 Command = Callable[..., int | None]
@@ -80,6 +80,7 @@ def example_of(command: Command) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line, by default that of the process; errors of neuroswitch are printed without a traceback."""
+    plain_streams()
     try:
         make_app()(sys.argv[1:] if arguments is None else arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:

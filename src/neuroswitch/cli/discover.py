@@ -40,9 +40,13 @@ def discover_command(
         neuroswitch discover --model demo --output circuit
     """
     from neuroswitch.circuits import DESCRIPTION, Circuit
+    from neuroswitch.discovery import RANKINGS
     from neuroswitch.experiment import ExperimentSettings, claim_folder, find_behaviour
+    from neuroswitch.models import require_device
     from neuroswitch.processes import written_once
 
+    RANKINGS.get(options.circuit.ranking)
+    require_device(options.loading.device)
     settings = ExperimentSettings(
         models=(model,),
         loading=options.loading,

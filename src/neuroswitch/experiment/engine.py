@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from neuroswitch.answering import AnswerLog, AnswerSettings, Engine, TransformersEngine
+from neuroswitch.discovery import RANKINGS
 from neuroswitch.errors import BadOption, WeakBehaviour
 from neuroswitch.experiment.behaviour import Behaviour, find_behaviour
 from neuroswitch.experiment.fitting import Fitter, served_names
@@ -22,7 +23,7 @@ from neuroswitch.experiment.models import Models, Pair, check_pair, model_facts,
 from neuroswitch.experiment.piles import Pile, check_circuits, exam_questions, held_out
 from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.experiment.summarising import finish_report
-from neuroswitch.integrations import EngineChoice, open_engine
+from neuroswitch.integrations import EngineChoice, check_engine, open_engine
 from neuroswitch.measures import (
     MEASURES,
     Bench,
@@ -36,7 +37,7 @@ from neuroswitch.measures import (
     measure,
 )
 from neuroswitch.methods import get_method
-from neuroswitch.models import LanguageModel
+from neuroswitch.models import LanguageModel, require_device
 from neuroswitch.options import LOCAL
 from neuroswitch.processes import require_one
 from neuroswitch.progress import Progress, silent
@@ -82,7 +83,10 @@ def run_experiment(
         WrongModel: A saved circuit belongs to another model, or two models differ in shape.
     """
     require_one("an experiment")
+    output = Path(output).expanduser()
     behaviour = find_behaviour(settings.prompts.behaviour, settings.prompts.detector)
+    check_engine(engine)
+    require_device(settings.loading.device)
     settings = replace(settings, engine=engine.kind)
     check_settings(settings, behaviour)
     check_judge(judging, behaviour.detector)
@@ -145,6 +149,7 @@ def check_settings(settings: ExperimentSettings, behaviour: Behaviour) -> None:
                 get_method(member)
         elif len(settings.models) < 2:
             raise BadOption("the method 'transfer' needs two models", do="use `neuroswitch compare-models`")
+    RANKINGS.get(settings.circuit.ranking)
     for name in (*settings.measures, settings.match.damage):
         MEASURES.get(name)
     if settings.until_settled and behaviour.detector.settled is None:
