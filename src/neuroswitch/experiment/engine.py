@@ -20,7 +20,7 @@ from neuroswitch.experiment.fitting import Fitter, served_names
 from neuroswitch.experiment.folder import Facts, claim_facts, claim_folder
 from neuroswitch.experiment.judging import Judging, check_judge, judge_sample
 from neuroswitch.experiment.models import Models, Pair, check_pair, model_facts, roles_of
-from neuroswitch.experiment.piles import Pile, check_circuits, exam_questions, held_out
+from neuroswitch.experiment.piles import Pile, check_circuits, check_positions, exam_questions, held_out
 from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.experiment.summarising import finish_report
 from neuroswitch.integrations import EngineChoice, check_engine, open_engine
@@ -101,6 +101,7 @@ def run_experiment(
     claim_facts(output, facts)
 
     def loaded(role: str, model: LanguageModel) -> None:
+        check_positions(model, settings, piles)
         first = behaviour.contrast.discovery.positive[0]
         found = {role: model_facts(model, settings, role, first)}
         claim_facts(output, facts.model_copy(update={"models": found}))
