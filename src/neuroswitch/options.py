@@ -14,6 +14,8 @@ from typing import Annotated, Protocol, TypeVar
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
+from neuroswitch.errors import BadOption
+
 Item = TypeVar("Item")
 
 HEADINGS = (
@@ -45,6 +47,8 @@ def _commas(read: Callable[[str], Item]) -> Parameter:
 
     def convert(_: object, tokens: Sequence[_Token]) -> tuple[Item, ...]:
         parts = [part.strip() for token in tokens for part in token.value.split(",")]
+        if not any(parts):
+            raise ValueError("found nothing, expected one or more with commas between")
         return tuple(dict.fromkeys(read(part) for part in parts if part))
 
     def show(items: tuple[Item, ...]) -> str:
@@ -65,16 +69,101 @@ def _number(text: str) -> float:
     raise ValueError(f"found {text!r}, expected numbers with commas between, such as 0,0.5,1")
 
 
+def _size(_: object, tokens: Sequence[_Token]) -> int | float:
+    """Read the size of a circuit: digits are a count, anything else a fraction.
+
+    Raises:
+        ValueError: It is no number.
+    """
+    text = tokens[0].value.strip()
+    try:
+        return int(text) if text.isdecimal() else float(text)
+    except ValueError:
+        raise ValueError(
+            f"found {text!r}, expected a fraction such as 0.001 or a count such as 116"
+        ) from None
+
+
+def _finite(_: object, value: float | None) -> None:
+    if value is not None and not isfinite(value):
+        raise ValueError(f"found {value}, expected a finite number")
+
+
+def require_finite(name: str, *values: float) -> None:
+    """Refuse NaN and infinities.
+
+    Raises:
+        BadOption: One of the values is not finite.
+    """
+    if bad := [value for value in values if not isfinite(value)]:
+        raise BadOption(f"{name} must be a finite number, not {bad[0]}")
+
+
+def require_size(size: float) -> None:
+    """Refuse what is neither a fraction nor a count of neurons.
+
+    Raises:
+        BadOption: It is not positive, or not whole, or 1.0, which could be all neurons or one.
+    """
+    whole = isinstance(size, int) or (isfinite(size) and size > 1 and size == int(size))
+    if isinstance(size, bool) or size <= 0 or not (whole or 0 < size < 1):
+        raise BadOption(
+            "the size of a circuit is neither a fraction nor a count",
+            found=f"{size}",
+            expected="a fraction below 1, such as 0.001, or a whole number of neurons, such as 116 or 1",
+        )
+
+
+def _require_at_least(least: int, **counts: int | None) -> None:
+    for name, count in counts.items():
+        if count is not None and count < least:
+            option = "--" + name.replace("_", "-")
+            raise BadOption(f"{option} is too small", found=f"{count}", expected=f"at least {least}")
+
+
 Names = Annotated[tuple[str, ...], _commas(str)]
 Numbers = Annotated[tuple[float, ...], _commas(_number)]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
+Size = Annotated[int | float, Parameter(converter=_size, n_tokens=1)]
+Finite = Annotated[float, Parameter(validator=_finite)]
 CountOrNone = Annotated[int, Parameter(validator=Number(gte=0))]
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 
 
 @group("Model")
 @dataclass(frozen=True)
-class LoadOptions:
+class SourceOptions:
+    """Which files of a model are read, and where its neurons are; enough where no weights are loaded."""
+
+    revision: str | None = None
+    """Commit, tag or branch on the Hub."""
+    trust_remote_code: Flag = False
+    """Run Python code that comes with the model. Read it first."""
+    sites: str | None = None
+    """Where the neurons are, if they are not found: model.layers.{layer}.ffn.linear_out"""
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without the model.
+
+        Raises:
+            BadOption: A pattern of sites has no place for the number of the layer.
+        """
+        if self.sites is not None and any("{layer}" not in part for part in self.sites.split(",")):
+            raise BadOption(
+                "--sites has no place for the number of the layer",
+                found=self.sites,
+                expected="a path with {layer} in it, such as model.layers.{layer}.ffn.linear_out",
+            )
+
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+QUANTIZERS = ("bnb-8bit", "bnb-4bit", "torchao-int8", "quanto-int8")
+"""Kinds that run on a CPU as well. They quantise linear maps, not embeddings, LM head or fused experts."""
+
+
+@group("Model")
+@dataclass(frozen=True)
+class LoadOptions(SourceOptions):
     """How a model is loaded.
 
     Examples:
@@ -82,18 +171,24 @@ class LoadOptions:
         'meta'
     """
 
-    revision: str | None = None
-    """Commit, tag or branch on the Hub."""
     dtype: str = "auto"
     """auto (float32 on a CPU, bfloat16 on a GPU), float32, bfloat16 or float16."""
     device: str = "auto"
     """auto (the best one), cpu, cuda:1, mps; split: GPUs, then memory, disk; tp: see torchrun; meta: no weights."""
-    trust_remote_code: Flag = False
-    """Run Python code that comes with the model. Read it first."""
-    sites: str | None = None
-    """Where the neurons are, if they are not found: model.layers.{layer}.ffn.linear_out"""
     quantize: str | None = None
     """Quantise while loading: bnb-8bit, bnb-4bit, torchao-int8 or quanto-int8."""
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without the model.
+
+        Raises:
+            BadOption: An option has a value that it cannot have.
+        """
+        super().__post_init__()
+        if self.dtype not in DTYPES:
+            raise BadOption(f"unknown dtype {self.dtype!r}", expected=", ".join(DTYPES))
+        if self.quantize is not None and self.quantize not in QUANTIZERS:
+            raise BadOption(f"unknown quantization {self.quantize!r}", expected=", ".join(QUANTIZERS))
 
 
 @group("Answers")
@@ -131,6 +226,14 @@ class Decoding:
     batch_size: Count = 32
     """Prompts decoded together; halved where memory runs out."""
 
+    def __post_init__(self) -> None:
+        """Refuse empty answers and batches.
+
+        Raises:
+            BadOption: A count is below 1.
+        """
+        _require_at_least(1, max_new_tokens=self.max_new_tokens, batch_size=self.batch_size)
+
 
 @group("Prompts")
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +258,14 @@ class PromptChoice(BehaviourChoice):
     limit: Count | None = None
     """Use only so many test prompts of each pile, spread evenly over the file."""
 
+    def __post_init__(self) -> None:
+        """Refuse an empty pile.
+
+        Raises:
+            BadOption: The limit is below 1.
+        """
+        _require_at_least(1, limit=self.limit)
+
 
 @group("Circuit")
 @dataclass(frozen=True, kw_only=True)
@@ -163,8 +274,16 @@ class CircuitChoice:
 
     ranking: str = "readout"
     """How neurons are scored."""
-    size: float = 0.001
+    size: Size = 0.001
     """Size of a circuit: a fraction such as 0.001, or a count such as 116."""
+
+    def __post_init__(self) -> None:
+        """Refuse a size that could not be meant.
+
+        Raises:
+            BadOption: It is neither a fraction nor a count.
+        """
+        require_size(self.size)
 
 
 @group("Controls")
@@ -174,8 +293,16 @@ class ControlChoice:
 
     controls: CountOrNone = 1
     """How many random circuits the method `random` stands for."""
-    seed: int = 0
+    seed: CountOrNone = 0
     """Seed of the first random circuit, and of everything else that is drawn."""
+
+    def __post_init__(self) -> None:
+        """Refuse negative numbers, which no generator takes.
+
+        Raises:
+            BadOption: A number is below 0.
+        """
+        _require_at_least(0, controls=self.controls, seed=self.seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,8 +355,17 @@ class MatchChoice:
 
     damage: str = "kl"
     """The measure of damage: kl, quality, perplexity, mmlu or over_refusal."""
-    budget: float | None = None
+    budget: Finite | None = None
     """Largest damage at which methods are compared. Default: the measure's own."""
+
+    def __post_init__(self) -> None:
+        """Refuse a budget that nothing can be compared with.
+
+        Raises:
+            BadOption: It is not finite.
+        """
+        if self.budget is not None:
+            require_finite("--budget", self.budget)
 
 
 @group("Server")
@@ -243,7 +379,7 @@ class VllmOptions:
     """Port on which vLLM listens."""
     tensor_parallel: Count = 1
     """Devices, or on a CPU processes, that share the model."""
-    start_seconds: Annotated[float, Parameter(validator=Number(gte=1))] = 1800.0
+    start_seconds: Annotated[float, Parameter(validator=(_finite, Number(gte=1)))] = 1800.0
     """How long vLLM may take to load and compile."""
     arguments: Annotated[
         tuple[str, ...],
@@ -260,6 +396,16 @@ class ServeOptions(VllmOptions):
     """Numbers with commas between; one model name for each circuit and each of these."""
     controls: CountOrNone = 0
     """Random circuits beside each, as `evaluate --engine URL` needs them: talk.random0@2."""
+
+    def __post_init__(self) -> None:
+        """Refuse multipliers that cannot be served.
+
+        Raises:
+            BadOption: There are none, or one is not finite.
+        """
+        require_finite("a multiplier", *self.multipliers)
+        if not self.multipliers:
+            raise BadOption("there is no multiplier to serve", do="name one, such as --multipliers 0,2")
 
 
 LOCAL, VLLM = "transformers", "vllm"

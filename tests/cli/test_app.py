@@ -1,6 +1,7 @@
 """The command line as a whole: its help, its errors, its exit statuses; nothing heavy is loaded for them."""
 
 import runpy
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -148,3 +149,21 @@ def test_the_package_can_be_run_as_a_module() -> None:
 def test_importing_the_package_and_the_reports_needs_no_torch() -> None:
     code = "import sys, neuroswitch, neuroswitch.report; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_ctrl_c_that_a_library_turns_into_its_own_error_still_ends_as_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def imported(*_: object, **__: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt as error:
+            raise ModuleNotFoundError("Could not import module") from error
+
+    monkeypatch.setattr("neuroswitch.experiment.run_experiment", imported)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["demo"])
+    assert caught.value.code == cli.INTERRUPTED
+    assert "continues" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is before

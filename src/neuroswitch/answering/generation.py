@@ -27,6 +27,7 @@ from neuroswitch.batching import (
     padding_effect,
     plain_generation,
     plan_batches,
+    require_positions,
     returns_cache,
 )
 from neuroswitch.chat import ChatFormat, encode
@@ -227,6 +228,7 @@ def _answers(
 def _batches(model: LanguageModel, ids: Sequence[Sequence[int]], decoding: Decoding) -> list[list[int]]:
     """Group sequences of similar length; of equal length where padding changes the answers."""
     lengths = list(map(len, ids))
+    require_positions(model.module, max(lengths, default=0), decoding.max_new_tokens)
     if padding_effect(model).on_the_left:
         groups = [[i for i, one in enumerate(lengths) if one == length] for length in set(lengths)]
     else:

@@ -157,7 +157,10 @@ class Circuit:
         """
         if not math.isfinite(strength):
             raise BadOption(f"a strength must be a finite number, not {strength}")
-        return (1.0 - strength * self.doses.double()).float()
+        found = (1.0 - strength * self.doses.double()).float()
+        if not bool(found.isfinite().all()):
+            raise BadOption(f"the strength {strength} is too large: a multiplier does not fit into float32")
+        return found
 
     def site_multipliers(self, strength: float) -> dict[str, tuple[Int64[Tensor, " n"], Float[Tensor, " n"]]]:
         """Return site path -> places of the circuit's neurons in the site, and their multipliers."""

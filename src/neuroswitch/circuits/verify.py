@@ -88,8 +88,7 @@ class Verification:
             "edited": "the circuit was edited: other neurons of its layers are as they were",
             "quantized": "the model was quantized: all weights moved by less than a quantisation step",
             "merged adapter": f"an adapter of rank about {self.lora_rank} was merged into these layers",
-            "another model": "this is another model: its weights have nothing in common with those of the"
-            " circuit's model",
+            "another model": "this is another model: its weights are not those of the circuit's model, tuned or not",
             "retrained": "the model was trained further: these layers changed in every direction",
         }
         found.append(words[self.cause])

@@ -42,9 +42,13 @@ def discover_command(
     Example:
         neuroswitch discover --model demo --output circuit
     """
+    from neuroswitch.discovery import RANKINGS
     from neuroswitch.experiment import ExperimentSettings, claimed_discovery, find_behaviour
+    from neuroswitch.models import require_device
     from neuroswitch.processes import written_once
 
+    RANKINGS.get(options.circuit.ranking)
+    require_device(options.loading.device)
     settings = ExperimentSettings(
         models=(model,),
         loading=options.loading,

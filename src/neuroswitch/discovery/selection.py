@@ -8,6 +8,7 @@ import torch
 from neuroswitch.circuits import Circuit
 from neuroswitch.discovery.rankings import Scores
 from neuroswitch.errors import BadOption
+from neuroswitch.options import require_size
 from neuroswitch.provenance import Provenance, command_line, now, versions
 
 Side = Literal["promoters", "suppressors"]
@@ -74,10 +75,11 @@ def budget(size: float, neurons: int) -> int:
         neurons: How many the model has.
 
     Raises:
-        BadOption: The size is not positive, or gives no neuron, or more than there are.
+        BadOption: The size is neither a fraction nor a count, or gives no neuron, or more than there are.
     """
+    require_size(size)
     count = int(size * neurons) if size < 1 else int(size)
-    if size <= 0 or not 1 <= count <= neurons:
+    if not 1 <= count <= neurons:
         raise BadOption(
             "the size of a circuit must give at least one neuron and at most all",
             found=f"{size}, which is {count} of {neurons} neurons",

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from neuroswitch.activations import check_reading_and_scaling
 from neuroswitch.answering import Decoding
-from neuroswitch.batching import padding_effect, rope_parameters
+from neuroswitch.batching import padding_effect, position_limit, require_positions, rope_parameters
 from neuroswitch.chat import ChatFormat, describe, encode, read_token
 from neuroswitch.discovery import budget
 from neuroswitch.doctor.diagnosis import Diagnosis, PromptEncoding
@@ -187,6 +187,21 @@ class _Examination:
             answer=Decoding().max_new_tokens,
             batch=Decoding().batch_size,
         )
+        if seen.reading is not None or position_limit(module) is not None:
+            with self.check("prompt_and_answer_fit"):
+                require_positions(module, work.prompt, work.answer)
+            seen = self.found
+        trained = getattr(module.config.get_text_config(decoder=True), "max_position_embeddings", None)
+        if (
+            isinstance(trained, int)
+            and self.holds("prompt_and_answer_fit")
+            and work.prompt + work.answer > trained
+        ):
+            self.note(
+                f"A prompt of {work.prompt} tokens and an answer of {work.answer} are longer than the {trained} tokens "
+                f"that the model was made for: name a smaller --max-new-tokens."
+            )
+            seen = self.found
         found = SiteMap(str(seen.layers_path), NeuronLayout(seen.sites))
         dtype: torch.dtype = getattr(torch, str(seen.dtype))
         bits = seen.quantization.bits if seen.quantization else None

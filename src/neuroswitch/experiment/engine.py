@@ -14,6 +14,7 @@ from pathlib import Path
 
 from neuroswitch.answering import AnswerLog, AnswerSettings, Completion, Engine, TransformersEngine
 from neuroswitch.chat import encode
+from neuroswitch.discovery import RANKINGS
 from neuroswitch.errors import BadOption, WeakBehaviour
 from neuroswitch.experiment.behaviour import Behaviour, find_behaviour
 from neuroswitch.experiment.claiming import claim_model, facts_of
@@ -22,11 +23,11 @@ from neuroswitch.experiment.fitting import Fitter, served_names
 from neuroswitch.experiment.folder import begin_folder, claim_folder
 from neuroswitch.experiment.judging import Judging, check_judge, judge_sample
 from neuroswitch.experiment.models import Models, Pair, check_pair, roles_of
-from neuroswitch.experiment.piles import Pile, check_circuits, exam_questions, held_out
+from neuroswitch.experiment.piles import Pile, check_circuits, check_positions, exam_questions, held_out
 from neuroswitch.experiment.rows import Rows
 from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.experiment.summarising import write_report
-from neuroswitch.integrations import EngineChoice, open_engine
+from neuroswitch.integrations import EngineChoice, check_engine, open_engine
 from neuroswitch.measures import (
     MEASURES,
     Bench,
@@ -39,7 +40,7 @@ from neuroswitch.measures import (
     measure,
 )
 from neuroswitch.methods import get_method
-from neuroswitch.models import LanguageModel
+from neuroswitch.models import LanguageModel, require_device
 from neuroswitch.options import LOCAL
 from neuroswitch.processes import require_one
 from neuroswitch.progress import Progress, silent
@@ -86,7 +87,10 @@ def run_experiment(
         WrongModel: A saved circuit belongs to another model, or two models differ in shape.
     """
     require_one("an experiment")
+    output = Path(output).expanduser()
     behaviour = find_behaviour(settings.prompts.behaviour, settings.prompts.detector)
+    check_engine(engine)
+    require_device(settings.loading.device)
     settings = replace(settings, engine=engine.kind)
     check_settings(settings, behaviour)
     check_judge(judging, behaviour.detector)
@@ -105,6 +109,7 @@ def run_experiment(
         def loaded(role: str, model: LanguageModel) -> None:
             for prompt in _prompts(behaviour, piles):  # before anything is computed, whoever answers
                 encode(model.tokenizer, prompt, settings.chat)
+            check_positions(model, settings, piles)
             claim_model(output, facts, role, model, asked)
 
         elsewhere = not engine.local and not _needs_weights(settings)
@@ -129,6 +134,7 @@ def check_settings(settings: ExperimentSettings, behaviour: Behaviour) -> None:
                 get_method(member)
         elif len(settings.models) < 2:
             raise BadOption("the method 'transfer' needs two models", do="use `neuroswitch compare-models`")
+    RANKINGS.get(settings.circuit.ranking)
     for name in (*settings.measures, settings.match.damage):
         MEASURES.get(name)
     if settings.until_settled and behaviour.detector.settled is None:

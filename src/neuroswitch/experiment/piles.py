@@ -5,6 +5,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from neuroswitch.batching import position_limit, require_positions
+from neuroswitch.chat import encode
 from neuroswitch.circuits import DESCRIPTION, Circuit, require_unseen
 from neuroswitch.detectors import Detector, get_detector
 from neuroswitch.errors import BadPrompts, Prerequisite
@@ -13,6 +15,7 @@ from neuroswitch.experiment.folder import method_folder
 from neuroswitch.experiment.models import roles_of
 from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.measures import ExamQuestions, read_mmlu, read_xstest
+from neuroswitch.models import LanguageModel
 from neuroswitch.options import PromptChoice
 from neuroswitch.prompts import Piles, Prompt, check_held_out, leaks, read_test_file, refuse_duplicates
 from neuroswitch.records import NEGATIVE, POSITIVE, SAFE
@@ -94,6 +97,19 @@ def check_circuits(settings: ExperimentSettings, piles: Mapping[str, Pile], outp
             kept = method_folder(output, roles_of(settings)[0], name)
             circuit = Circuit.load(kept if (kept / DESCRIPTION).exists() else place)
             require_unseen(circuit.provenance, place, prompts)
+
+
+def check_positions(model: LanguageModel, settings: ExperimentSettings, piles: Mapping[str, Pile]) -> None:
+    """Refuse prompts and answers that the model has no positions for, before the first one is answered.
+
+    Raises:
+        BadOption: A prompt and its answer do not fit together.
+        BadPrompts: A prompt alone does not fit.
+    """
+    if position_limit(model.module) is not None:
+        prompts = [prompt for pile in piles.values() for prompt in pile.prompts]
+        longest = max(len(encode(model.tokenizer, prompt, settings.chat)) for prompt in prompts)
+        require_positions(model.module, longest, settings.decoding.max_new_tokens)
 
 
 def spread(prompts: tuple[Prompt, ...], limit: int | None) -> tuple[Prompt, ...]:

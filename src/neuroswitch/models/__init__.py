@@ -13,6 +13,8 @@ from neuroswitch.models.loading import load_structure as load_structure
 from neuroswitch.models.loading import read_model_files as read_model_files
 from neuroswitch.models.loading import wrap_model as wrap_model
 from neuroswitch.models.options import LoadOptions as LoadOptions
+from neuroswitch.models.options import require_device as require_device
+from neuroswitch.models.origin import find_origin as find_origin
 from neuroswitch.models.quantization import Quantization as Quantization
 from neuroswitch.models.quantization import has_experts as has_experts
 from neuroswitch.models.quantization import quantization_of as quantization_of

@@ -202,7 +202,8 @@ def wrap_model(
     The module is put in evaluation mode and not changed otherwise.
 
     Args:
-        module: A causal language model of transformers.
+        module: A causal language model of transformers; a `PeftModel` is taken with its adapter in place, and its
+            neurons have the paths that they have in the base model.
         tokenizer: Its tokenizer.
         name: Its name in circuits and reports.
         sites: As in `LoadOptions`.
@@ -210,7 +211,8 @@ def wrap_model(
     Raises:
         BadPrompts: The chat template rejects a message of a user.
         Prerequisite: The chat template does not pass on what a user says.
-        UnsupportedModel: Its neurons were not found, or cannot be read.
+        UnsupportedModel: Its neurons were not found, or cannot be read; or it is a `PeftModel` whose adapter is no
+            part of the base model's modules.
 
     Examples:
         >>> mine = ns.wrap_model(model.module, model.tokenizer, name="my model")
@@ -218,6 +220,7 @@ def wrap_model(
         True
     """
     require_template(tokenizer)
+    module = _unwrapped(module)
     revision = getattr(module.config, "_commit_hash", None)
     return _proven(module, tokenizer, Origin(name, name, "wrapped", revision), sites)
 
@@ -241,6 +244,22 @@ def _wrapped(
         )
     name = getattr(module, "name_or_path", "") or type(module).__name__
     return wrap_model(module, tokenizer, name=name, sites=options.sites)
+
+
+def _unwrapped(module: PreTrainedModel) -> PreTrainedModel:
+    """Return the model inside a `PeftModel`, in which the adapter's layers are; any other module as it is."""
+    adapters = getattr(module, "peft_config", None)
+    if not adapters or not hasattr(module, "get_base_model"):
+        return module
+    if prompts := [name for name, one in adapters.items() if getattr(one, "is_prompt_learning", False)]:
+        raise UnsupportedModel(
+            f"the adapter {prompts[0]!r} adds learned tokens before every prompt",
+            found=str(adapters[prompts[0]].peft_type),
+            expected="an adapter inside the model's layers, such as LoRA or IA3",
+            do="wrap the base model, or merge an adapter of another kind into it",
+        )
+    inner: PreTrainedModel = module.get_base_model()  # type: ignore[operator]
+    return inner
 
 
 def _proven(
