@@ -86,7 +86,8 @@ def run_experiment(
     output = Path(output).expanduser()
     behaviour = find_behaviour(settings.prompts.behaviour, settings.prompts.detector)
     check_engine(engine)
-    require_device(settings.loading.device)
+    if engine.local:
+        require_device(settings.loading.device)
     settings = replace(settings, engine=engine.kind)
     check_settings(settings, behaviour)
     check_judge(judging, behaviour.detector)
