@@ -5,18 +5,22 @@ the option, the text under it the help. The Python API takes the same objects. I
 `neuroswitch COMMAND --help` needs none.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from math import isfinite
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated
 
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
 from neuroswitch.errors import BadOption
-
-Item = TypeVar("Item")
+from neuroswitch.values import (
+    commas,
+    number,
+    read_size,
+    refuse_infinite,
+    require_at_least,
+    require_finite,
+    require_size,
+)
 
 HEADINGS = (
     "Prompts",
@@ -38,94 +42,11 @@ def group(heading: str) -> Parameter:
     return Parameter(name="*", group=Group(heading, sort_key=10 + HEADINGS.index(heading)))
 
 
-class _Token(Protocol):
-    value: str
-
-
-def _commas(read: Callable[[str], Item]) -> Parameter:
-    """Return how a list with commas between, such as `0,0.5,1`, is read and shown; each item counts once."""
-
-    def convert(_: object, tokens: Sequence[_Token]) -> tuple[Item, ...]:
-        parts = [part.strip() for token in tokens for part in token.value.split(",")]
-        if not any(parts):
-            raise ValueError("found nothing, expected one or more with commas between")
-        return tuple(dict.fromkeys(read(part) for part in parts if part))
-
-    def show(items: tuple[Item, ...]) -> str:
-        return ",".join(f"{one:g}" if isinstance(one, float) else str(one) for one in items)
-
-    return Parameter(converter=convert, n_tokens=1, negative="", show_default=show)
-
-
-def _number(text: str) -> float:
-    """Read one number of a list.
-
-    Raises:
-        ValueError: It is none, or not finite.
-    """
-    with suppress(ValueError):
-        if isfinite(value := float(text)):
-            return value
-    raise ValueError(f"found {text!r}, expected numbers with commas between, such as 0,0.5,1")
-
-
-def _size(_: object, tokens: Sequence[_Token]) -> int | float:
-    """Read the size of a circuit: digits are a count, anything else a fraction.
-
-    Raises:
-        ValueError: It is no number.
-    """
-    text = tokens[0].value.strip()
-    try:
-        return int(text) if text.isdecimal() else float(text)
-    except ValueError:
-        raise ValueError(
-            f"found {text!r}, expected a fraction such as 0.001 or a count such as 116"
-        ) from None
-
-
-def _finite(_: object, value: float | None) -> None:
-    if value is not None and not isfinite(value):
-        raise ValueError(f"found {value}, expected a finite number")
-
-
-def require_finite(name: str, *values: float) -> None:
-    """Refuse NaN and infinities.
-
-    Raises:
-        BadOption: One of the values is not finite.
-    """
-    if bad := [value for value in values if not isfinite(value)]:
-        raise BadOption(f"{name} must be a finite number, not {bad[0]}")
-
-
-def require_size(size: float) -> None:
-    """Refuse what is neither a fraction nor a count of neurons.
-
-    Raises:
-        BadOption: It is not positive, or not whole, or 1.0, which could be all neurons or one.
-    """
-    whole = isinstance(size, int) or (isfinite(size) and size > 1 and size == int(size))
-    if isinstance(size, bool) or size <= 0 or not (whole or 0 < size < 1):
-        raise BadOption(
-            "the size of a circuit is neither a fraction nor a count",
-            found=f"{size}",
-            expected="a fraction below 1, such as 0.001, or a whole number of neurons, such as 116 or 1",
-        )
-
-
-def _require_at_least(least: int, **counts: int | None) -> None:
-    for name, count in counts.items():
-        if count is not None and count < least:
-            option = "--" + name.replace("_", "-")
-            raise BadOption(f"{option} is too small", found=f"{count}", expected=f"at least {least}")
-
-
-Names = Annotated[tuple[str, ...], _commas(str)]
-Numbers = Annotated[tuple[float, ...], _commas(_number)]
+Names = Annotated[tuple[str, ...], commas(str)]
+Numbers = Annotated[tuple[float, ...], commas(number)]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
-Size = Annotated[int | float, Parameter(converter=_size, n_tokens=1)]
-Finite = Annotated[float, Parameter(validator=_finite)]
+Size = Annotated[int | float, Parameter(converter=read_size, n_tokens=1)]
+Finite = Annotated[float, Parameter(validator=refuse_infinite)]
 CountOrNone = Annotated[int, Parameter(validator=Number(gte=0))]
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 
@@ -232,7 +153,7 @@ class Decoding:
         Raises:
             BadOption: A count is below 1.
         """
-        _require_at_least(1, max_new_tokens=self.max_new_tokens, batch_size=self.batch_size)
+        require_at_least(1, max_new_tokens=self.max_new_tokens, batch_size=self.batch_size)
 
 
 @group("Prompts")
@@ -264,7 +185,7 @@ class PromptChoice(BehaviourChoice):
         Raises:
             BadOption: The limit is below 1.
         """
-        _require_at_least(1, limit=self.limit)
+        require_at_least(1, limit=self.limit)
 
 
 @group("Circuit")
@@ -302,7 +223,7 @@ class ControlChoice:
         Raises:
             BadOption: A number is below 0.
         """
-        _require_at_least(0, controls=self.controls, seed=self.seed)
+        require_at_least(0, controls=self.controls, seed=self.seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -379,7 +300,7 @@ class VllmOptions:
     """Port on which vLLM listens."""
     tensor_parallel: Count = 1
     """Devices, or on a CPU processes, that share the model."""
-    start_seconds: Annotated[float, Parameter(validator=(_finite, Number(gte=1)))] = 1800.0
+    start_seconds: Annotated[float, Parameter(validator=(refuse_infinite, Number(gte=1)))] = 1800.0
     """How long vLLM may take to load and compile."""
     arguments: Annotated[
         tuple[str, ...],

@@ -85,7 +85,7 @@ sys.exit(bool({{"torch", "transformers"}} & set(sys.modules)))
         ("trun", ("trun", "run")),
         ("run --model m -o o --modle x", ("--modle", "--model")),
         ("run --model m -o o --limit 0", ("0", "--limit", ">= 1")),
-        ("run --model m -o o --size small", ("small", "--size", "float")),
+        ("run --model m -o o --size small", ("'small'", "--size", "a fraction such as")),
         ("compare --model m -o o --strengths 0,high", ("'high'", "--strengths", "0,0.5,1")),
         ("compare --model m -o o --strengths 0,inf", ("'inf'", "--strengths")),
         ("compare-models a b -o o --template-from ours", ("ours", "own", "instruct")),

@@ -210,7 +210,7 @@ def test_the_real_model_is_read_scaled_and_restored(model: Path) -> None:
 
 @pytest.mark.parametrize(("name", "answers"), [("trocr", True), ("roberta", False)])
 def test_what_generate_makes_of_the_model_is_said(name: str, answers: bool, tmp_path: Path) -> None:
-    tiny_module(name).save_pretrained(tmp_path)
+    tiny_module(name, max_position_embeddings=1024).save_pretrained(tmp_path)
     tiny_tokenizer().save_pretrained(tmp_path)
 
     status, found = examined(tmp_path, "--probe")

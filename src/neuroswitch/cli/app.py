@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 @contextmanager
 def _ctrl_c_kept() -> Iterator[None]:
-    """Raise a KeyboardInterrupt where a library that was being imported made another error of Ctrl-C."""
+    """Raise a KeyboardInterrupt where Ctrl-C was pressed and a library made another error of it."""
     pressed: list[int] = []
 
     def press(number: int, frame: FrameType | None) -> None:

@@ -78,7 +78,8 @@ def _number(text: str, unchanged: float) -> float:
     try:
         found = float(text)
     except ValueError:
-        found = math.nan
+        show(f"not a number: {text!r}")
+        return unchanged
     if math.isfinite(found):
         return found
     show(f"not a finite number: {text!r}")

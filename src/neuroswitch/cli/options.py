@@ -3,18 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from neuroswitch.options import ChatFormat, Finite, LoadOptions
+from neuroswitch.values import Token
 
 
-class _Token(Protocol):
-    value: str
-
-
-def at_home(_: object, tokens: Sequence[_Token]) -> Path:
+def at_home(_: object, tokens: Sequence[Token]) -> Path:
     """Read a path in which `~` is the home folder: shells leave it as it is in `--output=~/x`."""
     return Path(tokens[0].value).expanduser()
 

@@ -8,8 +8,8 @@ import torch
 from neuroswitch.circuits import Circuit
 from neuroswitch.discovery.rankings import Scores
 from neuroswitch.errors import BadOption
-from neuroswitch.options import require_size
 from neuroswitch.provenance import Provenance, command_line, now, versions
+from neuroswitch.values import require_size
 
 Side = Literal["promoters", "suppressors"]
 

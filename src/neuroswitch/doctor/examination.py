@@ -187,21 +187,8 @@ class _Examination:
             answer=Decoding().max_new_tokens,
             batch=Decoding().batch_size,
         )
-        if seen.reading is not None or position_limit(module) is not None:
-            with self.check("prompt_and_answer_fit"):
-                require_positions(module, work.prompt, work.answer)
-            seen = self.found
-        trained = getattr(module.config.get_text_config(decoder=True), "max_position_embeddings", None)
-        if (
-            isinstance(trained, int)
-            and self.holds("prompt_and_answer_fit")
-            and work.prompt + work.answer > trained
-        ):
-            self.note(
-                f"A prompt of {work.prompt} tokens and an answer of {work.answer} are longer than the {trained} tokens "
-                f"that the model was made for: name a smaller --max-new-tokens."
-            )
-            seen = self.found
+        self.positions(module, work)
+        seen = self.found
         found = SiteMap(str(seen.layers_path), NeuronLayout(seen.sites))
         dtype: torch.dtype = getattr(torch, str(seen.dtype))
         bits = seen.quantization.bits if seen.quantization else None
@@ -211,6 +198,18 @@ class _Examination:
             self.note(
                 f"It needs about {memory.total / 1e9:.0f} GB, and {memory.machine / 1e9:.0f} GB are available: "
                 "choose --dtype bfloat16, a quantised copy, or --device split, which leaves weights on disk."
+            )
+
+    def positions(self, module: PreTrainedModel, work: Workload) -> None:
+        """Check that a prompt and its answer fit into the positions that a model has, or was trained on."""
+        trained = getattr(module.config.get_text_config(decoder=True), "max_position_embeddings", None)
+        if position_limit(module) is not None:
+            with self.check("prompt_and_answer_fit"):
+                require_positions(module, work.prompt, work.answer)
+        elif isinstance(trained, int) and work.prompt + work.answer > trained:
+            self.note(
+                f"A prompt of {work.prompt} tokens and an answer of {work.answer} are longer than the {trained} tokens "
+                "that the model was made for: name a smaller --max-new-tokens."
             )
 
 

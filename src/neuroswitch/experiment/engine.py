@@ -90,7 +90,6 @@ def run_experiment(
     output = Path(output).expanduser()
     behaviour = find_behaviour(settings.prompts.behaviour, settings.prompts.detector)
     check_engine(engine)
-    require_device(settings.loading.device)
     settings = replace(settings, engine=engine.kind)
     check_settings(settings, behaviour)
     check_judge(judging, behaviour.detector)
@@ -135,6 +134,8 @@ def check_settings(settings: ExperimentSettings, behaviour: Behaviour) -> None:
         elif len(settings.models) < 2:
             raise BadOption("the method 'transfer' needs two models", do="use `neuroswitch compare-models`")
     RANKINGS.get(settings.circuit.ranking)
+    if settings.engine == LOCAL:
+        require_device(settings.loading.device)
     for name in (*settings.measures, settings.match.damage):
         MEASURES.get(name)
     if settings.until_settled and behaviour.detector.settled is None:

@@ -19,10 +19,10 @@ from neuroswitch.options import (
     MatchChoice,
     PromptChoice,
     SafePromptChoice,
-    require_finite,
 )
 from neuroswitch.records import RANDOM, TRANSFER
 from neuroswitch.storage import JsonObject
+from neuroswitch.values import require_finite
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,8 @@ from neuroswitch.circuits import Circuit
 from neuroswitch.errors import Prerequisite
 from neuroswitch.methods import scaled
 from neuroswitch.models import LoadOptions, find_origin, wrap_model
-from neuroswitch.options import require_finite
 from neuroswitch.progress import silent
+from neuroswitch.values import require_finite
 
 try:
     from inspect_ai.model import ModelAPI, modelapi

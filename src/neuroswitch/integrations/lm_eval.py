@@ -18,7 +18,7 @@ from neuroswitch.circuits import Circuit
 from neuroswitch.errors import Prerequisite
 from neuroswitch.methods import scaled
 from neuroswitch.models import LoadOptions, load_model
-from neuroswitch.options import require_finite
+from neuroswitch.values import require_finite
 
 try:
     from lm_eval.api.registry import register_model

@@ -72,7 +72,6 @@ def open_engine(
         Prerequisite: vLLM is not installed or does not start, or the server does not answer, lacks one of
             the models, or cannot apply one of the interventions.
     """
-    check_engine(choice)
     if choice.local:
         yield TransformersEngine(model)
         return
@@ -83,6 +82,7 @@ def open_engine(
             expected="the untouched model, or scaled neurons",
             do=f"use the engine {LOCAL!r} for this one",
         )
+    check_engine(choice)
     templated = has_template(model.tokenizer)
     if choice.name == VLLM:
         with serving_scalings(model, scalings, choice.options, progress=progress) as server:

@@ -6,7 +6,7 @@ from neuroswitch.errors import BadOption, Prerequisite
 from neuroswitch.models.placement import PARALLEL, SPLIT, best_device, kind_of_device
 from neuroswitch.options import LoadOptions as LoadOptions
 
-LOCAL_DEVICES = (SPLIT, PARALLEL, "meta", "cpu")
+LOCAL_DEVICES = ("auto", SPLIT, PARALLEL, "meta", "cpu")
 """Names of devices that need nothing of the machine."""
 
 
