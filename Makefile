@@ -35,7 +35,7 @@ test-vllm: $(VLLM)/.ready  ## Circuits in vLLM against the hook: needs x86-64 Li
 	$(VLLM)/bin/pytest -m vllm tests/circuits/test_vllm.py $(ARGS)
 
 fuzz: $(VENV)/.dev  ## Damaged circuits, experiments, fits and server replies: 16,000 cases, some 40 minutes
-	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/long.py $(ARGS)
+	OMP_NUM_THREADS=1 TMPDIR=$(wildcard /dev/shm) $(BIN)/python tests/fuzz/long.py $(ARGS)
 
 check: lint  ## The same without the tests that take long
 	$(PYTEST) -m 'not slow and not demo and not network and not vllm' $(ARGS)

@@ -25,6 +25,8 @@ from neuroswitch.untrusted import DEEPEST, LARGEST_LINE, parse_json, read_inside
         b'{"a": ' + b"9" * 5000 + b"}",
         b'{"a": "\\ud800"}',
         b"[" * 100_000,
+        b"[" + b"[]," * 5_000_000 + b"[]]",
+        b"[" + b"1," * 2_000_000 + b"1]",
         b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1),
         '{"a": 1}'.encode("utf-16"),
         b'\xef\xbb\xbf{"a": 1}',
@@ -35,6 +37,13 @@ from neuroswitch.untrusted import DEEPEST, LARGEST_LINE, parse_json, read_inside
 def test_json_that_is_not_strict_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match="."):
         parse_json(content)
+
+
+def test_a_large_document_is_still_read_fast() -> None:
+    began = time.process_time()
+    site = b'{"layer": 1, "path": "model.layers.1.mlp.down_proj", "kind": "dense", "width": 8, "experts": 1}'
+    assert parse_json(b"[" + b",".join([site] * 100_000) + b"]")
+    assert time.process_time() - began < 5
 
 
 def test_strict_json_is_read() -> None:
