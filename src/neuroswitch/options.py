@@ -14,7 +14,7 @@ from cyclopts.validators import Number
 from neuroswitch.errors import BadOption
 from neuroswitch.values import (
     commas,
-    number,
+    finite_number,
     read_size,
     refuse_infinite,
     require_at_least,
@@ -43,7 +43,7 @@ def group(heading: str) -> Parameter:
 
 
 Names = Annotated[tuple[str, ...], commas(str)]
-Numbers = Annotated[tuple[float, ...], commas(number)]
+Numbers = Annotated[tuple[float, ...], commas(finite_number)]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Size = Annotated[int | float, Parameter(converter=read_size, n_tokens=1)]
 Finite = Annotated[float, Parameter(validator=refuse_infinite)]

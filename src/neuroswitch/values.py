@@ -33,7 +33,7 @@ def commas(read: Callable[[str], Item]) -> Parameter:
     return Parameter(converter=convert, n_tokens=1, negative="", show_default=show)
 
 
-def number(text: str) -> float:
+def finite_number(text: str) -> float:
     """Read one number of a list.
 
     Raises:

@@ -14,7 +14,7 @@ from transformers import PreTrainedConfig
 
 from neuroswitch.errors import BadOption, BadPrompts
 from neuroswitch.models import LanguageModel
-from neuroswitch.sites import text_config
+from neuroswitch.sites import is_tower, text_config
 
 _POSITIONS = re.compile(r"wpe|(embed_)?positions?(_embed\w*|_emb)?|pos_emb\w*")
 """Last part of the path of a table of learned positions, as in GPT-2, GPT-1, OPT and BERT-like decoders."""
@@ -27,6 +27,8 @@ def position_limit(module: nn.Module) -> int | None:
     """
     limits = []
     for path, child in module.named_modules():
+        if is_tower(path):
+            continue
         if isinstance(child, nn.Embedding) and _POSITIONS.fullmatch(path.rpartition(".")[2]):
             first = getattr(child, "offset", None)  # OPT keeps two rows free
             if first is None:

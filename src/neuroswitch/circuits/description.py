@@ -108,6 +108,7 @@ def read_description(path: Path) -> Description:
         document = parse_json(content)
         found = Description.model_validate_json(content)
         require_signed(cast("JsonObject", document))
+        found.neuron_layout()
     except FileNotFoundError:
         raise BadCircuit(
             f"{path.parent} is not a circuit folder",

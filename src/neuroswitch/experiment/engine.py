@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 
 from neuroswitch.answering import AnswerLog, AnswerSettings, Completion, Engine, TransformersEngine
-from neuroswitch.chat import encode
 from neuroswitch.discovery import RANKINGS
 from neuroswitch.errors import BadOption, WeakBehaviour
 from neuroswitch.experiment.behaviour import Behaviour, find_behaviour
@@ -23,7 +22,7 @@ from neuroswitch.experiment.fitting import Fitter, served_names
 from neuroswitch.experiment.folder import begin_folder, claim_folder
 from neuroswitch.experiment.judging import Judging, check_judge, judge_sample
 from neuroswitch.experiment.models import Models, Pair, check_pair, roles_of
-from neuroswitch.experiment.piles import Pile, check_circuits, check_positions, exam_questions, held_out
+from neuroswitch.experiment.piles import Pile, check_circuits, check_prompts, exam_questions, held_out
 from neuroswitch.experiment.rows import Rows
 from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.experiment.summarising import write_report
@@ -106,9 +105,7 @@ def run_experiment(
         asked = (settings, behaviour.contrast.discovery.positive[0])
 
         def loaded(role: str, model: LanguageModel) -> None:
-            for prompt in _prompts(behaviour, piles):  # before anything is computed, whoever answers
-                encode(model.tokenizer, prompt, settings.chat)
-            check_positions(model, settings, piles)
+            check_prompts(model, settings, behaviour, piles)
             claim_model(output, facts, role, model, asked)
 
         elsewhere = not engine.local and not _needs_weights(settings)

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from neuroswitch.batching import position_limit, require_positions
+from neuroswitch.batching import require_positions
 from neuroswitch.chat import encode
 from neuroswitch.circuits import DESCRIPTION, Circuit, require_unseen
 from neuroswitch.detectors import Detector, get_detector
@@ -99,17 +99,20 @@ def check_circuits(settings: ExperimentSettings, piles: Mapping[str, Pile], outp
             require_unseen(circuit.provenance, place, prompts)
 
 
-def check_positions(model: LanguageModel, settings: ExperimentSettings, piles: Mapping[str, Pile]) -> None:
-    """Refuse prompts and answers that the model has no positions for, before the first one is answered.
+def check_prompts(
+    model: LanguageModel, settings: ExperimentSettings, behaviour: Behaviour, piles: Mapping[str, Pile]
+) -> None:
+    """Encode every prompt, whoever answers, and refuse what has no positions, before anything is computed.
 
     Raises:
         BadOption: A prompt and its answer do not fit together.
-        BadPrompts: A prompt alone does not fit.
+        BadPrompts: A prompt cannot be encoded, or does not fit alone.
     """
-    if position_limit(model.module) is not None:
-        prompts = [prompt for pile in piles.values() for prompt in pile.prompts]
-        longest = max(len(encode(model.tokenizer, prompt, settings.chat)) for prompt in prompts)
-        require_positions(model.module, longest, settings.decoding.max_new_tokens)
+    for prompt in (prompt for pile in behaviour.contrast.discovery for prompt in pile):
+        encode(model.tokenizer, prompt, settings.chat)
+    prompts = [prompt for pile in piles.values() for prompt in pile.prompts]
+    longest = max(len(encode(model.tokenizer, prompt, settings.chat)) for prompt in prompts)
+    require_positions(model.module, longest, settings.decoding.max_new_tokens)
 
 
 def spread(prompts: tuple[Prompt, ...], limit: int | None) -> tuple[Prompt, ...]:
