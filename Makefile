@@ -34,7 +34,7 @@ test: lint  ## What CI runs: format, lint, types, layers, every test
 test-vllm: $(VLLM)/.ready  ## Circuits in vLLM against the hook: needs x86-64 Linux and 3.5 GB, not a GPU
 	$(VLLM)/bin/pytest -m vllm tests/circuits/test_vllm.py $(ARGS)
 
-fuzz: $(VENV)/.dev  ## Damaged circuits, experiments, fits and server replies: 16,000 cases, some 40 minutes
+fuzz: $(VENV)/.dev  ## Damaged circuits, experiments, fits, prompts and server replies: 18,000 cases, some 40 minutes
 	OMP_NUM_THREADS=1 TMPDIR=$(wildcard /dev/shm) $(BIN)/python tests/fuzz/long.py $(ARGS)
 
 check: lint  ## The same without the tests that take long

@@ -202,20 +202,21 @@ def site(**changes):
         {"sites": [site(path=["a"])]},
         {"sites": [site(), site()]},
         {"sites": [site(extra=1)]},
-        {"sites": [site(width=4)]},  # the ids are outside
         {"sites": []},
     ],
 )
 def test_a_hostile_layout_is_refused_before_anything_is_allocated(folder, layout):
     rewrite(folder, layout=layout)
-    with pytest.raises(BadCircuit):
-        Circuit.load(folder)
+    for read in (Circuit.load, load_fingerprint):
+        with pytest.raises(BadCircuit):
+            read(folder)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"provenance": {}},
+        {"layout": {"sites": [site(width=4)]}},  # the ids are outside
         {"provenance": [1]},
         *({"provenance": made} for made in PROVENANCES),
         {"neurons": 8},

@@ -11,18 +11,19 @@ sys.path[:0] = [str(TESTS), str(TESTS / "circuits"), str(TESTS / "experiment")]
 
 from circuit_folders import CircuitFolders  # noqa: E402
 from fits import Fits  # noqa: E402
+from prompt_sets import PromptSets  # noqa: E402
 from replies import Replies  # noqa: E402
 from run_folders import RunFolders  # noqa: E402
 from watch import fuzz  # noqa: E402
 
 LONG = {"circuits": (CircuitFolders, 10_000), "runs": (RunFolders, 2_000), "fits": (Fits, 2_000)}
-LONG["replies"] = (Replies, 2_000)
+LONG |= {"replies": (Replies, 2_000), "prompts": (PromptSets, 2_000)}
 
 
 def main() -> int:
     """Run the cases, print what happened, and return 1 where there was a fault."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("subjects", nargs="*", help="circuits, runs, fits, replies; default: all")
+    parser.add_argument("subjects", nargs="*", help="circuits, runs, fits, replies, prompts; default: all")
     parser.add_argument("--cases", type=int)
     parser.add_argument("--first", type=int, default=0)
     asked = parser.parse_args()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from neuroswitch.errors import BadCircuit
 from neuroswitch.provenance import Provenance
@@ -53,7 +53,16 @@ class Sites(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    sites: list[Annotated[Site, AfterValidator(_plausible)]]
+    sites: Annotated[list[Annotated[Site, AfterValidator(_plausible)]], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _one_axis(self) -> "Sites":
+        layout = NeuronLayout(tuple(self.sites))
+        if len(set(layout.paths)) < len(layout.paths):
+            raise ValueError("two sites of the same path")
+        if layout.size > LARGEST_MODEL:
+            raise ValueError(f"a model of {layout.size} neurons")
+        return self
 
 
 class Description(BaseModel):
@@ -84,17 +93,8 @@ class Description(BaseModel):
     sha256: Sha256
 
     def neuron_layout(self) -> NeuronLayout:
-        """Return the layout.
-
-        Raises:
-            ValueError: A site is listed twice, or the model is larger than any that exists.
-        """
-        layout = NeuronLayout(tuple(self.layout.sites))
-        if len(set(layout.paths)) < len(layout.paths):
-            raise ValueError("two sites of the same path")
-        if layout.size > LARGEST_MODEL:
-            raise ValueError(f"a model of {layout.size} neurons")
-        return layout
+        """Return the layout."""
+        return NeuronLayout(tuple(self.layout.sites))
 
 
 def read_description(path: Path) -> Description:
