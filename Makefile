@@ -22,7 +22,7 @@ VLLM := .venv-vllm
 VLLM_VERSION := 0.32.0
 VLLM_PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(VLLM)/bin/python -m pip
 
-.PHONY: demo test test-vllm fuzz check lint fix docs bench clean
+.PHONY: demo test test-vllm fuzz kills check lint fix docs tutorials bench clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.core  ## Find and switch the refusal circuit of a small model, and write a report
@@ -40,6 +40,9 @@ fuzz: $(VENV)/.dev  ## Damaged circuits, experiments, fits, prompts and server r
 check: lint  ## The same without the tests that take long
 	$(PYTEST) -m 'not slow and not demo and not network and not vllm' $(ARGS)
 
+kills: $(VENV)/.dev  ## Kill every long command 20 times in its middle and compare the bytes (about 10 minutes)
+	OMP_NUM_THREADS=1 PYTHONPATH=src:tests $(BIN)/python tests/kills.py build/kills 20 $(ARGS)
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -52,6 +55,9 @@ fix: $(VENV)/.dev  ## Repair what can be repaired automatically
 
 docs: $(VENV)/.docs  ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict --quiet
+
+tutorials: $(VENV)/.dev  ## Run the tutorials on the demo model and write their outputs (an hour on 2 CPU cores)
+	$(BIN)/python benchmarks/tutorials.py $(ARGS)
 
 bench: $(VENV)/.core  ## Time discovery against one prompt at a time with a Python loop
 	$(BIN)/python benchmarks/discovery.py $(ARGS)

@@ -2,10 +2,12 @@
 
 Reads labelled answers from a folder: `xstest_completions_dev.jsonl` (XSTest's completions, two annotators; full
 and partial refusals count alike) and PyRIT's `pyrit_refusal.csv` and `pyrit_refusal_extra.csv`. None of them was
-used for training: the detector is a set of rules. While the rules were written, wrong answers were read in one
-half of each file only, chosen by a hash of the request; the other half is reported as held out. Its totals were
-seen along the way, its texts were not. Also cuts every answer short, as runs with few new tokens do, and
-counts what is called a refusal among the short answers that TruthfulQA offers to its questions: none is one.
+used for training: the detector is a set of rules. They were written in two rounds. In the first, wrong
+answers were read in one half of each file only, chosen by a hash of the request. In the second, requests were dealt
+to five folds by another hash, and wrong answers were read in folds 0 and 1 only. What was read in neither round is
+reported as held out. Its totals were seen along the way, its texts were not. An answer that is not judged counts as
+neither right nor wrong. Also cuts every answer short, as runs with few new tokens do, and counts what is called a
+refusal among the short answers that TruthfulQA offers to its questions: none is one.
 
     python benchmarks/refusal_detection.py ../shared/data/refusal_labels
 """
@@ -32,6 +34,9 @@ CUTS = (20, 60)
 
 XSTEST = "xstest_completions_dev.jsonl"
 PYRIT = ("pyrit_refusal.csv", "pyrit_refusal_extra.csv")
+
+FOLDS, FOLDS_READ = 5, frozenset({0, 1})
+"""Folds of requests, and those whose wrong answers were read in the second round."""
 
 REFUSING = frozenset({"refusal", "partial"})
 
@@ -74,25 +79,37 @@ KEYWORDS = (
 
 
 class Answer(NamedTuple):
-    """A labelled answer: whether people called it a full or partial refusal, and whether it is held out."""
+    """A labelled answer: whether people called it a full or partial refusal, and where its request was dealt.
+
+    `first_half` was read in the first round, `fold` 0 and 1 in the second.
+    """
 
     prompt: str
     text: str
     refused: bool
-    held_out: bool
+    first_half: bool
+    fold: int
+
+    @property
+    def held_out(self) -> bool:
+        """Whether its text was read in neither round."""
+        return not self.first_half and self.fold not in FOLDS_READ
 
 
-Detector = Callable[[Answer], bool]
+Detector = Callable[[Answer], bool | None]
+"""From an answer to whether it refuses; None if it is not judged."""
 
 
-def detector(answer: Answer) -> bool:
+def detector(answer: Answer) -> bool | None:
     """Judge with the request at hand."""
-    return refusal.classify(answer.text, answer.prompt).label in REFUSING
+    label = refusal.classify(answer.text, answer.prompt).label
+    return None if label is None else label in REFUSING
 
 
-def detector_without_prompt(answer: Answer) -> bool:
+def detector_without_prompt(answer: Answer) -> bool | None:
     """Judge the answer alone, as the lists do."""
-    return refusal.classify(answer.text).label in REFUSING
+    label = refusal.classify(answer.text).label
+    return None if label is None else label in REFUSING
 
 
 def prefix_list(answer: Answer) -> bool:
@@ -139,7 +156,9 @@ def read(path: Path) -> Iterator[Answer]:
 
 
 def _answer(prompt: str, text: str, refused: bool) -> Answer:
-    return Answer(prompt, text, refused, held_out=hashlib.sha256(prompt.encode()).digest()[0] % 2 == 1)
+    half = hashlib.sha256(prompt.encode()).digest()[0] % 2
+    fold = int.from_bytes(hashlib.sha256(f"issue 11:{prompt}".encode()).digest()[:4], "big") % FOLDS
+    return Answer(prompt, text, refused, half == 0, fold)
 
 
 def table(name: str, answers: list[Answer]) -> None:
@@ -147,16 +166,38 @@ def table(name: str, answers: list[Answer]) -> None:
     if not answers:
         return
     print(f"\n{name}, n = {len(answers)}, {sum(answer.refused for answer in answers)} refused")
-    print(f"  {'detector':<26} {'accuracy':>8}  {'95 % interval':<15} {'false refusals':>14} {'missed':>7}")
+    print(
+        f"  {'detector':<26} {'accuracy':>8}  {'95 % interval':<15} {'false refusals':>14} {'missed':>7} "
+        f"{'unjudged':>9}"
+    )
     for label, judges in DETECTORS.items():
-        verdicts = [(judges(answer), answer.refused) for answer in answers]
+        verdicts = [(said, answer.refused) for answer in answers if (said := judges(answer)) is not None]
         right = sum(said == true for said, true in verdicts)
         found = proportion(label, right, len(verdicts), how="agreement with people's labels")
         print(
             f"  {label:<26} {right / len(verdicts):>8.1%}  {found.low:>6.1%} to {found.high:<6.1%} "
             f"{sum(said and not true for said, true in verdicts):>13} "
-            f"{sum(true and not said for said, true in verdicts):>7}"
+            f"{sum(true and not said for said, true in verdicts):>7} {len(answers) - len(verdicts):>9}"
         )
+
+
+def folds(name: str, answers: list[Answer]) -> None:
+    """Print the accuracy in each fold of requests and their mean; answers that are not judged are left out."""
+    print(f"\n{name}, by folds of requests")
+    shares = []
+    for number in range(FOLDS):
+        part = [
+            (said, one.refused)
+            for one in answers
+            if one.fold == number and (said := detector(one)) is not None
+        ]
+        right = sum(said == true for said, true in part)
+        shares.append(right / len(part))
+        what = "errors read" if number in FOLDS_READ else "not read"
+        print(
+            f"  fold {number}: {right} of {len(part)} = {right / len(part):.1%} ({what} in the second round)"
+        )
+    print(f"  mean of the folds {sum(shares) / FOLDS:.1%}, lowest {min(shares):.1%}")
 
 
 def cut(answers: list[Answer], words: int) -> list[Answer]:
@@ -190,11 +231,14 @@ def main() -> int:
         return 1
     for name, answers in files.items():
         table(name, answers)
-    held_out = [answer for answer in files[XSTEST] if answer.held_out]
-    read_half = [answer for answer in files[XSTEST] if not answer.held_out]
-    table(f"{XSTEST}, the half that was read", read_half)
-    table(f"{XSTEST}, held out", held_out)
-    table("pyrit, both files, held out", [a for name in PYRIT for a in files[name] if a.held_out])
+    for name, answers in files.items():
+        folds(name, answers)
+    table(f"{XSTEST}, the half that was read first", [a for a in files[XSTEST] if a.first_half])
+    table(f"{XSTEST}, the other half", [a for a in files[XSTEST] if not a.first_half])
+    table(f"{XSTEST}, held out in both rounds", [a for a in files[XSTEST] if a.held_out])
+    table(
+        "pyrit, both files, held out in both rounds", [a for name in PYRIT for a in files[name] if a.held_out]
+    )
     for words in CUTS:
         table(f"{XSTEST}, cut to {words} words", cut(files[XSTEST], words))
     if (folder.parent / TRUTHFULQA).exists():

@@ -268,7 +268,8 @@ def _adapter(name: str, model: LanguageModel) -> bool | None:
 
 
 def _circuit(model: LanguageModel, ids: Tensor) -> Circuit:
-    identity = {"model_type": model.identity.model_type, "config_sha256": model.identity.config_sha256}
+    identity = {"name": "tiny", "model_type": model.identity.model_type}
+    identity["config_sha256"] = model.identity.config_sha256
     provenance = Provenance(model=identity, prompts_sha256="0" * 64, contrast="none", ranking="none")
     values = torch.linspace(-1, 1, len(ids))
     return Circuit(

@@ -13,12 +13,14 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "benchmarks" / "README.md",
+    ROOT / "CHANGELOG.md",
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "docs").rglob("*.ipynb")),
 ]
 SHELL = "bash"
 LANGUAGES = {"python", SHELL, "text", "toml"}
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
 INLINE = re.compile(r"`(neuroswitch [^`]*)`")
 
 
@@ -66,6 +68,15 @@ def commands() -> list[tuple[str, str]]:
         outside = FENCE.sub("", text_of(page))
         found += [(name_of(page), one) for one in INLINE.findall(outside)]
     return [(where, line) for where, line in found if not line.startswith("#")]
+
+
+def links() -> list[tuple[str, Path]]:
+    """List the files and folders to which pages link: (page, target)."""
+    return [
+        (name_of(page), page.parent / target)
+        for page in PAGES
+        for target in LINK.findall(FENCE.sub("", text_of(page)))
+    ]
 
 
 class Docstring(NamedTuple):

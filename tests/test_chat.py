@@ -5,10 +5,11 @@ import random
 import pytest
 from tokenizers import normalizers
 
-from neuroswitch.chat import ChatFormat, describe, encode, read_token, shared_prefix, template_digest
+from neuroswitch.chat import ChatFormat, describe, encode, read_token, shared_prefix
 from neuroswitch.errors import BadPrompts, Prerequisite
 from neuroswitch.models.handle import LanguageModel
 from neuroswitch.prompts import Prompt
+from neuroswitch.templates import template_digest
 from tokenizers_offline import (
     BOS,
     CHATML,

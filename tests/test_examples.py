@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import neuroswitch as ns
-from doc_examples import LANGUAGES, ROOT, Docstring, blocks, commands, docstrings
+from doc_examples import LANGUAGES, ROOT, Docstring, blocks, commands, docstrings, links
 from neuroswitch.cli import app as cli
 from neuroswitch.detectors import DETECTORS
 from tiny_demo import demo_folder, save_refusing_model
@@ -35,6 +35,7 @@ class Page:
 
     given: Callable[[], object] = lambda: None
     leaves: tuple[str, ...] = ()
+    slow: bool = False
 
 
 def circuit_of_a_run() -> None:
@@ -49,7 +50,7 @@ def two_checkpoints() -> None:
 
 PAGES = {
     "README.md": Page(leaves=("refusal-circuit/circuit.json",)),
-    "docs/compare-models.md": Page(two_checkpoints, ("runs/pair/report.html",)),
+    "docs/compare-models.md": Page(two_checkpoints, ("runs/pair/report.html",), slow=True),
     "docs/exports.md": Page(
         circuit_of_a_run, ("refusal-off/adapter_config.json", "refusal-off-ia3/adapter_config.json")
     ),
@@ -92,7 +93,9 @@ def test_every_page_with_python_is_run() -> None:
     assert {block.page for block in BLOCKS} == set(PAGES) | set(RUN_ELSEWHERE)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "page", [pytest.param(one, marks=[pytest.mark.slow] if PAGES[one].slow else []) for one in PAGES]
+)
 def test_the_python_of_a_page_runs(page: str) -> None:
     PAGES[page].given()
 
@@ -135,6 +138,21 @@ def test_public_names_have_an_example_and_a_place_in_the_reference() -> None:
     pages = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs/reference").glob("*.md"))
     listed = set(re.findall(r"^::: neuroswitch\.(\w+)$", pages, re.MULTILINE))
     assert set(ns.__all__) - listed == {"__version__", "NeuroswitchError"}  # errors have a page of their own
+
+
+def test_every_name_in_the_reference_exists() -> None:
+    named = [
+        name
+        for page in sorted((ROOT / "docs/reference").glob("*.md"))
+        for name in re.findall(r"^::: ([\w.]+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    for name in named:
+        package, _, last = name.rpartition(".")
+        assert hasattr(import_module(package), last), name
+
+
+def test_every_link_to_a_file_leads_to_one() -> None:
+    assert [(page, str(target)) for page, target in links() if not target.exists()] == []
 
 
 def test_every_block_says_what_language_it_is() -> None:

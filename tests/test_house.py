@@ -64,6 +64,16 @@ def test_packages_are_entered_by_their_doors_only() -> None:
     ] == []
 
 
+def test_a_public_name_is_defined_once() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in FILES:
+        for node in tree(path).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(place(path))
+
+    assert {name: places for name, places in homes.items() if len(places) > 1} == {}
+
+
 def test_nothing_is_unpickled() -> None:
     assert [
         where

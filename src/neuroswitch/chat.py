@@ -4,15 +4,22 @@ Ids come straight from the template, so no text is tokenized twice. A tokenizer 
 belongs to a base model, which gets the plain text. Knows tokenizers; does not know models.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, cast
-
-from jinja2 import TemplateError
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from neuroswitch.errors import BadPrompts, Prerequisite
 from neuroswitch.options import ChatFormat as ChatFormat
 from neuroswitch.prompts import Message, Prompt
-from neuroswitch.storage import digest
+from neuroswitch.templates import (
+    Roles,
+    control_tokens,
+    has_template,
+    render,
+    require_whole,
+    token_ids,
+    wanted_parts,
+    writes_chats_itself,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -39,10 +46,14 @@ def encode(
         to plain text, else with none.
 
     Raises:
-        BadPrompts: The template rejects the messages, or the prompt has no tokens.
-        Prerequisite: The template cannot express the system prompt or the thinking mode.
+        BadPrompts: The template rejects the messages, a text spells control tokens and `format` does not
+            allow them, or the prompt has no tokens.
+        Prerequisite: The template cannot express the system prompt or the thinking mode, or does not pass on
+            every message whole and once.
     """
-    encode_text = _templated if tokenizer.chat_template else _plain
+    encode_text = _templated if has_template(tokenizer) else _plain
+    if not format.control_tokens:
+        _refuse_control_tokens(tokenizer, prompt, format.system)
     ids = encode_text(tokenizer, prompt, format)
     if not ids:
         raise BadPrompts(
@@ -80,11 +91,6 @@ def shared_prefix(rows: Sequence[Sequence[int]]) -> int:
     )
 
 
-def template_digest(tokenizer: "PreTrainedTokenizerBase") -> str:
-    """Return the sha256 of the chat template, or of its absence."""
-    return digest(tokenizer.chat_template)
-
-
 def with_system(prompt: Prompt, system: str | None) -> tuple[Message, ...]:
     """Return the messages of a prompt, with a system prompt before them unless it is None.
 
@@ -103,16 +109,16 @@ def with_system(prompt: Prompt, system: str | None) -> tuple[Message, ...]:
 
 
 def _templated(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, format: ChatFormat) -> list[int]:
-    asked = Prompt(with_system(prompt, format.system), source=prompt.place)
-    switch = {} if format.thinking is None else {_thinking_switch(tokenizer, asked): format.thinking}
-    first, text = asked.messages[0], _render(tokenizer, asked, switch)
-    if first.role == "system" and first.content.strip() not in text:
-        raise Prerequisite(
-            "the chat template drops the system prompt",
-            found=f"{prompt.place} renders without {first.content[:60]!r}",
-            do="leave the system prompt out, or put it at the beginning of the user's text",
-        )
-    return cast(list[int], _apply_template(tokenizer, asked, switch, tokenize=True))
+    messages, place = with_system(prompt, format.system), prompt.place
+    roles = tuple(message.role for message in messages)
+    parts = wanted_parts(tokenizer, roles, place=place)
+    switch = {}
+    if format.thinking is not None:
+        switch[_thinking_switch(tokenizer, messages, parts)] = format.thinking
+        parts = wanted_parts(tokenizer, roles, switch, place=place)
+    text = render(tokenizer, messages, switch, parts=parts, place=place)
+    require_whole(messages, text, place=place)
+    return token_ids(tokenizer, messages, switch, parts=parts, place=place)
 
 
 def _plain(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, format: ChatFormat) -> list[int]:
@@ -130,40 +136,30 @@ def _plain(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, format: ChatFor
     return list(tokenizer.encode(prompt.text, add_special_tokens=False))
 
 
-def _thinking_switch(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt) -> str:
+def _refuse_control_tokens(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, system: str | None) -> None:
+    """Refuse texts of the user and the system that the tokenizer would read as tokens, not as text."""
+    for message in with_system(prompt, system):
+        # what the model said before may hold tokens of its own, such as <think>
+        if message.role != "assistant" and (found := control_tokens(tokenizer, message.content)):
+            raise BadPrompts(
+                f"{prompt.place}: control tokens are written in the text of the {message.role}",
+                found=", ".join(map(repr, found)) + ", which the model would get as tokens, not as text",
+                do="take them out; if the model shall get them as tokens, pass --control-tokens "
+                "(control_tokens=True in ChatFormat)",
+            )
+
+
+def _thinking_switch(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], parts: Roles) -> str:
     """Return the name of the template's switch, found by its effect: the names also occur in other places."""
-    for name in THINKING_SWITCHES:
-        if _render(tokenizer, prompt, {name: True}) != _render(tokenizer, prompt, {name: False}):
-            return name
+    if not writes_chats_itself(tokenizer):
+        for name in THINKING_SWITCHES:
+            on, off = (render(tokenizer, messages, {name: mode}, parts=parts) for mode in (True, False))
+            if on != off:
+                return name
     raise Prerequisite(
         "the chat template has no thinking mode to turn on or off",
         found="the same text with and without " + " or ".join(THINKING_SWITCHES),
         do="leave the thinking option out",
-    )
-
-
-def _render(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, switch: Mapping[str, bool]) -> str:
-    try:
-        return str(_apply_template(tokenizer, prompt, switch, tokenize=False))
-    except TemplateError as error:
-        has_system = prompt.messages[0].role == "system"
-        kind = Prerequisite if has_system else BadPrompts
-        raise kind(
-            f"{prompt.place}: the chat template rejects the messages",
-            found=f"{error} (roles: {', '.join(message.role for message in prompt.messages)})",
-            do="leave the system prompt out" if has_system else "arrange the roles as the model expects them",
-        ) from error
-
-
-def _apply_template(
-    tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, switch: Mapping[str, bool], *, tokenize: bool
-) -> object:
-    return tokenizer.apply_chat_template(
-        [message._asdict() for message in prompt.messages],
-        tokenize=tokenize,
-        add_generation_prompt=True,
-        return_dict=False,  # otherwise transformers 5 wraps the ids in a BatchEncoding
-        **switch,  # type: ignore[arg-type]
     )
 
 

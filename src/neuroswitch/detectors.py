@@ -21,10 +21,10 @@ from dataclasses import dataclass
 
 from neuroswitch.errors import BadOption
 from neuroswitch.registry import Registry
-from neuroswitch.verdicts import Verdict, formal, french, refusal
+from neuroswitch.verdicts import UNFINISHED, Verdict, find_thoughts, formal, french, refusal
 
 Classify = Callable[[str, str | None], Verdict | None]
-"""From an answer and its prompt to a verdict; None if the answer cannot be judged."""
+"""From an answer and its prompt to a verdict; None, or a verdict without a label, if it cannot be judged."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Detector:
         how: The rule in words, for tables.
         settled: Whether an unfinished answer to a prompt shows the behaviour however it goes on; None if
             that is never known.
+        labels: All labels that it gives; empty where that is not known.
 
     Examples:
         >>> detector = ns.detector("refusal")
@@ -51,6 +52,7 @@ class Detector:
     shows: frozenset[str]
     how: str
     settled: Callable[[str, str | None], bool] | None = None
+    labels: frozenset[str] = frozenset()
 
     def judges(self, text: str, prompt: str | None) -> bool:
         """Return whether an answer shows the behaviour; False if it cannot be judged."""
@@ -88,13 +90,21 @@ for _one in (
         frozenset({"refusal", "partial"}),
         "full or partial refusals, by rules",
         refusal.settled,
+        frozenset({"refusal", "partial", "compliance", "degenerate"}),
     ),
-    Detector("french", french.classify_french, frozenset({"french"}), "answers in French, by function words"),
+    Detector(
+        "french",
+        french.classify_french,
+        frozenset({"french"}),
+        "answers in French, by function words",
+        labels=frozenset({"french", "other", "degenerate"}),
+    ),
     Detector(
         "formal",
         formal.classify_register,
         frozenset({"formal"}),
         "answers in a formal register, by its marks",
+        labels=frozenset({"formal", "casual", "degenerate"}),
     ),
 ):
     DETECTORS.register_fixed(_one.name, _one)
@@ -114,11 +124,20 @@ def _contains(argument: str) -> Detector:
         ) from error
 
     def classify(text: str, prompt: str | None) -> Verdict:
-        match = pattern.search(text)
+        thoughts = find_thoughts(text)
+        if thoughts.unfinished and not thoughts.answer:
+            return Verdict(None, None, UNFINISHED)
+        match = pattern.search(thoughts.rest[thoughts.start :])
         if match is None:
             return Verdict("absent", None, "no match")
-        return Verdict("present", match.span(), f"contains {match.group()!r}")
+        start, end = match.span()
+        span = (start + thoughts.start, end + thoughts.start)
+        return Verdict("present", span, f"contains {match.group()!r}")
 
     return Detector(
-        f"contains:{argument}", classify, frozenset({"present"}), f"answers matching /{argument}/"
+        f"contains:{argument}",
+        classify,
+        frozenset({"present"}),
+        f"answers matching /{argument}/",
+        labels=frozenset({"present", "absent"}),
     )

@@ -5,16 +5,22 @@ the option, the text under it the help. The Python API takes the same objects. I
 `neuroswitch COMMAND --help` needs none.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from math import isfinite
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated
 
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
-Item = TypeVar("Item")
+from neuroswitch.errors import BadOption
+from neuroswitch.values import (
+    commas,
+    finite_number,
+    read_size,
+    refuse_infinite,
+    require_at_least,
+    require_finite,
+    require_size,
+)
 
 HEADINGS = (
     "Prompts",
@@ -36,45 +42,49 @@ def group(heading: str) -> Parameter:
     return Parameter(name="*", group=Group(heading, sort_key=10 + HEADINGS.index(heading)))
 
 
-class _Token(Protocol):
-    value: str
-
-
-def _commas(read: Callable[[str], Item]) -> Parameter:
-    """Return how a list with commas between, such as `0,0.5,1`, is read and shown; each item counts once."""
-
-    def convert(_: object, tokens: Sequence[_Token]) -> tuple[Item, ...]:
-        parts = [part.strip() for token in tokens for part in token.value.split(",")]
-        return tuple(dict.fromkeys(read(part) for part in parts if part))
-
-    def show(items: tuple[Item, ...]) -> str:
-        return ",".join(f"{one:g}" if isinstance(one, float) else str(one) for one in items)
-
-    return Parameter(converter=convert, n_tokens=1, negative="", show_default=show)
-
-
-def _number(text: str) -> float:
-    """Read one number of a list.
-
-    Raises:
-        ValueError: It is none, or not finite.
-    """
-    with suppress(ValueError):
-        if isfinite(value := float(text)):
-            return value
-    raise ValueError(f"found {text!r}, expected numbers with commas between, such as 0,0.5,1")
-
-
-Names = Annotated[tuple[str, ...], _commas(str)]
-Numbers = Annotated[tuple[float, ...], _commas(_number)]
+Names = Annotated[tuple[str, ...], commas(str)]
+Numbers = Annotated[tuple[float, ...], commas(finite_number)]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
+Size = Annotated[int | float, Parameter(converter=read_size, n_tokens=1)]
+Finite = Annotated[float, Parameter(validator=refuse_infinite)]
 CountOrNone = Annotated[int, Parameter(validator=Number(gte=0))]
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 
 
 @group("Model")
 @dataclass(frozen=True)
-class LoadOptions:
+class SourceOptions:
+    """Which files of a model are read, and where its neurons are; enough where no weights are loaded."""
+
+    revision: str | None = None
+    """Commit, tag or branch on the Hub."""
+    trust_remote_code: Flag = False
+    """Run Python code that comes with the model. Read it first."""
+    sites: str | None = None
+    """Where the neurons are, if they are not found: model.layers.{layer}.ffn.linear_out"""
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without the model.
+
+        Raises:
+            BadOption: A pattern of sites has no place for the number of the layer.
+        """
+        if self.sites is not None and any("{layer}" not in part for part in self.sites.split(",")):
+            raise BadOption(
+                "--sites has no place for the number of the layer",
+                found=self.sites,
+                expected="a path with {layer} in it, such as model.layers.{layer}.ffn.linear_out",
+            )
+
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+QUANTIZERS = ("bnb-8bit", "bnb-4bit", "torchao-int8", "quanto-int8")
+"""Kinds that run on a CPU as well. They quantise linear maps, not embeddings, LM head or fused experts."""
+
+
+@group("Model")
+@dataclass(frozen=True)
+class LoadOptions(SourceOptions):
     """How a model is loaded.
 
     Examples:
@@ -82,18 +92,24 @@ class LoadOptions:
         'meta'
     """
 
-    revision: str | None = None
-    """Commit, tag or branch on the Hub."""
     dtype: str = "auto"
     """auto (float32 on a CPU, bfloat16 on a GPU), float32, bfloat16 or float16."""
     device: str = "auto"
     """auto (the best one), cpu, cuda:1, mps; split: GPUs, then memory, disk; tp: see torchrun; meta: no weights."""
-    trust_remote_code: Flag = False
-    """Run Python code that comes with the model. Read it first."""
-    sites: str | None = None
-    """Where the neurons are, if they are not found: model.layers.{layer}.ffn.linear_out"""
     quantize: str | None = None
     """Quantise while loading: bnb-8bit, bnb-4bit, torchao-int8 or quanto-int8."""
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without the model.
+
+        Raises:
+            BadOption: An option has a value that it cannot have.
+        """
+        super().__post_init__()
+        if self.dtype not in DTYPES:
+            raise BadOption(f"unknown dtype {self.dtype!r}", expected=", ".join(DTYPES))
+        if self.quantize is not None and self.quantize not in QUANTIZERS:
+            raise BadOption(f"unknown quantization {self.quantize!r}", expected=", ".join(QUANTIZERS))
 
 
 @group("Answers")
@@ -111,6 +127,8 @@ class ChatFormat:
     """System prompt. Default: the chat template's own, if it has one."""
     thinking: bool | None = None
     """Thinking mode of the chat template. Default: the template's own."""
+    control_tokens: Flag = False
+    """Let control tokens written in prompts, such as <|im_end|>, reach the model as tokens. Default: an error."""
 
 
 @group("Answers")
@@ -129,6 +147,14 @@ class Decoding:
     batch_size: Count = 32
     """Prompts decoded together; halved where memory runs out."""
 
+    def __post_init__(self) -> None:
+        """Refuse empty answers and batches.
+
+        Raises:
+            BadOption: A count is below 1.
+        """
+        require_at_least(1, max_new_tokens=self.max_new_tokens, batch_size=self.batch_size)
+
 
 @group("Prompts")
 @dataclass(frozen=True, kw_only=True)
@@ -146,11 +172,20 @@ class PromptChoice(BehaviourChoice):
     """Which behaviour, which test prompts, and who labels the answers."""
 
     test_prompts: str | None = None
-    """CSV with a column Goal or prompt, or JSONL, instead of the set's own positive test prompts."""
+    """CSV with a column Goal or prompt, or JSONL, instead of the set's own positive test prompts; with a column
+    label it may hold negative ones too, which then replace the set's own."""
     benign_prompts: str | None = None
     """The same for test prompts that should not show the behaviour."""
     limit: Count | None = None
     """Use only so many test prompts of each pile, spread evenly over the file."""
+
+    def __post_init__(self) -> None:
+        """Refuse an empty pile.
+
+        Raises:
+            BadOption: The limit is below 1.
+        """
+        require_at_least(1, limit=self.limit)
 
 
 @group("Circuit")
@@ -160,8 +195,16 @@ class CircuitChoice:
 
     ranking: str = "readout"
     """How neurons are scored."""
-    size: float = 0.001
+    size: Size = 0.001
     """Size of a circuit: a fraction such as 0.001, or a count such as 116."""
+
+    def __post_init__(self) -> None:
+        """Refuse a size that could not be meant.
+
+        Raises:
+            BadOption: It is neither a fraction nor a count.
+        """
+        require_size(self.size)
 
 
 @group("Controls")
@@ -171,8 +214,16 @@ class ControlChoice:
 
     controls: CountOrNone = 1
     """How many random circuits the method `random` stands for."""
-    seed: int = 0
+    seed: CountOrNone = 0
     """Seed of the first random circuit, and of everything else that is drawn."""
+
+    def __post_init__(self) -> None:
+        """Refuse negative numbers, which no generator takes.
+
+        Raises:
+            BadOption: A number is below 0.
+        """
+        require_at_least(0, controls=self.controls, seed=self.seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,8 +276,17 @@ class MatchChoice:
 
     damage: str = "kl"
     """The measure of damage: kl, quality, perplexity, mmlu or over_refusal."""
-    budget: float | None = None
+    budget: Finite | None = None
     """Largest damage at which methods are compared. Default: the measure's own."""
+
+    def __post_init__(self) -> None:
+        """Refuse a budget that nothing can be compared with.
+
+        Raises:
+            BadOption: It is not finite.
+        """
+        if self.budget is not None:
+            require_finite("--budget", self.budget)
 
 
 @group("Server")
@@ -240,7 +300,7 @@ class VllmOptions:
     """Port on which vLLM listens."""
     tensor_parallel: Count = 1
     """Devices, or on a CPU processes, that share the model."""
-    start_seconds: Annotated[float, Parameter(validator=Number(gte=1))] = 1800.0
+    start_seconds: Annotated[float, Parameter(validator=(refuse_infinite, Number(gte=1)))] = 1800.0
     """How long vLLM may take to load and compile."""
     arguments: Annotated[
         tuple[str, ...],
@@ -257,6 +317,16 @@ class ServeOptions(VllmOptions):
     """Numbers with commas between; one model name for each circuit and each of these."""
     controls: CountOrNone = 0
     """Random circuits beside each, as `evaluate --engine URL` needs them: talk.random0@2."""
+
+    def __post_init__(self) -> None:
+        """Refuse multipliers that cannot be served.
+
+        Raises:
+            BadOption: There are none, or one is not finite.
+        """
+        require_finite("a multiplier", *self.multipliers)
+        if not self.multipliers:
+            raise BadOption("there is no multiplier to serve", do="name one, such as --multipliers 0,2")
 
 
 LOCAL, VLLM = "transformers", "vllm"

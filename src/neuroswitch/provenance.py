@@ -12,6 +12,24 @@ LIBRARIES = ("neuroswitch", "torch", "transformers", "tokenizers", "peft", "safe
 
 
 @dataclass(frozen=True)
+class Found:
+    """Under what conditions neurons were chosen; template and type of the weights are those of the model.
+
+    Attributes:
+        system: System prompt; None is the template's own.
+        thinking: Thinking mode; None is the template's own.
+        read: The tokens at which neurons were read, as text, with how often each occurred.
+        prompts: Digest of each prompt on which neurons or their number were chosen, the same for every
+            wording that `prompts.leaks` takes for the same prompt.
+    """
+
+    system: str | None
+    thinking: bool | None
+    read: dict[str, int]
+    prompts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Provenance:
     """How a circuit was made.
 
@@ -24,6 +42,8 @@ class Provenance:
         versions: Library -> version.
         date: UTC, ISO 8601.
         command: The command line of the process.
+        found: Under what conditions; None where that was not recorded, as in circuits of earlier versions.
+        parts: Of the circuits that this one was made of, for a union, an intersection or a difference.
     """
 
     model: dict[str, str | None]
@@ -34,10 +54,12 @@ class Provenance:
     versions: dict[str, str] = field(default_factory=dict)
     date: str = ""
     command: str = ""
+    found: Found | None = None
+    parts: tuple["Provenance", ...] = ()
 
     def to_json(self) -> JsonObject:
-        """Return the fields as plain JSON values."""
-        return asdict(self)
+        """Return the fields as plain JSON values; `found` and `parts` only where there are any."""
+        return {key: value for key, value in asdict(self).items() if value or key not in ("found", "parts")}
 
 
 def versions() -> dict[str, str]:

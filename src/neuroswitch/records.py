@@ -3,15 +3,15 @@
 Everything that is reported is computed from these rows, so a report needs no model. Knows no torch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from neuroswitch.errors import BadRun
-from neuroswitch.storage import read_jsonl
+from neuroswitch.storage import first_flaw, read_jsonl
 
 ANSWERS, MEASURED = "results.jsonl", "measured.jsonl"
 
@@ -35,9 +35,57 @@ POSITIVE, NEGATIVE, SAFE = "positive", "negative", "xstest"
 
 Record = TypeVar("Record")
 
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+"""A row has the declared fields and no others, and finite numbers."""
+
+
+Finish = Literal["stop", "length", "settled"]
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One answer of a model to one prompt.
+
+    Attributes:
+        prompt_id: Id of the prompt.
+        prompt: Its last user message.
+        text: The answer, without special tokens and without thoughts.
+        tokens: How many tokens were generated, end-of-turn included.
+        finish: `stop` at an end-of-turn token, `length` at the limit, `settled` where generation stopped
+            because the verdict could no longer change.
+        thought: What a reasoning model thought before it answered; empty without thoughts.
+    """
+
+    prompt_id: str
+    prompt: str
+    text: str
+    tokens: int
+    finish: Finish
+    thought: str = ""
+
+    @property
+    def cut_off_in_thought(self) -> bool:
+        """Whether the limit came before the answer: there is nothing to judge."""
+        return self.finish == "length" and bool(self.thought) and not self.text.strip()
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, object]) -> "Completion":
+        """Take the answer out of a row of an `AnswerLog`.
+
+        Raises:
+            BadRun: A column is missing or holds something else.
+        """
+        try:
+            return _COMPLETION.validate_python(row)
+        except ValidationError as error:
+            raise BadRun("a row is not an answer", found=str(error)) from error
+
+
+_COMPLETION = TypeAdapter(Completion)
+
 
 @dataclass(frozen=True, kw_only=True)
-class AnswerRow:
+class AnswerRow(Completion):
     """One answer and its verdict: a line of `results.jsonl`.
 
     Attributes:
@@ -46,15 +94,10 @@ class AnswerRow:
         method: Name of the method.
         strength: Its strength.
         pile: Which prompts: `positive`, `negative` or `xstest`.
-        prompt_id: Which prompt.
-        prompt: Its last user message.
-        text: The answer.
-        tokens: How many tokens were generated.
-        finish: `stop` at an end-of-turn token, `length` at the limit, `settled` where the answer was
-            stopped because its verdict could no longer change.
         label: What the detector says; None where it cannot judge.
         span: Start and end of the characters that decided the label.
         reason: Why, in words.
+        group: Short digest of all that the answer and its verdict depend on; empty outside an experiment.
     """
 
     model: str
@@ -62,14 +105,12 @@ class AnswerRow:
     method: str
     strength: float
     pile: str
-    prompt_id: str
-    prompt: str
-    text: str
-    tokens: int
-    finish: Literal["stop", "length", "settled"]
     label: str | None
     span: tuple[int, int] | None
     reason: str
+    group: str = ""
+
+    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +125,7 @@ class MeasuredRow:
         value: In the unit of the measure.
         of: Number of items in the whole measurement, where it may be incomplete.
         layers: Layers that the value is about, where a measure names them.
+        group: Short digest of all that the value depends on; empty outside an experiment.
     """
 
     model: str
@@ -93,6 +135,9 @@ class MeasuredRow:
     value: float
     of: int | None = None
     layers: tuple[int, ...] | None = None
+    group: str = ""
+
+    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,18 +192,6 @@ def read_answers(folder: Path) -> Iterator[AnswerRow]:
     return _read(folder / ANSWERS, TypeAdapter(AnswerRow))
 
 
-def answers_by_state(folder: Path) -> dict[tuple[str, str, str], dict[str, AnswerRow]]:
-    """Read `results.jsonl`: (model, condition, pile) -> prompt id -> answer.
-
-    Raises:
-        BadRun: A line is damaged or lacks a column.
-    """
-    found: dict[tuple[str, str, str], dict[str, AnswerRow]] = {}
-    for row in read_answers(folder):
-        found.setdefault((row.model, row.condition, row.pile), {})[row.prompt_id] = row
-    return found
-
-
 def read_measured(folder: Path) -> Iterator[MeasuredRow]:
     """Read `measured.jsonl`.
 
@@ -173,10 +206,8 @@ def _read(path: Path, kind: TypeAdapter[Record]) -> Iterator[Record]:
         try:
             yield kind.validate_python(row)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "the row"
             raise BadRun(
                 f"{path}, line {number}: not a row of an experiment",
-                found=f"{where}: {first['msg']}",
+                found=first_flaw(error),
                 do="remove the damaged line and run the same command again: what is missing is computed again",
             ) from error

@@ -1,8 +1,8 @@
 """Files and folders that are complete or absent, JSONL files that only grow, digests of content.
 
 A file or folder appears under its name only when all of it is on disk. Rows of a JSONL file are on
-disk when `append_jsonl` returns; a last row that a crash cut short is never read as data. Two
-processes must not append to one file at the same time.
+disk when `append_jsonl` returns; a last row that a crash cut short is never read as data. Whoever
+writes a folder holds its lock, so that two processes never write to one.
 """
 
 import hashlib
@@ -13,10 +13,19 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
+
+from filelock import FileLock, Timeout
+from pydantic import TypeAdapter, ValidationError
 
 from neuroswitch.errors import BadRun, Prerequisite
 from neuroswitch.untrusted import LARGEST_LINE, LARGEST_ROWS, open_inside, parse_json, read_inside
+
+LOCK = ".lock"
+"""Name of the file by which a folder is locked; it stays, empty."""
+
+Value = TypeVar("Value")
 
 JsonObject = dict[str, object]
 """A JSON object whose values nothing has checked yet."""
@@ -103,6 +112,29 @@ def read_json(path: Path, *, do: str = "name another folder") -> JsonObject:
         ) from error
 
 
+def read_as(path: Path, kind: type[Value], *, do: str = "name another folder") -> Value:
+    """Read a JSON object from a file as a value of a type, with pydantic.
+
+    Args:
+        path: The file.
+        kind: A pydantic model or a dataclass.
+        do: What the user can do where the file is damaged.
+
+    Raises:
+        BadRun: The file is missing, damaged, or holds something else.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(read_json(path, do=do))
+    except ValidationError as error:
+        raise BadRun(f"{path} is malformed", found=first_flaw(error), do=do) from error
+
+
+def first_flaw(error: ValidationError) -> str:
+    """Return the place of the first thing that a validation found wrong, and what it is."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}"
+
+
 def read_jsonl(path: Path) -> Iterator[JsonObject]:
     """Yield the rows of a JSONL file, or none where it does not exist.
 
@@ -142,6 +174,38 @@ def append_jsonl(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
             file.write(lines.encode())
             file.flush()
             os.fsync(file.fileno())
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder, made if it is missing, while the block is open; the lock ends with the process that holds it.
+
+    Raises:
+        BadRun: Another process holds it.
+        Prerequisite: The folder cannot be written, or its file system has no locks.
+    """
+    lock = FileLock(folder / LOCK)
+    with disk_errors(folder, do="name another folder"):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise BadRun(
+                f"{folder} is being written by another process",
+                found=f"the lock {folder / LOCK} is held",
+                do="wait until that process has finished, or name another output folder; a lock ends with its "
+                "process, so there is no need to delete the file",
+            ) from error
+        except NotImplementedError as error:
+            raise Prerequisite(
+                f"{folder} cannot be locked",
+                found=f"a file system without locks: {error}",
+                do="name a folder on a local disk",
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

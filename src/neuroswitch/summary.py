@@ -6,12 +6,12 @@ Validated when it is written and when it is read. Fractions are 0-1; a missing v
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from neuroswitch.errors import BadRun
 from neuroswitch.records import UNTOUCHED, MeasureInfo
 from neuroswitch.statistics import Measurement
-from neuroswitch.storage import read_json
+from neuroswitch.storage import read_as, read_json
 
 SUMMARY = "summary.json"
 SCHEMA = 2
@@ -307,12 +307,5 @@ def read_summary(path: Path) -> Summary:
             expected=f"version {SCHEMA}",
             do="run the command again into a new folder, or use the version of neuroswitch that wrote it",
         )
-    try:
-        return Summary.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BadRun(
-            f"{path} is malformed",
-            found=f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
-            do="run `neuroswitch report` on the folder: it computes the summary again from its rows",
-        ) from error
+    do = "run `neuroswitch report` on the folder: it computes the summary again from its rows"
+    return read_as(path, Summary, do=do)

@@ -133,7 +133,9 @@ def _require_regular(found: os.stat_result, largest: int) -> None:
 def _object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a key that is there twice")
+        names = [name for name, _ in pairs]
+        again = next(name for place, name in enumerate(names) if name in names[:place])
+        raise ValueError(f"the key {again[:40]!r} twice")
     return found
 
 

@@ -6,11 +6,12 @@ import pytest
 
 from naive import naive_answer
 from neuroswitch.answering import generation
-from neuroswitch.answering.completions import AnswerLog, Completion
+from neuroswitch.answering.completions import AnswerLog
 from neuroswitch.answering.generation import STAGE, Decoding, end_tokens, generate, generate_tokens
 from neuroswitch.chat import encode
-from neuroswitch.errors import BadPrompts, BadRun
+from neuroswitch.errors import BadOption, BadPrompts, BadRun
 from neuroswitch.prompts import Prompt
+from neuroswitch.records import Completion
 from neuroswitch.storage import append_jsonl, read_jsonl
 from sets import prompts
 from tiny import tiny_llama, tiny_model
@@ -69,8 +70,19 @@ def test_texts_are_prompts_and_ids_are_unique() -> None:
         model, [Prompt.of(text) for text in texts], decoding=decoding
     )
     assert generate(model, texts[0], decoding=decoding) == generate(model, texts[:1], decoding=decoding)
+    assert generate(model, ASKED[0], decoding=decoding) == generate(model, iter(texts[:1]), decoding=decoding)
     with pytest.raises(BadPrompts, match="two prompts have the id"):
         generate(model, [ASKED[0], texts[1], texts[1]], decoding=decoding)
+    with pytest.raises(BadPrompts, match="two prompts have the id 'one'"):
+        generate(model, [Prompt.of("a", id="one"), Prompt.of("b", id="one")], decoding=decoding)
+
+
+def test_what_is_no_prompt_and_no_model_of_ours_is_refused_with_the_way_to_make_one() -> None:
+    for odd in (7, None, {"role": "user", "content": "tell me"}, [{"role": "user", "content": "tell me"}]):
+        with pytest.raises(BadPrompts, match=r"(?s)neither a text nor a prompt.*Prompt\.of"):
+            generate(tiny_llama(), [odd])  # type: ignore[list-item]
+    with pytest.raises(BadOption, match=r"(?s)LlamaForCausalLM.*load_model\(module, tokenizer\)"):
+        generate(tiny_llama().module, ["tell me"])  # type: ignore[arg-type]
 
 
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(
@@ -116,6 +128,17 @@ def test_conditions_in_one_file_are_kept_apart(tmp_path: Path) -> None:
     append_jsonl(tmp_path / "r", [{"condition": "b", "prompt_id": "q"}])
     with pytest.raises(BadRun, match="not an answer"):
         other.completions()
+
+
+def test_an_answer_counts_for_the_prompt_it_was_given_to_and_once(tmp_path: Path) -> None:
+    log = AnswerLog(tmp_path / "r", {}, lambda c: {})
+    model, decoding = tiny_llama(), Decoding(max_new_tokens=2)
+    generate(model, [Prompt.of("tell me a story", id="p")], decoding=decoding, log=log)
+    with pytest.raises(BadRun, match="another prompt of the same id"):
+        generate(model, [Prompt.of("sing me a song", id="p")], decoding=decoding, log=log)
+    log.append([Completion("p", "tell me a story", "another answer", 1, "stop")])
+    with pytest.raises(BadRun, match="two answers to one prompt"):
+        log.completions()
 
 
 def test_memory_errors_halve_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,12 +11,13 @@ import summaries
 import torch
 from huggingface_hub import HfApi, ModelCard
 from huggingface_hub.errors import HfHubHTTPError
-from steered import circuit_of, dosed, spread_circuit
+from steered import circuit_of, dosed, hooked_logits, logits, spread_circuit
 
 from neuroswitch.circuits import hub
 from neuroswitch.circuits.card import CardFacts
 from neuroswitch.circuits.circuit import Circuit
-from neuroswitch.errors import BadCircuit, BadRun, Prerequisite
+from neuroswitch.circuits.verify import verify
+from neuroswitch.errors import BadCircuit, BadOption, BadRun, Prerequisite
 from neuroswitch.storage import write_json
 from tiny import tiny_llama, tiny_model
 
@@ -55,7 +56,9 @@ def with_behaviour(cell):
 
 @pytest.fixture
 def folder(tmp_path):
-    return spread_circuit(tiny_llama()).save(tmp_path / "greeting")
+    model = tiny_llama()
+    identity = replace(model.identity, name="me/tiny")
+    return spread_circuit(replace(model, identity=identity)).save(tmp_path / "greeting")
 
 
 def test_a_circuit_travels_through_a_folder_unchanged(folder, tmp_path):
@@ -63,7 +66,8 @@ def test_a_circuit_travels_through_a_folder_unchanged(folder, tmp_path):
     there = hub.push(folder, tmp_path / "shelf" / "greeting")
     back = hub.pull(there, tmp_path / "back")
     assert torch.equal(Circuit.load(back).ids, Circuit.load(folder).ids)
-    assert {path.name for path in back.iterdir()} == {path.name for path in folder.iterdir()} - {"notes.txt"}
+    kept = {path.name for path in folder.iterdir()} - {"notes.txt"}
+    assert {path.name for path in back.iterdir()} == kept | {"README.md"}
 
 
 def test_the_card_says_what_is_known_and_nothing_else(folder, tmp_path):
@@ -73,7 +77,7 @@ def test_the_card_says_what_is_known_and_nothing_else(folder, tmp_path):
     assert "9 neurons" in text
     assert "Doses: 1\n" in text
     data = ModelCard(text).data
-    assert (data.library_name, data.base_model, data.base_model_relation) == ("peft", "tiny", "adapter")
+    assert (data.library_name, data.base_model, data.base_model_relation) == ("peft", "me/tiny", "adapter")
     assert {"neuroswitch", "ia3"} <= set(data.tags)
     summary = summary_of(Circuit.load(folder))
     hub.push(folder, tmp_path / "b", facts=CardFacts(license="mit", summary=summary))
@@ -119,12 +123,17 @@ def test_what_is_pulled_is_checked(folder, tmp_path):
 
 def test_the_hub_gets_our_files_only(folder, monkeypatch):
     sent = {}
+
+    def keep(self, **named):
+        sent.update(named, card=(named["folder_path"] / "README.md").read_text())
+
     monkeypatch.setattr(HfApi, "create_repo", lambda self, name, **named: f"https://hub/{name}")
-    monkeypatch.setattr(HfApi, "upload_folder", lambda self, **named: sent.update(named))
+    monkeypatch.setattr(HfApi, "upload_folder", keep)
     assert hub.push(folder, "me/greeting") == "https://hub/me/greeting"
     assert sent["repo_id"] == "me/greeting"
     assert set(sent["allow_patterns"]) == set(hub.COPIED)
-    assert 'from_pretrained("me/greeting")' in (folder / "README.md").read_text()
+    assert 'from_pretrained("me/greeting")' in sent["card"]
+    assert not (folder / "README.md").exists(), "the circuit that is pushed stays as it is"
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENETUNREACH, "Network is unreachable"), "http"])
@@ -202,3 +211,82 @@ def test_what_is_checked_is_what_was_copied(folder, tmp_path, monkeypatch):
     with pytest.raises(BadCircuit, match="was changed"):
         hub.pull(folder, tmp_path / "back")
     assert not (tmp_path / "back").exists()
+
+
+def identified(name, source, location=None):
+    model = tiny_llama()
+    return replace(model, identity=replace(model.identity, name=name, source=source, location=location))
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "location", "public"),
+    [
+        ("Qwen/Qwen3-0.6B", "Hub", None, "Qwen/Qwen3-0.6B"),
+        ("Qwen/Demo", "GGUF Q4_K_M from the package index, sha256 0", "/home/me/cache/demo", "Qwen/Demo"),
+        ("/home/me/hub/models--Qwen--Q3/snapshots/0123456789", "folder", None, "Qwen/Q3"),
+        ("/home/me/models/base", "folder", None, None),
+        ("models/base", "folder", None, None),
+        ("base.gguf", "GGUF file base.gguf", "/home/me/cache/x", None),
+        ("my model", "wrapped", None, None),
+    ],
+)
+def test_a_pushed_circuit_names_its_model_as_others_find_it(tmp_path, name, source, location, public):
+    circuit = spread_circuit(identified(name, source, location))
+    made = replace(
+        circuit.provenance, command="/opt/bin/neuroswitch run --model /home/me/models/base -o=~/runs"
+    )
+    made.arguments["transferred_from"] = {"name": "/home/me/other"}
+    folder = replace(circuit, provenance=made).save(tmp_path / "circuit")
+    hub.push(folder, tmp_path / "out")
+    sent = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    assert not [file for file, content in sent.items() if b"/home" in content or b"/opt" in content]
+    base = json.loads(sent["adapter_config.json"])["base_model_name_or_path"]
+    if public is None:
+        assert base.startswith("not public: "), "no library can take this for the name of a model"
+    else:
+        assert base == public
+    pulled = Circuit.load(hub.pull(tmp_path / "out", tmp_path / "back"))
+    assert (public or "has no public name") in hub.base_note(pulled)
+    assert ModelCard(sent["README.md"].decode()).data.base_model == public
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
+def test_what_is_pulled_without_a_public_base_loads_on_a_model_that_is_given(tmp_path):
+    from peft import PeftModel
+
+    model = tiny_llama()
+    circuit = spread_circuit(model)
+    folder = hub.push(circuit.save(tmp_path / "c", model=model), tmp_path / "out")
+    expected = hooked_logits(model, circuit, 1.0)
+    assert Circuit.load(folder, model).ids.equal(circuit.ids)
+    assert verify(folder, model).intact
+    steered = PeftModel.from_pretrained(tiny_llama().module, folder)
+    assert torch.equal(logits(steered.eval()), expected)
+
+
+def test_pull_does_not_replace_another_circuit(folder, tmp_path, monkeypatch):
+    other = spread_circuit(tiny_llama(), 4)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    mine = other.save("greeting")
+    with pytest.raises(Prerequisite, match="greeting exists already"):
+        hub.pull_here(folder)
+    assert Circuit.load(mine).ids.equal(other.ids)
+    shutil.rmtree(mine)
+    assert hub.pull_here(f"{folder}/") == hub.pull_here(folder), "the same circuit again is no other one"
+    assert hub.pull_here(folder).name == "greeting"
+
+
+def test_a_circuit_is_not_pushed_onto_itself(folder):
+    with pytest.raises(BadOption, match="its own folder"):
+        hub.push(folder, folder)
+
+
+def test_a_home_folder_is_meant_by_its_sign(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    circuit = spread_circuit(tiny_llama())
+    circuit.save("~/mine")
+    assert Circuit.load("~/mine").ids.equal(Circuit.load(tmp_path / "mine").ids)
+    hub.push("~/mine", "~/shelf")
+    assert (tmp_path / "shelf" / "circuit.json").is_file()
+    assert hub.pull("~/shelf", "~/back") == tmp_path / "back"

@@ -17,8 +17,10 @@ from neuroswitch.circuits.files import load_fingerprint
 from neuroswitch.circuits.fingerprint import parse, take_fingerprint
 from neuroswitch.circuits.random import random_circuit
 from neuroswitch.circuits.verify import remeasure, verify
+from neuroswitch.discovery import find_circuit
 from neuroswitch.errors import BadCircuit, BadOption, Prerequisite, WrongModel
 from neuroswitch.prompts import ContrastSet, Piles, Prompt
+from sets import tiny_contrast
 from tiny import tiny_llama, tiny_model, wrapped
 
 SIZES = {"hidden_size": 64, "intermediate_size": 160, "head_dim": 16}
@@ -288,3 +290,22 @@ def test_statistics_are_measured_again_on_the_circuits_own_prompts(model):
     assert halved.slope < 0.8
     with pytest.raises(BadOption, match="no mean activations"):
         remeasure(random_circuit(circuit, seed=0), model, contrast, ChatFormat())
+
+
+@pytest.mark.parametrize("quantized", [False, True])
+def test_an_unrelated_model_of_the_same_shape_is_another_model(folder, quantized):
+    other = tiny_llama(seed=7, **SIZES)
+    found = verify(folder, edited(other, each_weight(rounded(4))) if quantized else other)
+    assert (found.intact, found.cause, found.lora_rank) == (False, "another model", None)
+    assert "this is another model" in "\n".join(found.lines())
+
+
+def test_its_prompts_are_read_as_when_it_was_found(model, tmp_path):
+    brief = ChatFormat(system="say one word")
+    circuit = find_circuit(model, tiny_contrast(), ranking="delta", size=9, chat=brief)
+    folder = circuit.save(tmp_path / "circuit", model=model)
+    found = verify(folder, model, contrast=tiny_contrast())
+    assert found.response.slope == pytest.approx(1.0, abs=1e-3)
+    assert found.notes == ()
+    otherwise = verify(folder, model, contrast=tiny_contrast(), chat=ChatFormat())
+    assert "is used without a system prompt" in "\n".join(otherwise.lines())

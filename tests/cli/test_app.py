@@ -1,6 +1,7 @@
 """The command line as a whole: its help, its errors, its exit statuses; nothing heavy is loaded for them."""
 
 import runpy
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -84,7 +85,7 @@ sys.exit(bool({{"torch", "transformers"}} & set(sys.modules)))
         ("trun", ("trun", "run")),
         ("run --model m -o o --modle x", ("--modle", "--model")),
         ("run --model m -o o --limit 0", ("0", "--limit", ">= 1")),
-        ("run --model m -o o --size small", ("small", "--size", "float")),
+        ("run --model m -o o --size small", ("'small'", "--size", "a fraction such as")),
         ("compare --model m -o o --strengths 0,high", ("'high'", "--strengths", "0,0.5,1")),
         ("compare --model m -o o --strengths 0,inf", ("'inf'", "--strengths")),
         ("compare-models a b -o o --template-from ours", ("ours", "own", "instruct")),
@@ -148,3 +149,21 @@ def test_the_package_can_be_run_as_a_module() -> None:
 def test_importing_the_package_and_the_reports_needs_no_torch() -> None:
     code = "import sys, neuroswitch, neuroswitch.report; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_ctrl_c_that_a_library_turns_into_its_own_error_still_ends_as_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def imported(*_: object, **__: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt as error:
+            raise ModuleNotFoundError("Could not import module") from error
+
+    monkeypatch.setattr("neuroswitch.experiment.run_experiment", imported)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["demo"])
+    assert caught.value.code == cli.INTERRUPTED
+    assert "continues" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is before

@@ -44,8 +44,9 @@ def test_run_then_report_then_inspect_then_chat(common: tuple[object, ...], tmp_
     circuit = output / "methods" / "cna"
     assert "9 neurons" in call("inspect", circuit).stdout
     assert "promotes" in call("inspect", circuit, "--model", model).stdout
-    lines = "/multiplier 2\n/multiplier x\nhello\n/reset\n/what\n/quit\n"
+    lines = "/multiplier 2\n/multiplier x\n<eos>\nhello\n/reset\n/what\n/quit\n"
     talk = call("chat", circuit, "--model", model, "--max-new-tokens", "2", text=lines).stdout
+    assert "control tokens" in talk, "a line that cannot be a prompt ends no conversation"
     assert "circuit x 2" in talk
     assert "not a number: 'x'" in talk
 

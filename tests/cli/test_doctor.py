@@ -49,7 +49,8 @@ def described(config: PreTrainedConfig, folder: Path) -> Path:
     "name", ["llama", "gpt2", "qwen3_moe", "gpt_oss", "dbrx", "jetmoe", "longcat_flash", "zamba2", "rwkv"]
 )
 def test_a_configuration_is_enough_to_say_where_the_neurons_are(name: str, tmp_path: Path) -> None:
-    status, said = examined(described(tiny_config(name), tmp_path))
+    longer = {"n_positions": 1024} if name == "gpt2" else {}
+    status, said = examined(described(tiny_config(name, **longer), tmp_path))
 
     layout = find_sites(tiny_module(name)).layout
     assert status == 0
@@ -91,7 +92,7 @@ def test_real_sizes_and_wrappers_need_no_weights(
     ("config", "said"),
     [
         (tiny_config("mamba"), "no feed-forward output projection"),
-        (tiny_config("hrm_text"), "several lists"),
+        (tiny_config("hrm_text"), "several stacks"),
         (T5Config(), "encoder-decoder"),
         (Blip2Config(), "does not answer text alone"),
         (Dots1Config(), "transformers cannot load"),  # the number of experts is left open
@@ -209,7 +210,7 @@ def test_the_real_model_is_read_scaled_and_restored(model: Path) -> None:
 
 @pytest.mark.parametrize(("name", "answers"), [("trocr", True), ("roberta", False)])
 def test_what_generate_makes_of_the_model_is_said(name: str, answers: bool, tmp_path: Path) -> None:
-    tiny_module(name).save_pretrained(tmp_path)
+    tiny_module(name, max_position_embeddings=1024).save_pretrained(tmp_path)
     tiny_tokenizer().save_pretrained(tmp_path)
 
     status, found = examined(tmp_path, "--probe")
@@ -266,3 +267,17 @@ def test_nothing_of_the_weights_is_read_unless_asked(model: Path, monkeypatch: p
     monkeypatch.setattr("neuroswitch.models.loading.ModelFiles.module", pytest.fail)
     assert diagnose(model).usable
     assert torch.get_default_dtype() == torch.float32
+
+
+def test_learned_positions_that_end_before_the_answer_are_a_problem(tmp_path: Path) -> None:
+    module = tiny_module("gpt2")
+    module.save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    status, said = examined(tmp_path, "--probe")
+    assert (status, said["usable"], said["checks"]["prompt_and_answer_fit"]) == (1, False, False)
+    (problem,) = said["problems"]
+    assert "at most 128 tokens" in problem
+    assert "--max-new-tokens" in problem
+    status, said = examined(described(tiny_config("llama"), tmp_path / "rotary"))
+    assert status == 0
+    assert any("longer than the 128 tokens" in note for note in said["notes"])

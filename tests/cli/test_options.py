@@ -23,6 +23,7 @@ SHARED = {
     "--batch-size": ("6", "decoding.batch_size", 6),
     "--system": ("Be kind.", "chat.system", "Be kind."),
     "--no-thinking": (None, "chat.thinking", False),
+    "--control-tokens": (None, "chat.control_tokens", True),
     "--until-settled": (None, "until_settled", True),
     "--revision": ("abc", "loading.revision", "abc"),
     "--dtype": ("float32", "loading.dtype", "float32"),

@@ -74,4 +74,4 @@ def test_what_is_collected_is_what_the_ranking_needs() -> None:
 
 def test_the_tokens_that_were_read_are_recorded() -> None:
     statistics = collect(tiny_model("llama"), tiny_contrast(), PLAIN)
-    assert statistics.read == {"<|assistant|>": 24}
+    assert statistics.found.read == {"<|assistant|>": 24}

@@ -73,7 +73,7 @@ def test_a_size_is_a_fraction_or_a_count(size: float, count: int) -> None:
 
 @pytest.mark.parametrize("size", [0, -1, 0.0000001, 200_000])
 def test_a_size_without_neurons_is_an_error(size: float) -> None:
-    with pytest.raises(BadOption, match="at least one neuron"):
+    with pytest.raises(BadOption, match="neither a fraction nor a count|at least one neuron"):
         budget(size, 116_736)
 
 

@@ -57,7 +57,7 @@ def test_statistics_and_circuits_are_those_of_the_loaded_model(name: str, tmp_pa
         assert_same(ours.next_token, theirs.next_token)
     assert found.universal.equal(expected.universal)
     assert found.model == expected.model
-    assert found.read == expected.read
+    assert found.found == expected.found
     for ranking in streamable():
         ours, theirs = rank_streamed(found, ranking, source), rank(expected, ranking, model)
         torch.testing.assert_close(ours.value, theirs.value, rtol=1e-3, atol=1e-6)

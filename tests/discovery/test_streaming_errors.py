@@ -126,3 +126,44 @@ def test_layers_that_share_more_than_hidden_states_are_noticed(
     neurons, _ = layer_by_layer(checkpoint)
     monkeypatch.setattr("neuroswitch.models.loading.probe", lambda module, found: None)
     torch.testing.assert_close(neurons, read_last_token(load_model(checkpoint), IDS).neurons)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda told: [told],
+        lambda told: {**told, "layers": -1},
+        lambda told: {**told, "layers": 9},
+        lambda told: {**told, "layers": "many"},
+        lambda told: {**told, "batches": told["batches"][1:]},
+        lambda told: {**told, "batches": [{"pile": "positive", "rows": [999]}]},
+        lambda told: {name: value for name, value in told.items() if name != "settings"},
+        lambda told: {**told, "more": 1},
+    ],
+)
+def test_a_damaged_record_of_a_stream_is_named(change: Any, tmp_path: Path) -> None:
+    checkpoint = saved(tmp_path / "model")
+    streamed(checkpoint, tmp_path / "stream")
+    progress = tmp_path / "stream" / "progress.json"
+    progress.write_text(json.dumps(change(json.loads(progress.read_text()))))
+    with pytest.raises(BadRun, match=r"damaged(.|\n)*do:"):
+        streamed(checkpoint, tmp_path / "stream")
+    progress.write_text("[" * 100_000)
+    with pytest.raises(BadRun, match="progress.json"):
+        streamed(checkpoint, tmp_path / "stream")
+
+
+def test_statistics_of_something_else_are_not_read(tmp_path: Path) -> None:
+    checkpoint = saved(tmp_path / "model")
+    streamed(checkpoint, tmp_path / "stream")
+    shutil.copy(
+        tmp_path / "stream" / "end.safetensors", tmp_path / "stream" / "statistics" / "00001.safetensors"
+    )
+    with pytest.raises(BadRun, match="00001.safetensors is missing or damaged"):
+        streamed(checkpoint, tmp_path / "stream")
+
+
+def test_a_folder_of_something_else_is_no_stream(tmp_path: Path) -> None:
+    checkpoint = saved(tmp_path / "model")
+    with pytest.raises(BadRun, match="holds something else"):
+        streamed(checkpoint, checkpoint)

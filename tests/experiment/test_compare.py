@@ -125,7 +125,7 @@ def test_draws_of_a_control_are_pooled_and_never_counted_as_independent(finished
     assert rate.value == pytest.approx(sum(every) / len(every))
     assert cell.measures["kl"].n == 3 * cell_of(summary, "toy", 1.0).measures["kl"].n
     assert cell.measures["benign"].n == 8
-    assert "resampled by item" in rate.how
+    assert "3 draws of each item" in rate.how
     assert cell.tests["behaviour"].stopped + cell.tests["behaviour"].started <= 8
 
 

@@ -96,7 +96,7 @@ def moved(
     """Return what the routing measures find of a scaled circuit: measure -> rows."""
     changed = Condition("cna", strength, Scaling(circuit, strength))
     bench = Bench(model, [Condition(), changed], {POSITIVE: prompts}, {}, MeasureLog(None, "model"))
-    routing.take(bench)
+    routing.take_routing(bench)
     names = ("routing", "routing_first", "routing_kept", "routing_unused")
     return {name: list(bench.log.of(changed, name).values()) for name in names}
 

@@ -4,9 +4,11 @@ from importlib.metadata import entry_points
 
 import pytest
 import torch
-from steered import hooked_logits, logits, steered_folders
+from steered import hooked_logits, logits, spread_circuit, steered_folders
 
-from neuroswitch.errors import WrongModel
+from neuroswitch.errors import BadOption, WrongModel
+from neuroswitch.models import load_model
+from tiny_demo import demo_folder, save_refusing_model
 
 pytest.importorskip("inspect_ai")
 pytestmark = pytest.mark.filterwarnings("default")  # not ours to mend
@@ -49,3 +51,20 @@ def test_a_circuit_of_another_model_is_refused(tmp_path):
 def test_inspect_finds_the_provider_by_its_entry_point():
     names = {entry.name: entry.value for entry in entry_points(group="inspect_ai")}
     assert names["neuroswitch"] == "neuroswitch.integrations.inspect_ai"
+
+
+def test_the_demo_model_is_found_by_its_name(tmp_path, monkeypatch):
+    from inspect_ai.model import get_model
+
+    monkeypatch.setenv("NEUROSWITCH_CACHE", str(tmp_path))
+    folder = demo_folder(tmp_path)
+    folder.parent.mkdir(parents=True)
+    save_refusing_model(folder)
+    circuit = spread_circuit(load_model("demo")).save(tmp_path / "circuit")
+    provider = get_model("neuroswitch/demo", device="cpu", memoize=False, circuit=str(circuit))
+    assert provider.api.model.config.intermediate_size == 500
+
+
+def test_a_multiplier_that_is_no_number_is_refused(tmp_path):
+    with pytest.raises(BadOption, match="finite"):
+        build(tmp_path, multiplier="nan")

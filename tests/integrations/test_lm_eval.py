@@ -5,7 +5,7 @@ import torch
 from steered import steered_folders
 
 from neuroswitch.activations.changes import scaled_neurons
-from neuroswitch.errors import WrongModel
+from neuroswitch.errors import BadOption, WrongModel
 
 pytest.importorskip("lm_eval")
 pytestmark = pytest.mark.filterwarnings("default")  # not ours to mend
@@ -54,3 +54,26 @@ def test_a_circuit_of_another_model_is_refused(tmp_path):
     steered_folders(tmp_path / "other", num_hidden_layers=4)
     with pytest.raises(WrongModel):
         build(pretrained=tmp_path / "other" / "base", circuit=folder)
+
+
+def test_the_device_that_the_harness_names_by_itself_is_no_request(tmp_path, monkeypatch):
+    from lm_eval.api.registry import get_model
+    from lm_eval.config.evaluate_config import EvaluatorConfig
+
+    import neuroswitch.integrations.lm_eval as ours
+
+    assert ours.HARNESS_DEVICE == EvaluatorConfig.__dataclass_fields__["device"].default
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    steered_folders(tmp_path)
+    text = f"pretrained={tmp_path / 'base'},circuit={tmp_path / 'circuit'},trust_remote_code=False"
+    harness = get_model("neuroswitch").create_from_arg_string(text, {"batch_size": 2, "device": "cuda:0"})
+    assert harness.model.device.type == "cpu"
+
+
+@pytest.mark.parametrize("multiplier", ["nan", "inf"])
+def test_a_multiplier_that_is_no_number_is_refused_before_the_model_is_loaded(multiplier, monkeypatch):
+    import neuroswitch.integrations.lm_eval as ours
+
+    monkeypatch.setattr(ours, "load_model", lambda *more, **named: pytest.fail("loaded"))
+    with pytest.raises(BadOption, match="finite"):
+        build(pretrained="m", multiplier=multiplier)

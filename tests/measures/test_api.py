@@ -3,10 +3,10 @@
 import pytest
 from answers import PROMPTS, Multiply, answers
 
-from neuroswitch.answering.completions import Completion
 from neuroswitch.detectors import get_detector
 from neuroswitch.errors import BadOption
 from neuroswitch.measures import damage, measure
+from neuroswitch.records import Completion
 from neuroswitch.statistics import wilson
 from tiny import tiny_llama
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from judge_server import Reply, Script, serving
 
-from neuroswitch.answering.completions import Completion
 from neuroswitch.answering.endpoint import Endpoint
 from neuroswitch.detectors import get_detector
-from neuroswitch.errors import Prerequisite
+from neuroswitch.errors import BadRun, Prerequisite
 from neuroswitch.measures.judge import Judgement, judge, read_reply
 from neuroswitch.measures.preflight import compare_with_judge
+from neuroswitch.records import Completion
 from neuroswitch.statistics import Agreement
 
 RATING = '{"refused": 0, "specificity": 4, "convincingness": 5}'
@@ -129,6 +129,12 @@ def test_a_server_that_dies_loses_nothing_and_a_second_run_goes_on(tmp_path: Pat
         assert len(server.requests) == 14
     assert found == (HELPFUL,) * 20
     assert len({json.loads(line)["key"] for line in cache.read_text().splitlines()}) == 20
+
+
+def test_kept_replies_of_something_else_are_named(tmp_path: Path) -> None:
+    (tmp_path / "judge.jsonl").write_text('{"key": "one"}\n')
+    with pytest.raises(BadRun, match="line 1: not a reply"):
+        judge([], Endpoint(url="http://127.0.0.1:1", model="m"), cache=tmp_path / "judge.jsonl")
 
 
 def test_requests_under_way_are_bounded(tmp_path: Path) -> None:

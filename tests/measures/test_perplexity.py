@@ -7,12 +7,12 @@ import pytest
 import torch
 from answers import PROMPTS, Multiply, answers
 
-from neuroswitch.answering.completions import Completion
 from neuroswitch.answering.generation import Decoding, generate
 from neuroswitch.measures import damage, forcing
 from neuroswitch.measures.forcing import Forced, answer_logits, batched, force
 from neuroswitch.measures.perplexity import nats_per_token
 from neuroswitch.models.handle import LanguageModel
+from neuroswitch.records import Completion
 from neuroswitch.statistics import Measurement
 from tiny import tiny_llama, tiny_module, wrapped
 

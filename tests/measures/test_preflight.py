@@ -2,10 +2,10 @@
 
 import pytest
 
-from neuroswitch.answering.completions import Completion
 from neuroswitch.detectors import get_detector
 from neuroswitch.errors import WeakBehaviour
 from neuroswitch.measures.preflight import check_baseline, cut, rate_by_length
+from neuroswitch.records import Completion
 from neuroswitch.statistics import Measurement, holm, proportion
 from neuroswitch.statistics.significance import mcnemar
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from neuroswitch.models.fingerprints import config_digest, weights_digest
-from tiny import tiny_config, tiny_module
+from neuroswitch.models.fingerprints import config_digest, exact_digest, weights_digest
+from tiny import tiny_config, tiny_llama, tiny_module
 
 
 def test_weights_have_the_same_digest_in_every_type_they_are_exact_in() -> None:
@@ -56,3 +56,19 @@ def test_a_configuration_is_known_by_what_it_computes() -> None:
 
     config.hidden_act = "gelu"
     assert config_digest(config) != before
+
+
+def test_the_exact_digest_sees_every_single_value_and_the_type() -> None:
+    module = tiny_llama().module
+    before, sampled = exact_digest(module), weights_digest(module)
+    assert exact_digest(tiny_llama().module) == before
+    weight = module.model.layers[1].mlp.down_proj.weight
+    with torch.no_grad():
+        weight[3, 5] += 0.001
+        changed = exact_digest(module)
+        assert changed not in (before, None)
+        assert weights_digest(module) == sampled  # a sample does not see it
+        weight[[3, 4]] = weight[[4, 3]]
+    assert exact_digest(module) not in (before, changed)
+    assert exact_digest(tiny_llama().module.to(torch.bfloat16)) != before
+    assert exact_digest(tiny_llama().module.to("meta")) is None

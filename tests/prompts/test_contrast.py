@@ -63,5 +63,5 @@ def test_a_torn_pair_and_a_second_use_of_an_id_are_refused(write: Write) -> None
 
     with pytest.raises(BadPrompts, match=r"'pair 0' is in two splits\n.*line 7 is in test.*discovery"):
         ContrastSet.read(write("a.jsonl", torn))
-    with pytest.raises(BadPrompts, match=r"'same' is used twice\n.*line 2 and a.jsonl, line 5"):
+    with pytest.raises(BadPrompts, match=r"line 5: two prompts have the id 'same'\n.*a.jsonl, line 2"):
         ContrastSet.read(write("a.jsonl", twice))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from neuroswitch.errors import BadPrompts, Prerequisite
-from neuroswitch.prompts import ContrastSet, Prompt, read_prompts
+from neuroswitch.prompts import ContrastSet, Prompt, read_prompts, read_test_file
 from neuroswitch.prompts.rows import read_rows
 from prompt_files import Write, pairs
 
@@ -105,11 +105,104 @@ def test_an_empty_file_is_refused(tmp_path: Path, text: str, name: str) -> None:
         ContrastSet.read(tmp_path / name)
 
 
-def test_the_same_test_prompt_twice_is_refused(write: Write) -> None:
-    path = write("a.csv", [{"Goal": "Name a river."}, {"Goal": "Name a sea."}, {"Goal": "Name a river."}])
+@pytest.mark.parametrize(
+    "again",
+    ["Name a river.", "name a river", " NAME  a river!", "Name a river ?", "\u201cName a river\u201d"],
+)
+def test_the_same_test_prompt_twice_is_refused_whatever_its_case_and_punctuation(
+    write: Write, again: str
+) -> None:
+    path = write("a.csv", [{"Goal": "Name a river."}, {"Goal": "Name a sea."}, {"Goal": again}])
 
-    with pytest.raises(BadPrompts, match=r"a.csv, line 4: the same prompt.*\n.*first at a.csv, line 2"):
+    with pytest.raises(BadPrompts, match=r"the same prompt twice\n.*a.csv, line 4 repeats a.csv, line 2"):
         read_prompts(path)
+
+
+def test_two_test_prompts_with_one_id_are_refused(write: Write) -> None:
+    path = write("a.csv", [{"Goal": "Name a river.", "id": 7}, {"Goal": "Name a sea.", "id": 7}])
+
+    with pytest.raises(BadPrompts, match=r"a.csv, line 3: two prompts have the id '7'\n.*a.csv, line 2"):
+        read_prompts(path)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+@pytest.mark.parametrize(
+    ("columns", "named"),
+    [
+        ({"Prompt": "Name a river.", "Goal": "Name a sea."}, "'Prompt' and 'Goal' both hold the prompt"),
+        ({"Goal": "Name a river.", "prompt": "Name a sea."}, "'Goal' and 'prompt' both hold the prompt"),
+        ({"prompt": "Name a river.", "PROMPT ": "Name a sea."}, "'prompt' and 'PROMPT ' both"),
+        ({"prompt": "Name", "label": "positive", "Label": "negative"}, "'label' and 'Label' both"),
+    ],
+)
+def test_two_columns_that_mean_the_same_are_named(
+    write: Write, name: str, columns: dict[str, str], named: str
+) -> None:
+    with pytest.raises(BadPrompts, match=f"{name}, line [12]: the columns {named}"):
+        read_prompts(write(name, [columns]))
+
+
+@pytest.mark.parametrize("other", ["", "Name a river."])
+def test_a_second_name_that_says_nothing_else_does_no_harm(write: Write, other: str) -> None:
+    path = write("a.csv", [{"Prompt": other, "Goal": "Name a river.", "Behavior": "1", "Category": "2"}])
+
+    assert [prompt.text for prompt in read_prompts(path)] == ["Name a river."]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "prompt,prompt\nName a river.,Name a sea.\n", "a column twice\n.*'prompt'"),
+        ("a.jsonl", '{"prompt": "A", "prompt": "B"}\n', "line 1: not JSON\n.*the key 'prompt' twice"),
+        ("a.jsonl", '{"prompt": ' + "[" * 100_000 + "\n", "line 1: not JSON"),
+        ("a.jsonl", '{"prompt": "half \\ud800"}\n', "line 1: (not JSON|half a character)"),
+        ("a.jsonl", '{"prompt": "A", "id": "\\udc00"}\n', "line 1: (not JSON|half a character)"),
+    ],
+)
+def test_what_python_would_read_without_a_word_is_refused(
+    tmp_path: Path, name: str, text: str, message: str
+) -> None:
+    (tmp_path / name).write_text(text)
+
+    with pytest.raises(BadPrompts, match=f"{name}.*{message}"):
+        read_prompts(tmp_path / name)
+
+
+LABELLED = [
+    {"prompt": "Sing.", "label": "positive"},
+    {"prompt": "Count.", "label": "negative"},
+    {"prompt": "Dance.", "label": "positive"},
+]
+
+
+def test_labels_of_test_prompts_separate_them(write: Write) -> None:
+    found = read_test_file(write("a.csv", LABELLED))
+
+    assert [one.text for one in found.positive] == ["Sing.", "Dance."]
+    assert [one.text for one in found.negative] == ["Count."]
+    assert found.labelled
+    assert not read_test_file(write("b.csv", [{"Goal": "Sing."}])).labelled
+    assert [one.text for one in read_prompts(write("c.csv", LABELLED[:1]))] == ["Sing."]
+    with pytest.raises(BadPrompts, match="d.csv: prompts with both labels.*\n.*2 positive and 1 negative"):
+        read_prompts(write("d.csv", LABELLED))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"prompt": "Jump.", "label": "safe"}, "unknown label\n.*'safe'"),
+        ({"prompt": "Jump.", "label": ""}, "no label"),
+        (
+            {"prompt": "Jump.", "label": "positive", "split": "discovery"},
+            "a prompt of another split.*\n.*'discovery'",
+        ),
+    ],
+)
+def test_a_label_that_says_nothing_or_a_row_of_discovery_is_refused(
+    write: Write, row: dict[str, str], message: str
+) -> None:
+    with pytest.raises(BadPrompts, match=f"a.csv, line 5: {message}"):
+        read_test_file(write("a.csv", [*LABELLED, row]))
 
 
 def test_files_that_cannot_be_read_are_errors(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Finding sites: by name, by shape, by pattern; everything doubtful is an error with the way out in it."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -272,3 +273,16 @@ def test_untied_layers_say_nothing_about_it() -> None:
 
     assert not any(site.tied_to for site in layout.sites)
     assert all("tied_to" not in site for site in layout.to_json()["sites"])
+
+
+def test_the_advice_of_the_error_counts_every_neuron_once() -> None:
+    module = tiny_module("llama")
+    for layer in module.model.layers:
+        layer.second = nn.Module()
+        layer.second.out = nn.Linear(64, 32)
+    with pytest.raises(UnsupportedModel, match="may be a feed-forward") as error:
+        find_sites(module)
+    advised = re.search(r"--sites '([^']*)'", str(error.value)).group(1)
+    layout = find_sites(module, advised).layout
+    assert layout.size == 2 * 3 * 64
+    assert len(set(layout.paths)) == 6

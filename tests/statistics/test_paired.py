@@ -33,13 +33,25 @@ def test_one_draw_per_item_gives_the_ordinary_statistics() -> None:
 def test_the_same_draws_again_do_not_narrow_an_interval_nor_sharpen_a_test() -> None:
     twice, often = (rate_of("refusal", items(ANSWERS, draws), how="x") for draws in (2, 10))
     assert (twice.value, twice.low, twice.high) == (often.value, often.low, often.high)
-    alone = mean("refusal", [float(one) for one in ANSWERS], unit="fraction", how="x")
+    alone = proportion("refusal", sum(ANSWERS), len(ANSWERS), how="x")
     assert (alone.value, alone.low, alone.high) == (often.value, often.low, often.high)
     before, after = [1, 1, 1, 0, 1, 1], [0, 0, 1, 0, 0, 1]
     first = paired_change("refusal", items(before), items(after), unit="fraction")
     again = paired_change("refusal", items(before, 5), items(after, 5), unit="fraction")
     assert first == again
     assert paired_test(items(before), items(after)) == paired_test(items(before, 5), items(after, 5))
+
+
+def test_where_all_draws_agree_the_interval_is_that_of_the_items_and_not_of_width_zero() -> None:
+    found = rate_of("refusal", items([1] * 12, 3), how="x")
+    alone = proportion("refusal", 12, 12, how="x")
+    assert (found.value, found.low, found.high) == (1.0, alone.low, 1.0)
+
+
+def test_draws_that_differ_within_items_narrow_the_interval_but_not_beyond_independent_values() -> None:
+    mixed = {f"item {number}": [0.0, 1.0, 1.0, 0.0] for number in range(10)}
+    found, independent = rate_of("refusal", mixed, how="x"), proportion("refusal", 20, 40, how="x")
+    assert (found.low, found.high) == pytest.approx((independent.low, independent.high))
 
 
 def test_n_counts_values_and_how_says_how_many_draws_an_item_has() -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 
 from neuroswitch.activations.changes import scaled_neurons
-from neuroswitch.answering.completions import Completion
 from neuroswitch.models.handle import LanguageModel
 from neuroswitch.prompts import Prompt
+from neuroswitch.records import Completion
 
 PROMPTS = tuple(
     Prompt.of(text, id=f"p{number}")

@@ -128,7 +128,6 @@ def test_letters_that_grow_in_lower_case_do_not_shift_the_span() -> None:
         (" \n\t", "says nothing"),
         ("...", "says nothing"),
         ("</s></s>", "says nothing"),
-        ("<think>I should say something", "thinks, and says nothing"),
         ("<think>Let me see.</think>", "thinks, and says nothing"),
         ("the the the the the the the the the the", "says the same again and again"),
         ("Stop Stop Stop Stop Stop Stop Stop Stop Stop Stop Stop", "says the same again and again"),

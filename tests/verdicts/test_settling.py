@@ -50,3 +50,9 @@ def test_no_example_is_settled_and_then_answered() -> None:
                 assert classify(text, prompt).label in ("refusal", "partial"), text
                 break
     assert stopped
+
+
+def test_a_poem_is_not_stopped_at_the_decline_of_its_speaker() -> None:
+    opening = "I can't help you with that now.\n"
+    assert not settled(opening, "Write a song about leaving a job.")
+    assert settled(opening, "How do I bake a cake?")

@@ -1,4 +1,4 @@
-"""Answers of a model, and the file that holds them.
+"""The file that holds the answers of a model.
 
 Knows nothing of models or of what an answer means: whoever makes an `AnswerLog` says which columns
 each row gets besides the answer.
@@ -7,49 +7,11 @@ each row gets besides the answer.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
-
-from pydantic import TypeAdapter, ValidationError
 
 from neuroswitch.errors import BadRun
+from neuroswitch.prompts import Prompt
+from neuroswitch.records import Completion
 from neuroswitch.storage import JsonObject, append_jsonl, read_jsonl
-
-Finish = Literal["stop", "length", "settled"]
-
-
-@dataclass(frozen=True)
-class Completion:
-    """One answer of a model to one prompt.
-
-    Attributes:
-        prompt_id: Id of the prompt.
-        prompt: Its last user message.
-        text: The answer, without special tokens.
-        tokens: How many tokens were generated, end-of-turn included.
-        finish: `stop` at an end-of-turn token, `length` at the limit, `settled` where generation stopped
-            because the verdict could no longer change.
-    """
-
-    prompt_id: str
-    prompt: str
-    text: str
-    tokens: int
-    finish: Finish
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, object]) -> "Completion":
-        """Take the answer out of a row of an `AnswerLog`.
-
-        Raises:
-            BadRun: A column is missing or holds something else.
-        """
-        try:
-            return _COMPLETION.validate_python(row)
-        except ValidationError as error:
-            raise BadRun("a row is not an answer", found=str(error)) from error
-
-
-_COMPLETION = TypeAdapter(Completion)
 
 Settled = Callable[[str, str], bool]
 """From the beginning of an answer, and its prompt, to whether more text cannot change its verdict."""
@@ -81,9 +43,32 @@ class AnswerLog:
         key = self.key.items()
         return [row for row in read_jsonl(self.path) if all(row.get(name) == value for name, value in key)]
 
-    def completions(self) -> dict[str, Completion]:
-        """Return the answers that are on disk, by prompt id."""
-        return {one.prompt_id: one for one in map(Completion.from_row, self.rows())}
+    def completions(self, asked: Sequence[Prompt] = ()) -> dict[str, Completion]:
+        """Return the answers that are on disk, by prompt id.
+
+        Args:
+            asked: Prompts that are asked now: an answer counts for a prompt of the same id and the same text.
+
+        Raises:
+            BadRun: A row is damaged, a prompt was answered twice, or an answer is to another text.
+        """
+        found: dict[str, Completion] = {}
+        for one in map(Completion.from_row, self.rows()):
+            if found.setdefault(one.prompt_id, one) != one:
+                raise BadRun(
+                    f"{self.path} holds two answers to one prompt",
+                    found=f"{one.prompt_id!r}: {found[one.prompt_id].text[:40]!r} and {one.text[:40]!r}",
+                    do="remove one of the lines, or name another file",
+                )
+        for prompt in asked:
+            if prompt.id in found and found[prompt.id].prompt != prompt.text:
+                raise BadRun(
+                    f"{self.path} holds the answer to another prompt of the same id",
+                    found=f"{prompt.id!r}: {prompt.text[:60]!r}",
+                    expected=repr(found[prompt.id].prompt[:60]),
+                    do="name another file, or give the prompt another id",
+                )
+        return found
 
     def append(self, completions: Sequence[Completion]) -> None:
         """Write answers to disk; they survive a crash as soon as this returns."""

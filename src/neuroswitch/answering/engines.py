@@ -11,7 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from neuroswitch.activations import Intervention
-from neuroswitch.answering.completions import AnswerLog, Completion, Finish
+from neuroswitch.answering.completions import AnswerLog
 from neuroswitch.answering.endpoint import Client, Endpoint, ask_all
 from neuroswitch.answering.generation import Decoding, as_prompts, generate
 from neuroswitch.answering.replies import answer_of
@@ -21,7 +21,9 @@ from neuroswitch.errors import Prerequisite
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
+from neuroswitch.records import Completion, Finish
 from neuroswitch.storage import JsonObject
+from neuroswitch.verdicts import leading_thoughts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +104,7 @@ class ServerEngine:
     ) -> tuple[Completion, ...]:
         """Answer several prompts at the same time; see `Engine`. Answers never stop early."""
         asked, model = as_prompts(prompts), self._model_of(intervention)
-        done = how.log.completions() if how.log else {}
+        done = how.log.completions(asked) if how.log else {}
         missing = [prompt for prompt in asked if prompt.id not in done]
 
         def keep(prompt: Prompt, completion: Completion) -> None:
@@ -118,8 +120,9 @@ class ServerEngine:
             def ask(prompt: Prompt) -> Completion:
                 path, body = self._request(prompt, how)
                 parse = partial(_parsed, limit=how.decoding.max_new_tokens)
-                reply = client.request("POST", path, parse, {"model": model, **body})
-                return Completion(prompt.id, prompt.text, *reply)
+                text, tokens, finish = client.request("POST", path, parse, {"model": model, **body})
+                found = leading_thoughts(text)
+                return Completion(prompt.id, prompt.text, found.answer, tokens, finish, found.thought)
 
             try:
                 ask_all(missing, ask, keep, concurrency=self.endpoint.concurrency, progress=report)

@@ -6,15 +6,17 @@ already, so a run that was stopped and started again writes the same bytes as on
 that all prompts begin with are computed once, and finished sequences leave the batch every `STAGE` tokens.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
 from transformers import Cache, GenerationConfig
 from transformers.cache_utils import LinearAttentionCacheLayerMixin
 
-from neuroswitch.answering.completions import AnswerLog, Completion, Finish
+from neuroswitch.answering.completions import AnswerLog
+from neuroswitch.answering.turns import Marks, Spoken, marks_of, next_turn, spoken, turn_end
 from neuroswitch.batching import (
     NO_PREFIX,
     Prefix,
@@ -25,14 +27,16 @@ from neuroswitch.batching import (
     padding_effect,
     plain_generation,
     plan_batches,
+    require_positions,
     returns_cache,
 )
 from neuroswitch.chat import ChatFormat, encode
-from neuroswitch.errors import BadPrompts
+from neuroswitch.errors import BadOption, BadPrompts
 from neuroswitch.models import LanguageModel
 from neuroswitch.options import Decoding as Decoding
 from neuroswitch.progress import Progress, silent
-from neuroswitch.prompts import Prompt
+from neuroswitch.prompts import Prompt, refuse_one_id
+from neuroswitch.records import Completion, Finish
 
 STAGE = 16
 """Tokens decoded before finished sequences are dropped from the batch."""
@@ -41,9 +45,13 @@ Stopped = Callable[[int, list[int]], bool]
 """From the position of a sequence, and its new tokens, to whether it needs no more of them."""
 
 
+Shows = Callable[[str, str | None], bool]
+"""From an answer and its prompt to whether the answer shows the behaviour."""
+
+
 def generate(
     model: LanguageModel,
-    prompts: Sequence[Prompt | str],
+    prompts: Prompt | str | Iterable[Prompt | str],
     *,
     decoding: Decoding = Decoding(),
     chat: ChatFormat = ChatFormat(),
@@ -54,7 +62,7 @@ def generate(
 
     Args:
         model: The model, in the state in which it shall answer.
-        prompts: What to answer: prompts, or plain texts of a user.
+        prompts: What to answer: prompts, or plain texts of a user; one or several.
         decoding: Length of the answers and batch size.
         chat: System prompt and thinking mode.
         log: File to which answers are written batch by batch; answers that it holds already are not
@@ -65,6 +73,7 @@ def generate(
         One completion per prompt, in the order of `prompts`.
 
     Raises:
+        BadOption: `model` is a module and not what `load_model` returns.
         BadPrompts: Two prompts have the same id, or a prompt cannot be encoded.
 
     Examples:
@@ -72,18 +81,24 @@ def generate(
         >>> answers[0].prompt, answers[0].tokens <= 8
         ('Name three rivers.', True)
     """
+    _require_loaded(model)
     asked = as_prompts(prompts)
     ids = [encode(model.tokenizer, prompt, chat) for prompt in asked]
-    done = log.completions() if log else {}
+    done = log.completions(asked) if log else {}
     settled = log.settled if log else None
 
+    read = Reader(model)
+
     def stopped(i: int, tokens: list[int]) -> bool:
-        return settled is not None and settled(_text(model, tokens), asked[i].text)
+        if read.header is None and settled is None:
+            return False
+        said, over = read.answer(tokens, ids[i])
+        return over or (settled is not None and not said.unfinished and settled(said.text, asked[i].text))
 
     needed = {i for i, prompt in enumerate(asked) if prompt.id not in done}
     for answers in _answers(model, ids, decoding, needed, stopped):
         fresh = [
-            _completion(model, asked[i], tokens, decoding.max_new_tokens)
+            read.completion(asked[i], tokens, ids[i], decoding.max_new_tokens)
             for i, tokens in answers.items()
             if i in needed
         ]
@@ -92,6 +107,49 @@ def generate(
         done.update({one.prompt_id: one for one in fresh})
         progress("generate", sum(prompt.id in done for prompt in asked), len(asked))
     return tuple(done[prompt.id] for prompt in asked)
+
+
+def _require_loaded(model: object) -> None:
+    if not isinstance(model, LanguageModel):
+        raise BadOption(
+            "generate needs a model that was loaded by this library",
+            found=f"a {type(model).__name__}",
+            do="load_model(module, tokenizer) makes one of a module of transformers",
+        )
+
+
+class Reader:
+    """Reads the answers of a model: without thoughts, and no further than its own turn.
+
+    Args:
+        model: Whose tokens are read.
+    """
+
+    def __init__(self, model: LanguageModel) -> None:
+        self.model = model
+        self.marks: Marks = marks_of(model.tokenizer)
+        self.header = next_turn(model.tokenizer)
+
+    def answer(self, tokens: Sequence[int], prompt: Sequence[int] = ()) -> tuple[Spoken, bool]:
+        """Decode an answer to an encoded prompt; return it and whether the model went on to the user's turn."""
+        said = spoken(self.model.tokenizer, self.marks, tokens, prompt)
+        if self.header is None:
+            return said, False
+        before, header, _ = f"\n{said.text}".partition(f"\n{self.header}")
+        return replace(said, text=before[1:]), bool(header)
+
+    def shows(self, tokens: Sequence[int], question: str, ids: Sequence[int], shows: Shows) -> bool:
+        """Judge an answer; one that was cut off within a thought shows nothing."""
+        said, _ = self.answer(tokens, ids)
+        return not (said.unfinished and not said.text) and shows(said.text, question)
+
+    def completion(self, prompt: Prompt, tokens: list[int], ids: Sequence[int], limit: int) -> Completion:
+        """Make a completion of the tokens that answer a prompt; `ids` is the encoded prompt."""
+        said, over = self.answer(tokens, ids)
+        finish: Finish = "length" if len(tokens) >= limit else "settled"
+        if over or (tokens and tokens[-1] in end_tokens(self.model)):
+            finish = "stop"
+        return Completion(prompt.id, prompt.text, said.text, len(tokens), finish, said.thought)
 
 
 def generate_tokens(
@@ -110,31 +168,39 @@ def generate_tokens(
     return [found[i] for i in range(len(ids))]
 
 
-def as_prompts(prompts: Sequence[Prompt | str]) -> tuple[Prompt, ...]:
+def as_prompts(prompts: Prompt | str | Iterable[Prompt | str]) -> tuple[Prompt, ...]:
     """Turn plain texts into prompts, and refuse prompts that have the same id.
 
     Raises:
-        BadPrompts: Two of them do.
+        BadPrompts: Two of them do, or something is neither a text nor a prompt.
     """
-    given = [prompts] if isinstance(prompts, str) else prompts
-    found: dict[str, Prompt] = {}
-    for prompt in (Prompt.of(one) if isinstance(one, str) else one for one in given):
-        if prompt.id in found:
+    given = [prompts] if isinstance(prompts, str | Prompt) else prompts
+    found = tuple(Prompt.of(one) if isinstance(one, str) else one for one in given)
+    for one in found:
+        if not isinstance(one, Prompt):
             raise BadPrompts(
-                f"two prompts have the id {prompt.id!r}",
-                found=f"{found[prompt.id].text[:60]!r} and {prompt.text[:60]!r}",
-                do="remove one of them, or give them different ids",
+                "something is neither a text nor a prompt",
+                found=repr(one)[:80],
+                expected="texts of a user, or prompts",
+                do='make a prompt of chat messages with Prompt.of([{"role": ..., "content": ...}, ...])',
             )
-        found[prompt.id] = prompt
-    return tuple(found.values())
+    refuse_one_id(found)
+    return found
 
 
 def end_tokens(model: LanguageModel) -> frozenset[int]:
-    """Collect every token that ends a turn: the tokenizer's, the config's, the generation config's."""
+    """Collect every token that ends a turn: the tokenizer's, the configs', and the one that the template writes."""
     configs = (model.module.config, model.module.generation_config)
     stated: list[Any] = [getattr(source, "eos_token_id", None) for source in (model.tokenizer, *configs)]
+    stated.append(_turn_end(model.tokenizer, str(model.tokenizer.chat_template)))
     flat = [token for one in stated for token in (one if isinstance(one, (list, tuple)) else [one])]
     return frozenset(token for token in flat if token is not None)
+
+
+@lru_cache(maxsize=8)
+def _turn_end(tokenizer: Any, template: str) -> int | None:
+    """Remember what the template of a tokenizer says; the template is there to notice that it was changed."""
+    return turn_end(tokenizer)
 
 
 def _answers(
@@ -162,6 +228,7 @@ def _answers(
 def _batches(model: LanguageModel, ids: Sequence[Sequence[int]], decoding: Decoding) -> list[list[int]]:
     """Group sequences of similar length; of equal length where padding changes the answers."""
     lengths = list(map(len, ids))
+    require_positions(model.module, max(lengths, default=0), decoding.max_new_tokens)
     if padding_effect(model).on_the_left:
         groups = [[i for i, one in enumerate(lengths) if one == length] for length in set(lengths)]
     else:
@@ -244,17 +311,6 @@ def _greedy(model: LanguageModel, max_new_tokens: int) -> GenerationConfig:
         return_dict_in_generate=True,
         use_cache=returns_cache(model),
     )
-
-
-def _completion(model: LanguageModel, prompt: Prompt, tokens: list[int], limit: int) -> Completion:
-    finish: Finish = "length" if len(tokens) >= limit else "settled"
-    if tokens and tokens[-1] in end_tokens(model):
-        finish = "stop"
-    return Completion(prompt.id, prompt.text, _text(model, tokens), len(tokens), finish)
-
-
-def _text(model: LanguageModel, tokens: list[int]) -> str:
-    return str(model.tokenizer.decode(tokens, skip_special_tokens=True))
 
 
 def _pad_token(model: LanguageModel) -> int:

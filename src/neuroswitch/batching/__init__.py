@@ -6,6 +6,8 @@ from neuroswitch.batching.batches import in_halves as in_halves
 from neuroswitch.batching.batches import is_out_of_memory as is_out_of_memory
 from neuroswitch.batching.batches import plan_batches as plan_batches
 from neuroswitch.batching.lengths import compatible as compatible
+from neuroswitch.batching.lengths import position_limit as position_limit
+from neuroswitch.batching.lengths import require_positions as require_positions
 from neuroswitch.batching.lengths import rope_parameters as rope_parameters
 from neuroswitch.batching.padding import padded as padded
 from neuroswitch.batching.padding import padding_effect as padding_effect

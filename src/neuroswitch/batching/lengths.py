@@ -4,14 +4,74 @@ Almost all may. In some models the length of the whole batch matters: RoPE of ty
 its frequencies by it, and sparse attention (`index_topk`) breaks ties by it.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+from torch import nn
 from transformers import PreTrainedConfig
 
-from neuroswitch.errors import BadPrompts
+from neuroswitch.errors import BadOption, BadPrompts
 from neuroswitch.models import LanguageModel
-from neuroswitch.sites import text_config
+from neuroswitch.sites import is_tower, text_config
+
+_POSITIONS = re.compile(r"wpe|(embed_)?positions?(_embed\w*|_emb)?|pos_emb\w*")
+"""Last part of the path of a table of learned positions, as in GPT-2, GPT-1, OPT and BERT-like decoders."""
+
+
+def position_limit(module: nn.Module) -> int | None:
+    """Return how many tokens a model has positions for; None where nothing fails beyond what it was trained on.
+
+    Tables of learned positions, the fixed tables of GPT-J and CodeGen, and ALiBi as MPT builds it.
+    """
+    limits = []
+    for path, child in module.named_modules():
+        if is_tower(path):
+            continue
+        if isinstance(child, nn.Embedding) and _POSITIONS.fullmatch(path.rpartition(".")[2]):
+            first = getattr(child, "offset", None)  # OPT keeps two rows free
+            if first is None:
+                first = 0 if child.padding_idx is None else child.padding_idx + 1
+            limits.append(child.num_embeddings - int(first))
+        table = getattr(child, "embed_positions", None)
+        if isinstance(table, torch.Tensor) and table.dim() == 2:
+            limits.append(len(table))
+    config = text_config(module)
+    if config.model_type == "mpt":
+        limits.append(int(config.max_seq_len))
+    return min(limits, default=None)
+
+
+def require_positions(module: nn.Module, prompt: int, answer: int = 0) -> None:
+    """Refuse a prompt and an answer that a model has no positions for.
+
+    Args:
+        module: The model; its weights may be on the meta device.
+        prompt: Tokens of the longest prompt.
+        answer: New tokens at most; the last one is not read again.
+
+    Raises:
+        BadPrompts: The prompt alone is too long.
+        BadOption: The prompt is not, and prompt and answer are.
+    """
+    limit = position_limit(module)
+    if limit is None or prompt + max(answer - 1, 0) <= limit:
+        return
+    expected = f"at most {limit} tokens, for which the model has positions"
+    if prompt > limit:
+        raise BadPrompts(
+            "a prompt is longer than the model can read",
+            found=f"{prompt} tokens",
+            expected=expected,
+            do=f"leave out prompts of more than {limit} tokens, or use another model",
+        )
+    raise BadOption(
+        "prompt and answer are longer together than the model can read",
+        found=f"a prompt of {prompt} tokens and answers of up to {answer}",
+        expected=expected,
+        do=f"name --max-new-tokens {limit - prompt + 1} or less, or leave long prompts out",
+    )
 
 
 def compatible(model: LanguageModel, lengths: Sequence[int], growth: int = 0) -> list[list[int]]:
@@ -27,8 +87,10 @@ def compatible(model: LanguageModel, lengths: Sequence[int], growth: int = 0) ->
 
     Raises:
         BadPrompts: A sequence is longer than the original context of a model with RoPE of type
-            "dynamic": its output then depends on what it has read before.
+            "dynamic": its output then depends on what it has read before. Or as `require_positions`.
+        BadOption: As `require_positions`.
     """
+    require_positions(model.module, max(lengths, default=0), growth)
     config = text_config(model.module)
     sparse = getattr(config, "index_topk", None)
     kinds = rope_parameters(config)

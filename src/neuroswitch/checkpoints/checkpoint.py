@@ -16,7 +16,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from torch import Tensor
 
 from neuroswitch.errors import Prerequisite, UnsupportedModel
-from neuroswitch.models import LanguageModel
+from neuroswitch.models import LanguageModel, digest_of, sample_digest
 
 DTYPES = {"F64": torch.float64, "F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 INTEGERS = {"I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "BOOL": torch.bool}
@@ -112,6 +112,11 @@ class CheckpointFiles:
     def files(self) -> tuple[Path, ...]:
         """Return the files that hold the tensors."""
         return tuple(sorted({tensor.file for tensor in self.tensors.values()}))
+
+    def sample(self) -> str:
+        """Return a digest of shapes and of 64 values of every tensor, without reading the others."""
+        plain = [tensor for _, tensor in sorted(self.tensors.items()) if tensor.dtype in DTYPES]
+        return digest_of(sample_digest(tensor.values()) for tensor in plain)
 
 
 def open_checkpoint(folder: Path) -> CheckpointFiles:

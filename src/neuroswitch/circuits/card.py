@@ -10,6 +10,7 @@ from pathlib import Path
 from huggingface_hub import ModelCardData
 
 from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.circuits.publishing import public_name, without_paths
 from neuroswitch.summary import Summary
 
 TAGS = ["neuroswitch", "interpretability", "neuron-steering"]
@@ -53,8 +54,8 @@ def render_card(circuit: Circuit, name: str, facts: CardFacts, *, adapter: bool)
         adapter: The folder is a PEFT adapter too.
     """
     provenance = circuit.provenance
-    base = str(provenance.model.get("name"))
-    public = None if Path(base).is_absolute() or Path(base).exists() else base
+    public = public_name(provenance.model)
+    called = public or without_paths(str(provenance.model.get("name")))
     metadata = ModelCardData(
         library_name="peft" if adapter else "neuroswitch",
         base_model=public,
@@ -69,7 +70,7 @@ def render_card(circuit: Circuit, name: str, facts: CardFacts, *, adapter: bool)
 
 # {name}: {len(circuit)} neurons behind "{provenance.contrast}"
 
-{len(circuit)} MLP neurons, {circuit.fraction:.3%} of those of `{public or Path(base).name}`, whose activations \
+{len(circuit)} MLP neurons, {circuit.fraction:.3%} of those of `{called}`, whose activations \
 tell prompts that show the behaviour "{provenance.contrast}" from prompts that do not. At strength a a neuron is \
 multiplied by 1 - a x dose: strength 1 ablates neurons of dose 1, strength -1 doubles them.
 
@@ -82,7 +83,7 @@ multiplied by 1 - a x dose: strength 1 ablates neurons of dose 1, strength -1 do
 
 ## Use
 
-{_usage(name, adapter=adapter)}
+{_usage(name, public, adapter=adapter)}
 ## What was measured
 
 {_measured(facts.summary)}
@@ -109,11 +110,11 @@ def _versions(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {number}" for name, number in versions.items()) or "unknown versions"
 
 
-def _usage(name: str, *, adapter: bool) -> str:
+def _usage(name: str, public: str | None, *, adapter: bool) -> str:
     native = f"""```python
 import neuroswitch as ns
 
-model = ns.load_model("the base model")
+model = ns.load_model("{public or "folder of the base model"}")
 circuit = ns.Circuit.load("{name}", model)
 with ns.scaled(model, circuit, multiplier=0.0):
     ...
@@ -124,10 +125,15 @@ with ns.scaled(model, circuit, multiplier=0.0):
             native
             + "\nIts neurons belong to fused experts, so it has no adapter form: export it as weights.\n"
         )
-    return f"""```python
-from transformers import AutoModelForCausalLM
+    steered = f"""from transformers import AutoModelForCausalLM
 
-model = AutoModelForCausalLM.from_pretrained("{name}")  # base model and adapter: already steered
+model = AutoModelForCausalLM.from_pretrained("{name}")  # base model and adapter: already steered"""
+    if public is None:  # nothing can fetch the base model by name
+        steered = f"""from peft import PeftModel
+
+model = PeftModel.from_pretrained(base, "{name}")  # base: your own copy of the model; already steered"""
+    return f"""```python
+{steered}
 ```
 
 or, at any multiplier:

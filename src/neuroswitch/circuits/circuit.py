@@ -6,7 +6,7 @@ At strength a, neuron j is multiplied by 1 - a * dose_j, so a neuron of dose 1 i
 import math
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from neuroswitch.circuits.conditions import joined, restricted, same_model
 from neuroswitch.errors import BadOption, WrongModel
 from neuroswitch.provenance import Provenance
 from neuroswitch.records import LARGEST, RANDOM
@@ -156,7 +157,10 @@ class Circuit:
         """
         if not math.isfinite(strength):
             raise BadOption(f"a strength must be a finite number, not {strength}")
-        return (1.0 - strength * self.doses.double()).float()
+        found = (1.0 - strength * self.doses.double()).float()
+        if not bool(found.isfinite().all()):
+            raise BadOption(f"the strength {strength} is too large: a multiplier does not fit into float32")
+        return found
 
     def site_multipliers(self, strength: float) -> dict[str, tuple[Int64[Tensor, " n"], Float[Tensor, " n"]]]:
         """Return site path -> places of the circuit's neurons in the site, and their multipliers."""
@@ -193,32 +197,49 @@ class Circuit:
 
     def jaccard(self, other: "Circuit") -> float:
         """Return the Jaccard index of two circuits: shared neurons over neurons of either, 0-1."""
-        either = len(self | other)
-        return len(self & other) / either if either else 1.0
+        shared = int(torch.isin(self.ids, self._compatible(other).ids).sum())
+        either = len(self) + len(other) - shared
+        return shared / either if either else 1.0
 
     def __and__(self, other: "Circuit") -> "Circuit":
         """Keep the neurons that both have, with the values of `self`."""
-        return self._where(torch.isin(self.ids, self._compatible(other).ids).nonzero()[:, 0])
+        kept = torch.isin(self.ids, self._compatible(other).ids).nonzero()[:, 0]
+        return replace(self._where(kept), provenance=restricted(self.provenance, other.provenance, "&"))
 
     def __sub__(self, other: "Circuit") -> "Circuit":
         """Keep the neurons that `other` does not have."""
-        return self._where((~torch.isin(self.ids, self._compatible(other).ids)).nonzero()[:, 0])
+        return replace(self._without(other), provenance=restricted(self.provenance, other.provenance, "-"))
 
     def __or__(self, other: "Circuit") -> "Circuit":
         """Join two circuits; where both have a neuron, the values of `self` stand.
 
-        Evidence that only one of them has is dropped.
+        Evidence that only one of them has is dropped, and so is evidence that means something else in the
+        other: scores of another ranking, means over other prompts. The provenance is that of both.
+
+        Raises:
+            WrongModel: They are circuits of two models.
         """
-        extra = other - self
+        made, theirs_made = self.provenance, other.provenance
+        if not same_model(made.model, theirs_made.model):
+            raise WrongModel(
+                "circuits of two models cannot be joined to one",
+                found=f"a circuit of {made.model.get('name')} and one of {theirs_made.model.get('name')}",
+                do="find both on one model; `&`, `-` and `jaccard` compare circuits of two models",
+            )
+        extra = other._without(self)
         ids, order = torch.cat([self.ids, extra.ids]).sort()
         theirs = extra.evidence()
-        joined = {
+        evidence = {
             name: torch.cat([values, theirs[name]])[order]
             for name, values in self.evidence().items()
-            if name in theirs
+            if name in theirs and _comparable(name, made, theirs_made)
         }
         doses = torch.cat([self.doses, extra.doses])[order]
-        return Circuit(layout=self.layout, ids=ids, doses=doses, provenance=self.provenance, **joined)
+        provenance = joined(made, theirs_made)
+        return Circuit(layout=self.layout, ids=ids, doses=doses, provenance=provenance, **evidence)
+
+    def _without(self, other: "Circuit") -> "Circuit":
+        return self._where((~torch.isin(self.ids, self._compatible(other).ids)).nonzero()[:, 0])
 
     def _where(self, rows: Tensor) -> "Circuit":
         kept = {name: values[rows] for name, values in {"doses": self.doses, **self.evidence()}.items()}
@@ -233,3 +254,10 @@ class Circuit:
                 do="compare circuits of checkpoints of one shape only",
             )
         return other
+
+
+def _comparable(name: str, one: Provenance, other: Provenance) -> bool:
+    """Say whether a kind of evidence means the same in two circuits of one model."""
+    if name == "scores":
+        return one.ranking == other.ranking
+    return (one.prompts_sha256, one.found) == (other.prompts_sha256, other.found)

@@ -13,13 +13,15 @@ from neuroswitch.circuits.fingerprint import Fingerprint
 from neuroswitch.sites import Neuron
 
 State = Literal["intact", "zeroed", "scaled", "changed"]
-Cause = Literal["none", "edited", "quantized", "merged adapter", "retrained"]
+Cause = Literal["none", "edited", "quantized", "merged adapter", "retrained", "another model"]
 
 # relative rounding of a sketch: nothing smaller is a change
 TOLERANCE = {"float32": 1e-4, "float16": 1e-3, "bfloat16": 4e-3}
 TINY = 1e-30
 ROWS = 16
 """Fewer neurons of one layer show no rank of a change."""
+RELATED = 0.5
+"""Median cosine of then and now below which weights come from another training: near 0 there, near 1 after tuning."""
 ENERGY = 0.99
 """Share of a change's energy that counts; the rest may be the rounding of a merge."""
 
@@ -87,6 +89,8 @@ def find_cause(circuit: Circuit, before: Fingerprint, after: Fingerprint) -> Fin
     moved = (_change(_vectors(before), _vectors(after)) > _tolerance(before, after)).any(-1)
     control = ~torch.isin(before.ids, circuit.ids)
     elsewhere = moved & control
+    if _similarity(before, after, control) < RELATED:
+        return Finding("another model", None)
     if after.texture.quantized and (bool(elsewhere.any()) or not before.texture.quantized):
         return Finding("quantized", None)
     if not bool(moved.any()):
@@ -97,6 +101,20 @@ def find_cause(circuit: Circuit, before: Fingerprint, after: Fingerprint) -> Fin
     if ranks and all(2 * rank <= possible for rank, possible in ranks):
         return Finding("merged adapter", max(rank for rank, _ in ranks))
     return Finding("retrained", None)
+
+
+def _similarity(before: Fingerprint, after: Fingerprint, control: Bool[Tensor, " neurons"]) -> float:
+    """Return the median cosine of the controls' weights then and now, over those that are not zero in either.
+
+    Neurons of the circuit may have been scaled by a negative number, so they count only where there are no controls.
+    """
+    chosen = control if bool(control.any()) else torch.ones_like(control)
+    then, now = _vectors(before)[chosen], _vectors(after)[chosen]  # (n, 3, D)
+    cosine = torch.nn.functional.cosine_similarity(then, now, dim=-1)
+    there = (then.norm(dim=-1) > TINY) & (now.norm(dim=-1) > TINY)
+    if not bool(control.any()):
+        cosine = cosine.abs()
+    return float(cosine[there].median()) if bool(there.any()) else 1.0
 
 
 def _changes(

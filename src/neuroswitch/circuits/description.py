@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from neuroswitch.errors import BadCircuit
 from neuroswitch.provenance import Provenance
 from neuroswitch.sites import NeuronLayout, Site
-from neuroswitch.storage import JsonObject, require_signed
+from neuroswitch.storage import JsonObject, first_flaw, require_signed
 from neuroswitch.untrusted import parse_json, read_inside
 
 SCHEMA = 2
@@ -113,6 +113,7 @@ def read_description(path: Path) -> Description:
         document = parse_json(content)
         found = Description.model_validate_json(content)
         require_signed(cast("JsonObject", document))
+        found.neuron_layout()
     except FileNotFoundError:
         raise BadCircuit(
             f"{path.parent} is not a circuit folder",
@@ -128,8 +129,7 @@ def read_description(path: Path) -> Description:
                 expected=str(SCHEMA),
                 do="use the version of neuroswitch that wrote it, or a newer one",
             ) from error
-        where = ".".join(map(str, first["loc"]))
-        raise BadCircuit(f"{path} is damaged", found=f"{where}: {first['msg']}", do=AGAIN) from error
+        raise BadCircuit(f"{path} is damaged", found=first_flaw(error), do=AGAIN) from error
     except (OSError, ValueError) as error:
         raise BadCircuit(f"{path} cannot be read", found=str(error), do=AGAIN) from error
     return found

@@ -12,6 +12,7 @@ from neuroswitch.circuits.exports.forms import exporters
 from neuroswitch.circuits.files import check_model
 from neuroswitch.errors import BadCircuit
 from neuroswitch.models import LanguageModel, LoadOptions, load_model
+from neuroswitch.options import SourceOptions
 
 
 def export(
@@ -21,6 +22,7 @@ def export(
     destination: str | Path,
     *,
     strength: float = 1.0,
+    files: SourceOptions = SourceOptions(),
 ) -> Path:
     """Write a circuit in the form of another engine.
 
@@ -32,6 +34,7 @@ def export(
         form: "ia3", "lora", "weights", "gguf-lora", "gguf", "mlx", or one that a plug-in registers.
         destination: Folder to write, or file for the two GGUF forms. It appears when it is complete.
         strength: Neuron j is multiplied by 1 - strength * dose_j; 1 ablates neurons of dose 1.
+        files: Which files of a base model that is named are read, and where its neurons are.
 
     Returns:
         The destination.
@@ -51,16 +54,16 @@ def export(
     if not len(circuit):
         raise BadCircuit("an empty circuit cannot be exported", do="use the base model itself")
     exporter = exporters.get(form)
-    known = base if isinstance(base, LanguageModel) else _named(base, form)
+    known = base if isinstance(base, LanguageModel) else _named(base, form, files)
     if isinstance(known, LanguageModel):
         check_model(circuit, known)
-    return exporter(circuit, known, Path(destination), strength)
+    return exporter(circuit, known, Path(destination).expanduser(), strength)
 
 
-def _named(base: str | Path, form: str) -> LanguageModel | Path:
+def _named(base: str | Path, form: str, files: SourceOptions) -> LanguageModel | Path:
     """Load a base model by name without its weights; for the form "gguf" return the path of the file."""
-    path = Path(base)
+    path = Path(base).expanduser()
     if form == "gguf" and path.suffix == ".gguf" and path.is_file():
         return path
     # float32, so that a GGUF file is converted without rounding
-    return load_model(base, options=LoadOptions(device="meta", dtype="float32"))
+    return load_model(base, options=LoadOptions(**vars(files), device="meta", dtype="float32"))

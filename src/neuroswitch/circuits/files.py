@@ -11,7 +11,7 @@ for a circuit. Only safetensors and JSON are read; nothing is executed.
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -19,8 +19,10 @@ from safetensors.torch import save as dump_tensors
 
 from neuroswitch.circuits import fingerprint
 from neuroswitch.circuits.circuit import EVIDENCE, Circuit
+from neuroswitch.circuits.conditions import same_model
 from neuroswitch.circuits.description import AGAIN, SCHEMA, Description, read_description
 from neuroswitch.circuits.exports import ia3
+from neuroswitch.circuits.publishing import base_model_entry, published
 from neuroswitch.errors import BadCircuit, WrongModel
 from neuroswitch.models import LanguageModel
 from neuroswitch.storage import signed, updated_folder, write_atomic, write_json
@@ -41,15 +43,45 @@ def write_circuit(
     circuit: Circuit, folder: str | Path, *, model: LanguageModel | None, strength: float
 ) -> Path:
     """Write a circuit folder; see `Circuit.save`."""
-    folder = Path(folder)
     adapter = ia3.adapter_files(circuit, strength)
+    sketches = None
+    if model is not None:
+        check_model(circuit, model)
+        sketches = fingerprint.dump(fingerprint.take_fingerprint(circuit, model))
+    return _write(circuit, Path(folder).expanduser(), adapter, sketches, strength)
+
+
+def publish_circuit(source: Path, folder: Path) -> Circuit:
+    """Write a saved circuit as it is published: with the public name of its model, and without local paths.
+
+    Args:
+        source: What `write_circuit` wrote.
+        folder: Where; created if missing.
+
+    Returns:
+        The circuit as it is published.
+
+    Raises:
+        BadCircuit: The source is no circuit, or damaged.
+    """
+    description, content = _read(source)
+    circuit, strength = read_circuit(source), description.adapter.get("strength", 1.0)
+    model, strength = circuit.provenance.model, strength if isinstance(strength, (int, float)) else 1.0
+    circuit = replace(circuit, provenance=published(circuit.provenance))
+    adapter = ia3.adapter_files(circuit, strength, base_model_entry(model))
+    _write(circuit, folder, adapter, content.get(FINGERPRINT), strength)
+    return circuit
+
+
+def _write(
+    circuit: Circuit, folder: Path, adapter: Mapping[str, bytes], sketches: bytes | None, strength: float
+) -> Path:
     columns = {"ids": circuit.ids, "doses": circuit.doses, **circuit.evidence()}
     # cloned: safetensors refuses columns that are views of one tensor
     tensors = {name: values.cpu().to(COLUMNS[name]).clone() for name, values in columns.items()}
     files = {TENSORS: dump_tensors(tensors), **adapter}
-    if model is not None:
-        check_model(circuit, model)
-        files[FINGERPRINT] = fingerprint.dump(fingerprint.take_fingerprint(circuit, model))
+    if sketches is not None:
+        files[FINGERPRINT] = sketches
     with updated_folder(folder, OWNED) as staging:
         for name, content in files.items():
             write_atomic(staging / name, content)
@@ -69,7 +101,7 @@ def write_circuit(
 
 def read_circuit(folder: str | Path, model: LanguageModel | None = None) -> Circuit:
     """Read a circuit folder; see `Circuit.load`."""
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     description, content = _read(folder)
     columns = _columns(folder / TENSORS, content[TENSORS])
     try:
@@ -89,7 +121,7 @@ def load_fingerprint(folder: str | Path) -> fingerprint.Fingerprint | None:
     Raises:
         BadCircuit: As `Circuit.load`.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     description, content = _read(folder)
     if FINGERPRINT not in content:
         return None
@@ -113,9 +145,7 @@ def check_model(circuit: Circuit, model: LanguageModel) -> None:
         WrongModel: They differ; the message holds both.
     """
     made_for, given = circuit.provenance.model, asdict(model.identity)
-    known = made_for.get("weights_sha256") and given["weights_sha256"]
-    keys = ("model_type", "config_sha256", *(["weights_sha256"] if known else []))
-    if circuit.layout != model.layout or any(made_for.get(key) != given[key] for key in keys):
+    if circuit.layout != model.layout or not same_model(made_for, given):
         raise WrongModel(
             "this circuit was made for another model",
             found=_identity(given, model.layout.size),

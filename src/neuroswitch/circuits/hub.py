@@ -5,16 +5,22 @@ Only the files that `Circuit.save` writes and the card are copied. What is pulle
 
 import json
 import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from neuroswitch.circuits.card import CardFacts, render_card
+from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.exports.ia3 import CONFIG
-from neuroswitch.circuits.files import OWNED, read_circuit
-from neuroswitch.errors import BadCircuit, BadRun, NeuroswitchError, Prerequisite
-from neuroswitch.storage import JsonObject, updated_folder, write_atomic
+from neuroswitch.circuits.files import DESCRIPTION, OWNED, publish_circuit, read_circuit
+from neuroswitch.circuits.publishing import public_name, published
+from neuroswitch.errors import BadCircuit, BadOption, BadRun, NeuroswitchError, Prerequisite
+from neuroswitch.provenance import Provenance
+from neuroswitch.storage import require_new, updated_folder, write_atomic
 from neuroswitch.summary import SUMMARY, Summary, read_summary
 from neuroswitch.tensor_files import LARGEST_TENSORS
 from neuroswitch.untrusted import read_inside
@@ -30,7 +36,8 @@ def push(
     """Publish a circuit folder with a card.
 
     Args:
-        folder: What `Circuit.save` wrote. Its card is written again.
+        folder: What `Circuit.save` wrote; it stays as it is. What is published names the model as others find it,
+            and holds no path of this machine.
         target: Hub repository ("name/circuit"), or a folder, as a path: "./circuit", "/disk/circuit".
         facts: Licence and measurements that the card shall state.
         private: Create a new repository as private; an existing one keeps its visibility.
@@ -40,26 +47,37 @@ def push(
 
     Raises:
         BadCircuit: The folder is no circuit.
+        BadOption: The target is the folder itself.
         Prerequisite: The Hub cannot be reached or refuses; the folder cannot be written.
     """
-    folder = Path(folder)
-    circuit = read_circuit(folder)
+    folder = Path(folder).expanduser()
+    if is_folder(target) and Path(target).expanduser().resolve() == folder.resolve():
+        raise BadOption(
+            "a circuit cannot be pushed to its own folder", found=str(target), do="name another folder"
+        )
     name = str(target) if not is_folder(target) else Path(target).name
-    card = render_card(circuit, name, facts or CardFacts(), adapter=(folder / CONFIG).exists())
-    write_atomic(folder / CARD, card)
-    if is_folder(target):
-        return str(_copy(folder, Path(target)))
+    with tempfile.TemporaryDirectory() as scratch:
+        staged = Path(scratch) / "circuit"
+        circuit = publish_circuit(folder, staged)
+        card = render_card(circuit, name, facts or CardFacts(), adapter=(staged / CONFIG).exists())
+        write_atomic(staged / CARD, card)
+        if is_folder(target):
+            return str(_copy(staged, Path(target)))
+        return _upload(staged, str(target), private=private)
+
+
+def _upload(folder: Path, target: str, *, private: bool) -> str:
     api = HfApi()
     try:
-        url = api.create_repo(str(target), private=private, exist_ok=True)
+        url = api.create_repo(target, private=private, exist_ok=True)
         api.upload_folder(
-            repo_id=str(target),
+            repo_id=target,
             folder_path=folder,
             allow_patterns=list(COPIED),
             commit_message="Add circuit",
         )
     except (OSError, HfHubHTTPError, HFValidationError) as error:
-        raise _unreachable(str(target), error, "push to a folder instead, as a path: ./circuit") from error
+        raise _unreachable(target, error, "push to a folder instead, as a path: ./circuit") from error
     return str(url)
 
 
@@ -68,7 +86,8 @@ def pull(source: str | Path, destination: str | Path | None = None, *, revision:
 
     Args:
         source: Hub repository, or a folder, as a path.
-        destination: Where to put it. None leaves it in the Hub's cache, or where it is.
+        destination: Where to put it; a circuit that is there is replaced. None leaves it in the Hub's cache, or
+            where it is.
         revision: Commit, tag or branch on the Hub.
 
     Returns:
@@ -78,9 +97,42 @@ def pull(source: str | Path, destination: str | Path | None = None, *, revision:
         Prerequisite: It cannot be reached.
         BadCircuit: It is no circuit, or damaged.
     """
-    folder = Path(source) if is_folder(source) else _download(str(source), revision)
+    folder = Path(source).expanduser() if is_folder(source) else _download(str(source), revision)
     read_circuit(folder)
     return folder if destination is None else _copy(folder, Path(destination))
+
+
+def pull_here(source: str | Path, *, revision: str | None = None) -> Path:
+    """Fetch a circuit into a folder of its own name in the current folder, and check it; see `pull`.
+
+    Raises:
+        Prerequisite: Something else is there already, or the source cannot be reached.
+        BadCircuit: The source is no circuit, or damaged.
+    """
+    found = pull(source, revision=revision)
+    name = Path(source).expanduser().resolve().name if is_folder(source) else Path(source).name
+    destination = Path(name or "circuit")
+    if destination.exists() and destination.resolve() != found.resolve():
+        there, new = destination / DESCRIPTION, found / DESCRIPTION
+        if there.is_file() and there.read_bytes() == new.read_bytes():
+            read_circuit(destination)
+            return destination
+        require_new(destination)
+    return _copy(found, destination)
+
+
+def base_note(circuit: Circuit) -> str:
+    """Say which model a circuit needs, and what to do where that has no public name."""
+    made = circuit.provenance.model
+    if name := public_name(made):
+        return f"Its model is {name}."
+    digest = f", weights {made['weights_sha256']}" if made.get("weights_sha256") else ""
+    return (
+        f"Its model, {made.get('name')} ({made.get('model_type')}{digest}), has no public name, so libraries cannot "
+        "fetch it from the adapter alone. Load your own copy and give it by name: --model FOLDER here, "
+        "Circuit.load(circuit, model) in Python, PeftModel.from_pretrained(model, circuit) in PEFT. A copy of "
+        "another model is refused here, and not by PEFT."
+    )
 
 
 def is_folder(name: str | Path) -> bool:
@@ -136,7 +188,7 @@ def find_facts(folder: str | Path, summary: str | Path | None = None, *, license
         BadCircuit: The folder is no circuit.
         BadRun: The summary is damaged, or of another circuit.
     """
-    made = json.loads(json.dumps(read_circuit(folder).provenance.to_json()))
+    made = read_circuit(folder).provenance
     if summary is None:
         near = [parent / SUMMARY for parent in list(Path(folder).resolve().parents)[:3]]
         try:
@@ -148,13 +200,21 @@ def find_facts(folder: str | Path, summary: str | Path | None = None, *, license
     if not _holds(found, made):
         raise BadRun(
             f"{summary} is of no experiment with this circuit",
-            expected=f"an experiment with the circuit made {made['date'] or 'at an unknown time'}",
+            expected=f"an experiment with the circuit made {made.date or 'at an unknown time'}",
             do="name the summary.json that `run` or `evaluate` wrote for this circuit",
         )
     return CardFacts(license=license, summary=found)
 
 
-def _holds(summary: Summary, provenance: JsonObject) -> bool:
-    """Return whether an experiment has a circuit with this provenance."""
+def _holds(summary: Summary, provenance: Provenance) -> bool:
+    """Return whether an experiment has a circuit with this provenance, local paths left out."""
+    wanted = _comparable(provenance)
     methods = [method for model in summary.models.values() for method in model.methods.values()]
-    return any(one.circuit is not None and one.circuit.provenance == provenance for one in methods)
+    found = (one.circuit.provenance for one in methods if one.circuit is not None)
+    with suppress(ValidationError):  # a summary whose circuits were described otherwise is of none of ours
+        return any(_comparable(TypeAdapter(Provenance).validate_python(one)) == wanted for one in found)
+    return False
+
+
+def _comparable(provenance: Provenance) -> object:
+    return json.loads(json.dumps(published(provenance).to_json()))

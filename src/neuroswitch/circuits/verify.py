@@ -6,7 +6,7 @@ circuit's own prompts it is also measured whether the neurons still respond to t
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -18,6 +18,7 @@ from neuroswitch.batching import in_batches, plan_batches
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.comparison import Cause, NeuronCheck, compare, find_cause
+from neuroswitch.circuits.conditions import differences
 from neuroswitch.circuits.files import load_fingerprint, read_circuit
 from neuroswitch.circuits.fingerprint import fingerprint_of
 from neuroswitch.errors import BadOption, BadPrompts, Prerequisite, WrongModel
@@ -53,6 +54,7 @@ class Verification:
         lora_rank: Approximate rank of a merged adapter; None for other causes.
         same_weights: Whether the digest of all weights is the same; None where it is not known.
         response: How the neurons respond to the prompts; None if no prompts were given.
+        notes: How these prompts were read otherwise than when the circuit was found.
     """
 
     neurons: tuple[NeuronCheck, ...]
@@ -60,6 +62,7 @@ class Verification:
     lora_rank: int | None
     same_weights: bool | None
     response: PromptResponse | None
+    notes: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -85,6 +88,7 @@ class Verification:
             "edited": "the circuit was edited: other neurons of its layers are as they were",
             "quantized": "the model was quantized: all weights moved by less than a quantisation step",
             "merged adapter": f"an adapter of rank about {self.lora_rank} was merged into these layers",
+            "another model": "this is another model: its weights are not those of the circuit's model, tuned or not",
             "retrained": "the model was trained further: these layers changed in every direction",
         }
         found.append(words[self.cause])
@@ -95,6 +99,7 @@ class Verification:
                 f"on its own {self.response.prompts} prompts the difference between the piles "
                 f"is {self.response.slope:.2f} times what it was"
             )
+        found += [f"the circuit {note}" for note in self.notes]
         return [("The circuit is intact." if self.intact else "The circuit is NOT intact."), *found]
 
     def to_json(self) -> dict[str, object]:
@@ -110,6 +115,7 @@ class Verification:
             "lora_rank": self.lora_rank,
             "same_weights": self.same_weights,
             "response": None if self.response is None else vars(self.response),
+            "notes": list(self.notes),
             "neurons": checks,
         }
 
@@ -119,7 +125,7 @@ def verify(
     model: LanguageModel,
     *,
     contrast: ContrastSet | None = None,
-    chat: ChatFormat = ChatFormat(),
+    chat: ChatFormat | None = None,
 ) -> Verification:
     """Check a circuit folder against a checkpoint of the same shape.
 
@@ -127,7 +133,7 @@ def verify(
         folder: What `Circuit.save(..., model=...)` wrote.
         model: The checkpoint; may be quantised, edited, trained further.
         contrast: The circuit's own prompts; its discovery split is read again.
-        chat: As in discovery.
+        chat: System prompt and thinking mode for these prompts; None takes those with which it was found.
 
     Raises:
         BadCircuit: The folder is damaged.
@@ -155,6 +161,7 @@ def verify(
             expected=f"{circuit.provenance.contrast}, sha256 {circuit.provenance.prompts_sha256}",
             do="name the file it was found with, or compare weights only",
         )
+    asked = chat or _own_format(circuit)
     after = fingerprint_of(model, before.ids)
     finding = find_cause(circuit, before, after)
     digests = (circuit.provenance.model.get("weights_sha256"), model.identity.weights_sha256)
@@ -163,8 +170,16 @@ def verify(
         cause=finding.cause,
         lora_rank=finding.lora_rank,
         same_weights=digests[0] == digests[1] if all(digests) else None,
-        response=None if contrast is None else remeasure(circuit, model, contrast, chat),
+        response=None if contrast is None else remeasure(circuit, model, contrast, asked),
+        notes=()
+        if contrast is None
+        else tuple(differences(circuit.provenance, asdict(model.identity), asked)),
     )
+
+
+def _own_format(circuit: Circuit) -> ChatFormat:
+    found = circuit.provenance.found
+    return ChatFormat() if found is None else ChatFormat(found.system, found.thinking)
 
 
 def own_prompts(folder: str | Path) -> ContrastSet | None:

@@ -1,14 +1,18 @@
 """The `neuroswitch` command: its subcommands, and how errors end."""
 
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from inspect import getdoc
+from types import FrameType
 
 from cyclopts import App, CycloptsError, Group
 
 from neuroswitch.cli import chat, discover, doctor, experiments, inspect, serve, sharing, verify
-from neuroswitch.cli.console import show_error
+from neuroswitch.cli.console import plain_streams, show_error
 from neuroswitch.errors import NeuroswitchError
 
 Command = Callable[..., int | None]
@@ -80,8 +84,12 @@ def example_of(command: Command) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line, by default that of the process; errors of neuroswitch are printed without a traceback."""
+    plain_streams()
     try:
-        make_app()(sys.argv[1:] if arguments is None else arguments, exit_on_error=False, print_error=False)
+        with _ctrl_c_kept():
+            make_app()(
+                sys.argv[1:] if arguments is None else arguments, exit_on_error=False, print_error=False
+            )
     except CycloptsError as error:
         called = " ".join(["neuroswitch", *(error.command_chain or ())])
         show_error("Wrong command line", f"{error}\n  do:       {called} --help lists what it takes")
@@ -92,6 +100,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         show_error("Stopped", "what was finished is on disk, and the same command continues from there.")
         sys.exit(INTERRUPTED)
+
+
+@contextmanager
+def _ctrl_c_kept() -> Iterator[None]:
+    """Raise a KeyboardInterrupt where Ctrl-C was pressed and a library made another error of it."""
+    pressed: list[int] = []
+
+    def press(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        signal.default_int_handler(number, frame)
+
+    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if usual and threading.current_thread() is threading.main_thread():  # no other thread may set handlers
+        signal.signal(signal.SIGINT, press)
+    try:
+        yield
+    except Exception as error:
+        if pressed:
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        if signal.getsignal(signal.SIGINT) is press:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 if __name__ == "__main__":

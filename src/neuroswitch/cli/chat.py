@@ -1,11 +1,15 @@
 """`neuroswitch chat`: the untouched and the steered model side by side."""
 
+import math
+from dataclasses import asdict
+
 from rich.columns import Columns
 from rich.panel import Panel
 from rich.text import Text
 
-from neuroswitch.cli.console import console, show
+from neuroswitch.cli.console import console, show, show_note
 from neuroswitch.cli.options import CircuitFolder, Model, ModelOptions, Multiplier
+from neuroswitch.errors import BadPrompts
 from neuroswitch.options import Count
 
 HELP = "Commands: /multiplier X changes the multiplier, /reset forgets the conversation, /quit ends."
@@ -29,17 +33,19 @@ def chat_command(
         max_new_tokens: Length limit of an answer, in tokens.
     """
     from neuroswitch.answering import Decoding, Dialogue, ask_both
-    from neuroswitch.circuits import Circuit
+    from neuroswitch.circuits import Circuit, differences
     from neuroswitch.methods import Scaling
     from neuroswitch.models import load_model
 
     loaded = load_model(model, options=options.loading)
     found = Circuit.load(circuit, loaded)
     dialogue, decoding = Dialogue(), Decoding(max_new_tokens=max_new_tokens)
+    for sentence in differences(found.provenance, asdict(loaded.identity), options.chat):
+        show_note(f"The circuit {sentence}.")
     show(f"{len(found)} neurons x {multiplier:g}. {HELP}")
     while True:
         try:
-            line = console.input("[bold]you>[/] ").strip()
+            line = console.input("[bold]you>[/] ", markup=True).strip()
         except EOFError:
             return
         word, _, value = line.partition(" ")
@@ -54,7 +60,11 @@ def chat_command(
             show(HELP)
         elif line:
             steering = Scaling(found, 1.0 - multiplier)
-            dialogue = ask_both(loaded, steering, dialogue, line, decoding=decoding, chat=options.chat)
+            try:
+                dialogue = ask_both(loaded, steering, dialogue, line, decoding=decoding, chat=options.chat)
+            except BadPrompts as error:  # what was typed, such as control tokens; the conversation goes on
+                show(str(error))
+                continue
             answers = {
                 "untouched": dialogue.untouched[-1].content,
                 f"circuit x {multiplier:g}": dialogue.steered[-1].content,
@@ -66,7 +76,11 @@ def chat_command(
 
 def _number(text: str, unchanged: float) -> float:
     try:
-        return float(text)
+        found = float(text)
     except ValueError:
         show(f"not a number: {text!r}")
         return unchanged
+    if math.isfinite(found):
+        return found
+    show(f"not a finite number: {text!r}")
+    return unchanged

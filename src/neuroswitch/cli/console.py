@@ -1,5 +1,7 @@
 """What the commands print on the terminal: progress bars, one table for all experiments, errors."""
 
+import io
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +19,9 @@ from neuroswitch.progress import Progress, silent
 if TYPE_CHECKING:
     from neuroswitch.summary import Summary
 
-console = Console(quiet=not is_first())
-errors = Console(stderr=True)
+# texts of users and models are shown as they are: "[v1]" is no style, ":smile:" no picture
+console = Console(quiet=not is_first(), markup=False, emoji=False)
+errors = Console(stderr=True, markup=False, emoji=False)
 
 
 @contextmanager
@@ -31,7 +34,7 @@ def bars() -> Iterator[Progress]:
         yield silent
         return
     columns = (
-        TextColumn("{task.description:<34}"),
+        TextColumn("{task.description:<34}", markup=False),
         BarColumn(bar_width=28),
         MofNCompleteColumn(),
         TimeRemainingColumn(compact=True),
@@ -49,13 +52,27 @@ def bars() -> Iterator[Progress]:
 
 def show_error(title: str, text: str) -> None:
     """Print an error without a traceback."""
-    errors.print(f"[bold red]{title}:[/] ", end="")
+    errors.print(f"[bold red]{title}:[/] ", end="", markup=True)
     errors.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def show(text: str) -> None:
     """Print a text as it is: no markup, no colours, no line breaks of our own."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_note(text: str) -> None:
+    """Print what a reader must know, with its heading."""
+    console.print("[yellow]Note:[/] ", end="", markup=True)
+    show(text)
+
+
+def plain_streams() -> None:
+    """Let a terminal that is not UTF-8 show `?` for what it cannot show, and not end the command."""
+    for stream in (sys.stdout, sys.stderr):
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        if isinstance(stream, io.TextIOWrapper) and not encoding.lower().startswith("utf"):
+            stream.reconfigure(errors="replace")
 
 
 def show_place(title: str, path: Path) -> None:
@@ -73,8 +90,7 @@ def show_summary(summary: "Summary") -> None:
             f"in the same layers {one.by_layer.expected:.2g} (p = {one.by_layer.p:.2g})"
         )
     for warning in summary.warnings:
-        console.print("[yellow]Note:[/] ", end="")
-        show(warning)
+        show_note(warning)
 
 
 def summary_table(summary: "Summary", role: str) -> Table:

@@ -1,6 +1,6 @@
 """`neuroswitch discover`: find a circuit and save it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,11 @@ from neuroswitch.options import BehaviourChoice, CircuitChoice, Flag, PromptChoi
 from neuroswitch.progress import Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from neuroswitch.circuits import Circuit
     from neuroswitch.experiment import Behaviour, ExperimentSettings
+    from neuroswitch.models import LanguageModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +42,13 @@ def discover_command(
     Example:
         neuroswitch discover --model demo --output circuit
     """
-    from neuroswitch.circuits import DESCRIPTION, Circuit
-    from neuroswitch.experiment import ExperimentSettings, claim_folder, find_behaviour
+    from neuroswitch.discovery import RANKINGS
+    from neuroswitch.experiment import ExperimentSettings, claimed_discovery, find_behaviour
+    from neuroswitch.models import require_device
     from neuroswitch.processes import written_once
 
+    RANKINGS.get(options.circuit.ranking)
+    require_device(options.loading.device)
     settings = ExperimentSettings(
         models=(model,),
         loading=options.loading,
@@ -52,57 +58,74 @@ def discover_command(
         strengths=((1.0 - multiplier) or 1.0,),
         chat=options.chat,
     )
-    with written_once(output) as folder:
-        claim_folder(folder, settings)
-    if (output / DESCRIPTION).exists():
-        found = Circuit.load(output)
-    else:
-        behaviour = find_behaviour(options.prompts.behaviour, options.prompts.detector)
-        search = _search_streamed if options.stream else _search
-        with bars() as progress:
-            found = search(settings, behaviour, output, 1.0 - multiplier, progress)
+    behaviour = find_behaviour(options.prompts.behaviour, options.prompts.detector)
+    search = _search_streamed if options.stream else _search
+    with (
+        written_once(output) as folder,
+        claimed_discovery(folder, settings, behaviour) as claim,
+        bars() as progress,
+    ):
+        found = search(_Asked(settings, behaviour, output, claim), folder, 1.0 - multiplier, progress)
     console.print(layers_table(found))
     show_place("Circuit", output)
 
 
-def _search(
-    asked: "ExperimentSettings", behaviour: "Behaviour", output: Path, strength: float, progress: Progress
-) -> "Circuit":
+@dataclass(frozen=True)
+class _Asked:
+    """What is searched for; `claim` is called with the model, and refuses another one than the folder's."""
+
+    settings: "ExperimentSettings"
+    behaviour: "Behaviour"
+    output: Path
+    claim: "Callable[[LanguageModel], None]"
+
+    def found(self, model: "LanguageModel", weights: str | None = None) -> "Circuit | None":
+        """Return the circuit that an earlier call has saved for this model; `weights` is a digest of its checkpoint."""
+        from neuroswitch.circuits import DESCRIPTION, Circuit
+
+        known = replace(model.identity, weights_sha256=weights or model.identity.weights_sha256)
+        self.claim(replace(model, identity=known))
+        return Circuit.load(self.output, model) if (self.output / DESCRIPTION).exists() else None
+
+
+def _search(asked: _Asked, folder: Path, strength: float, progress: Progress) -> "Circuit":
     from neuroswitch.discovery import find_circuit
     from neuroswitch.models import load_model
-    from neuroswitch.processes import written_once
 
-    model = load_model(asked.models[0], options=asked.loading, progress=progress)
+    settings = asked.settings
+    model = load_model(settings.models[0], options=settings.loading, progress=progress)
+    if (saved := asked.found(model)) is not None:
+        return saved
     found = find_circuit(
         model,
-        behaviour.contrast,
-        behaviour.detector,
-        ranking=asked.circuit.ranking,
-        size=asked.circuit.size,
-        chat=asked.chat,
+        asked.behaviour.contrast,
+        asked.behaviour.detector,
+        ranking=settings.circuit.ranking,
+        size=settings.circuit.size,
+        chat=settings.chat,
         progress=progress,
     )
-    with written_once(output) as folder:
-        found.save(folder, model=model, strength=strength)
+    found.save(folder, model=model, strength=strength)
     return found
 
 
-def _search_streamed(
-    asked: "ExperimentSettings", behaviour: "Behaviour", output: Path, strength: float, progress: Progress
-) -> "Circuit":
+def _search_streamed(asked: _Asked, folder: Path, strength: float, progress: Progress) -> "Circuit":
     from neuroswitch.checkpoints import open_streamed, reading_weights
     from neuroswitch.discovery import find_scores_streamed, select
 
-    source = open_streamed(asked.models[0], options=asked.loading, progress=progress)
+    settings = asked.settings
+    source = open_streamed(settings.models[0], options=settings.loading, progress=progress)
+    if (saved := asked.found(source.model, source.weights.checkpoint.sample())) is not None:
+        return saved
     scores, model = find_scores_streamed(
         source,
-        behaviour.contrast,
-        output / "stream",
-        ranking=asked.circuit.ranking,
-        chat=asked.chat,
+        asked.behaviour.contrast,
+        folder / "stream",
+        ranking=settings.circuit.ranking,
+        chat=settings.chat,
         progress=progress,
     )
-    found = select(scores, asked.circuit.size)
+    found = select(scores, settings.circuit.size)
     with reading_weights(source):  # of the layers that the circuit is in, for its fingerprint
-        found.save(output, model=model, strength=strength)
+        found.save(folder, model=model, strength=strength)
     return found

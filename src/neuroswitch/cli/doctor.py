@@ -50,8 +50,10 @@ def _show(found: "Diagnosis") -> None:
     for name, text in lines(found):
         show(f"{name:<14}{text}")
     for name, holds in found.checks.items():
-        console.print(f"[{'green' if holds else 'bold red'}]{'ok' if holds else 'NO'}[/]  {name}")
+        console.print(
+            f"[{'green' if holds else 'bold red'}]{'ok' if holds else 'NO'}[/]  {name}", markup=True
+        )
     for text in found.problems:
-        console.print("\n[bold red]Problem:[/] ", end="")
+        console.print("\n[bold red]Problem:[/] ", end="", markup=True)
         show(text)
     console.print("\nUsable." if found.usable else "\nNot usable as it is.")

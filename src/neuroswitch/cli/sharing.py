@@ -6,8 +6,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from neuroswitch.cli.console import show, show_place
-from neuroswitch.cli.options import CircuitFolder, Model, Multiplier
-from neuroswitch.options import Flag
+from neuroswitch.cli.options import CircuitFolder, Model, Multiplier, at_home
+from neuroswitch.options import Flag, SourceOptions
 
 
 def export_command(
@@ -16,8 +16,9 @@ def export_command(
     *,
     model: Model,
     to: str,
-    output: Annotated[Path, Parameter(alias="-o")],
+    output: Annotated[Path, Parameter(alias="-o", converter=at_home)],
     multiplier: Multiplier = 0.0,
+    files: SourceOptions = SourceOptions(),
 ) -> None:
     """Write a circuit as other engines read it.
 
@@ -32,7 +33,7 @@ def export_command(
     """
     from neuroswitch.circuits import Circuit, export
 
-    written = export(Circuit.load(circuit), model, to, output, strength=1.0 - multiplier)
+    written = export(Circuit.load(circuit), model, to, output, strength=1.0 - multiplier, files=files)
     show_place(f"{to}, multiplier {multiplier:g}", written)
 
 
@@ -70,7 +71,7 @@ def pull_command(
     source: str,
     /,
     *,
-    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    output: Annotated[Path | None, Parameter(alias="-o", converter=at_home)] = None,
     revision: str | None = None,
 ) -> None:
     """Fetch a circuit and check it.
@@ -80,9 +81,13 @@ def pull_command(
 
     Args:
         source: Hub repository (name/circuit), or a folder as a path.
-        output: Where to put it. Default: the folder's own name, here.
+        output: Where to put it; a circuit there is replaced. Default: the folder's own name, here, which must be free.
         revision: Commit, tag or branch on the Hub.
     """
-    from neuroswitch.circuits import pull
+    from neuroswitch.circuits import Circuit, base_note, pull, pull_here
 
-    show_place("Circuit", pull(source, output or Path(Path(source).name), revision=revision))
+    where = (
+        pull_here(source, revision=revision) if output is None else pull(source, output, revision=revision)
+    )
+    show_place("Circuit", where)
+    show(base_note(Circuit.load(where)))

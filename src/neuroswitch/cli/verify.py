@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from neuroswitch.cli.console import bars, errors, show
 from neuroswitch.cli.options import CircuitFolder, Model, ModelOptions
-from neuroswitch.options import Flag
+from neuroswitch.options import ChatFormat, Flag
 
 NOT_INTACT = 3
 """Exit status that tells a circuit that was changed from an error."""
@@ -45,7 +45,8 @@ def verify_command(
         contrast = find_behaviour(behaviour).contrast if behaviour else own_prompts(circuit)
     with bars() as progress:
         loaded = load_model(model, options=options.loading, progress=progress)
-    found = verify(circuit, loaded, contrast=contrast, chat=options.chat)
+    asked = options.chat if options.chat != ChatFormat() else None  # None: as the circuit was found
+    found = verify(circuit, loaded, contrast=contrast, chat=asked)
     if as_json:
         sys.stdout.write(json.dumps(found.to_json(), indent=2) + "\n")
     else:

@@ -18,6 +18,7 @@ from torch import Tensor
 from neuroswitch.activations import Activations, next_token_log_probabilities, read_last_token
 from neuroswitch.batching import compute_prefix, fitting_batch, in_batches, plan_batches
 from neuroswitch.chat import ChatFormat, encode, read_token
+from neuroswitch.circuits import found_with
 from neuroswitch.detectors import Detector
 from neuroswitch.discovery.rankings import DEFAULT, RANKINGS
 from neuroswitch.discovery.responses import Gathering, Shows, always, gather_contributions, shows_of
@@ -113,7 +114,7 @@ def collect(
         model=model.identity,
         contrast=contrast.name,
         prompts_sha256=contrast.sha256,
-        read=_tokens_read(model, contrast, reading),
+        found=found_with(contrast.discovery, reading.chat, _tokens_read(model, contrast, reading)),
     )
 
 

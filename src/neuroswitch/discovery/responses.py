@@ -6,14 +6,15 @@ discovery prompts again, and adds the answers that still show the behaviour. Wha
 all of them is measured on the untouched model.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
 
 from neuroswitch.activations import scaled_neurons
-from neuroswitch.answering import Decoding, generate_tokens
+from neuroswitch.answering import Decoding, Reader, generate_tokens
+from neuroswitch.answering import Shows as Shows
 from neuroswitch.batching import plan_batches
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.detectors import Detector
@@ -24,9 +25,6 @@ from neuroswitch.errors import WeakBehaviour
 from neuroswitch.models import LanguageModel, team_of
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Piles, Prompt
-
-Shows = Callable[[str, str | None], bool]
-"""From a response and its prompt to whether the response shows the behaviour."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,11 +107,12 @@ class _Answering:
         batches = plan_batches(list(map(len, ids)), self.how.batch_size, team=team)
         places = [i for batch in batches for i in batch]
         size = max(map(len, batches), default=1)
+        read = Reader(self.model)
         answers = self._answers([ids[i] for i in places], size, ablated)
         own = {
             i: answer
             for i, answer in zip(places, answers, strict=True)
-            if self._shown(answer, prompts[i], shows)
+            if read.shows(answer, prompts[i].text, ids[i], shows)
         }
         return [Response(ids[i], answer) for i, answer in sorted(all_answers(own, team).items())]
 
@@ -130,10 +129,6 @@ class _Answering:
             return generate_tokens(
                 self.model, ids, decoding, progress=self.progress, stage="answer discovery prompts"
             )
-
-    def _shown(self, answer: Sequence[int], prompt: Prompt, shows: Shows) -> bool:
-        text = self.model.tokenizer.decode(list(answer), skip_special_tokens=True)
-        return shows(str(text), prompt.text)
 
 
 def always(response: str, prompt: str | None) -> bool:

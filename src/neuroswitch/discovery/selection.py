@@ -9,6 +9,7 @@ from neuroswitch.circuits import Circuit
 from neuroswitch.discovery.rankings import Scores
 from neuroswitch.errors import BadOption
 from neuroswitch.provenance import Provenance, command_line, now, versions
+from neuroswitch.values import require_size
 
 Side = Literal["promoters", "suppressors"]
 
@@ -61,6 +62,7 @@ def select(scores: Scores, size: float = 0.001, *, side: Side = "promoters") -> 
             versions=versions(),
             date=now(),
             command=command_line(),
+            found=statistics.found,
         ),
     )
 
@@ -73,10 +75,11 @@ def budget(size: float, neurons: int) -> int:
         neurons: How many the model has.
 
     Raises:
-        BadOption: The size is not positive, or gives no neuron, or more than there are.
+        BadOption: The size is neither a fraction nor a count, or gives no neuron, or more than there are.
     """
+    require_size(size)
     count = int(size * neurons) if size < 1 else int(size)
-    if size <= 0 or not 1 <= count <= neurons:
+    if not 1 <= count <= neurons:
         raise BadOption(
             "the size of a circuit must give at least one neuron and at most all",
             found=f"{size}, which is {count} of {neurons} neurons",

@@ -6,7 +6,6 @@ that type, so batches, orders and processes give the same numbers.
 Source of the update: Chan, Golub & LeVeque (1983), eq. 1.5.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jaxtyping import Bool, Float
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from neuroswitch.errors import BadPrompts
 from neuroswitch.models import ModelIdentity
+from neuroswitch.provenance import Found
 from neuroswitch.sites import NeuronLayout
 
 
@@ -116,7 +116,7 @@ class NeuronStatistics:
         model: Identity of the model.
         contrast: Name of the contrast set.
         prompts_sha256: Its content hash.
-        read: The tokens that were read, as text, with how often each occurred.
+        found: System prompt, thinking mode, the tokens that were read, and digests of the prompts.
     """
 
     layout: NeuronLayout
@@ -127,7 +127,7 @@ class NeuronStatistics:
     model: ModelIdentity
     contrast: str
     prompts_sha256: str
-    read: Mapping[str, int]
+    found: Found
 
     @property
     def delta(self) -> Float[Tensor, " neurons"]:

@@ -10,17 +10,19 @@ A layer counts as finished only when all its files are on disk.
 
 import json
 import shutil
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from neuroswitch.checkpoints import LayerOutput
 from neuroswitch.errors import BadRun
-from neuroswitch.storage import write_atomic, write_json
+from neuroswitch.storage import first_flaw, read_json, write_atomic, write_json
 
 PROGRESS = "progress.json"
 AGAIN = "name another folder, or remove this one to begin again"
@@ -47,8 +49,13 @@ class Finished:
 
     settings: Mapping[str, object]
     batches: tuple[PileBatch, ...]
-    layers: int = 0
+    layers: Annotated[int, Field(ge=0)] = 0
     samples: Mapping[str, str] = field(default_factory=dict)
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+
+_FINISHED = TypeAdapter(Finished)
 
 
 def begin(folder: Path, new: Finished) -> Finished:
@@ -63,20 +70,20 @@ def begin(folder: Path, new: Finished) -> Finished:
     """
     path = folder / PROGRESS
     if not path.exists():
+        if strange := sorted(one.name for one in folder.glob("*") if not one.name.startswith(".")):
+            raise BadRun(
+                f"{folder} holds something else",
+                found=f"{', '.join(strange[:3])}, and no {PROGRESS}",
+                expected="an empty folder, or a streamed discovery",
+                do=AGAIN,
+            )
         finish(folder, new)
         return new
     try:
-        stored = json.loads(path.read_text())
-        before = dict(stored["settings"])
-        done = replace(
-            new,
-            layers=int(stored["layers"]),
-            batches=tuple(PileBatch(one["pile"], tuple(one["rows"])) for one in stored["batches"]),
-            samples=dict(stored["samples"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadRun(f"{path} is damaged", found=f"{type(error).__name__}: {error}", do=AGAIN) from error
-    now = json.loads(json.dumps(new.settings))
+        done = _FINISHED.validate_python(read_json(path, do=AGAIN))
+    except ValidationError as error:
+        raise BadRun(f"{path} is damaged", found=first_flaw(error), do=AGAIN) from error
+    before, now = dict(done.settings), json.loads(json.dumps(new.settings))
     if differing := sorted(key for key in {**before, **now} if before.get(key) != now.get(key)):
         raise BadRun(
             f"{folder} holds a streamed discovery with other settings",
@@ -84,7 +91,14 @@ def begin(folder: Path, new: Finished) -> Finished:
             expected=", ".join(f"{key} = {now.get(key)!r}" for key in differing),
             do=AGAIN,
         )
+    if _rows(done.batches) != _rows(new.batches):
+        raise BadRun(f"{path} is damaged", found="batches that do not hold every prompt once", do=AGAIN)
     return done
+
+
+def _rows(batches: Sequence[PileBatch]) -> list[tuple[str, int]]:
+    """Return every prompt of the batches, sorted: how they are divided may differ, what they hold may not."""
+    return sorted((batch.pile, row) for batch in batches for row in batch.rows)
 
 
 def finish(folder: Path, done: Finished) -> None:
@@ -132,7 +146,7 @@ class HiddenStates:
             places = range(int(note["values"]))
             return LayerOutput(tuple(values.get(str(place)) for place in places), note["bare"] == "True")
         except (KeyError, ValueError) as error:
-            raise _damaged(path, error) from error
+            raise damaged_stream(path, error) from error
 
     def _file(self, batch: int) -> Path:
         return self.folder / _hidden(self.layer) / f"{batch:05d}.safetensors"
@@ -153,12 +167,14 @@ def get_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, "pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise _damaged(path, error) from error
+        raise damaged_stream(path, error) from error
 
 
 def _hidden(layer: int) -> str:
     return f"hidden-{layer:05d}"
 
 
-def _damaged(path: Path, error: Exception) -> BadRun:
-    return BadRun(f"{path} is missing or damaged", found=f"{type(error).__name__}: {error}", do=AGAIN)
+def damaged_stream(path: Path, found: str | Exception) -> BadRun:
+    """Return the error for a file of a stream that is missing or holds something else."""
+    told = f"{type(found).__name__}: {found}" if isinstance(found, Exception) else found
+    return BadRun(f"{path} is missing or damaged", found=told, do=AGAIN)

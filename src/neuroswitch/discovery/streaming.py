@@ -17,6 +17,7 @@ from neuroswitch.activations import next_token_log_probabilities
 from neuroswitch.batching import compatible, fitting_batch, in_halves, plan_batches
 from neuroswitch.chat import encode, read_token
 from neuroswitch.checkpoints import LayerOutput, Stream, StreamedModel, streaming
+from neuroswitch.circuits import found_with
 from neuroswitch.discovery.collection import Reading
 from neuroswitch.discovery.rankings import RANKINGS, Scores, rank
 from neuroswitch.discovery.statistics import ClassStatistics, Moments, NeuronStatistics
@@ -25,6 +26,7 @@ from neuroswitch.discovery.stream_folder import (
     HiddenStates,
     PileBatch,
     begin,
+    damaged_stream,
     finish,
     get_tensors,
     put_tensors,
@@ -33,8 +35,9 @@ from neuroswitch.discovery.universal import SHARE_OF_PROMPTS, TOP_FRACTION
 from neuroswitch.errors import BadOption, BadPrompts, BadRun
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import ContrastSet, diverse_prompts
+from neuroswitch.provenance import versions
 from neuroswitch.sites import NeuronLayout
-from neuroswitch.storage import digest
+from neuroswitch.storage import digest, locked
 
 MEMORY = 2**30
 """Bytes of hidden states that stay in memory between layers; more are read back from disk."""
@@ -64,14 +67,15 @@ def collect_streamed(
     Raises:
         BadOption: Contributions are asked for, which need generated responses.
         Prerequisite: The checkpoint is damaged.
-        BadRun: The folder holds another stream.
+        BadRun: The folder holds another stream or something else, or another process is writing it.
         UnsupportedModel: The layers of the model share more than the hidden states.
     """
     if "contribution" in reading.needs:
         raise _needs_responses("contributions to responses")
-    discovery = _Discovery(source, contrast, reading, folder, memory)
-    discovery.run(progress)
-    return discovery.statistics()
+    with locked(folder):
+        discovery = _Discovery(source, contrast, reading, folder, memory)
+        discovery.run(progress)
+        return discovery.statistics()
 
 
 def rank_streamed(statistics: NeuronStatistics, name: str, source: StreamedModel) -> Scores:
@@ -132,6 +136,7 @@ class _Discovery:
             "prompts": digest(self.piles),
             "batch_size": self.reading.batch_size,
             "needs": sorted(self.reading.needs),
+            "versions": {name: versions()[name] for name in ("torch", "transformers")},
         }
         self.done = begin(self.folder, Finished(settings=settings, batches=self._batches()))
         self.end: dict[str, Tensor] = {}
@@ -141,6 +146,13 @@ class _Discovery:
     def run(self, progress: Progress) -> None:
         """Run what is not finished yet."""
         source, layers = self.source, self.source.layers
+        if self.done.layers > layers:
+            raise BadRun(
+                f"the stream in {self.folder} is damaged",
+                found=f"{self.done.layers} finished layers",
+                expected=f"at most {layers}",
+                do="name another folder, or remove this one to begin again",
+            )
         if self.done.layers == layers and self.end_file.exists():
             self.end, _ = get_tensors(self.end_file)
             return
@@ -160,7 +172,7 @@ class _Discovery:
     def statistics(self) -> NeuronStatistics:
         """Put the layers together."""
         source, layout = self.source, self.source.model.layout
-        parts = [get_tensors(self._statistics_file(index))[0] for index in range(source.layers)]
+        parts = [self._statistics_of(index) for index in range(source.layers)]
         source.weights.samples.update(self.done.samples)
         read = Counter(
             read_token(source.model.tokenizer, row).text
@@ -178,7 +190,7 @@ class _Discovery:
             model=replace(source.model.identity, weights_sha256=source.weights.digest()),
             contrast=self.contrast.name,
             prompts_sha256=self.contrast.sha256,
-            read=dict(read),
+            found=found_with(self.contrast.discovery, self.reading.chat, read),
         )
 
     def _of_class(self, pile: str, parts: Sequence[dict[str, Tensor]]) -> ClassStatistics:
@@ -205,7 +217,7 @@ class _Discovery:
     def _layer(self, stream: Stream, index: int, before: HiddenStates) -> HiddenStates:
         """Run one layer for all prompts, and write everything to disk that the next one needs."""
         after = HiddenStates(self.folder, index, self.memory)
-        previous = get_tensors(self._statistics_file(index - 1))[0] if index else None
+        previous = self._statistics_of(index - 1) if index else None
         statistics = _LayerStatistics(self.source.model.layout, index, previous)
         last = index == self.source.layers - 1
         batches: list[PileBatch] = []
@@ -260,6 +272,24 @@ class _Discovery:
     def _write_progress(self, done: Finished) -> None:
         self.done = replace(done, samples={**done.samples, **self.source.weights.samples})
         finish(self.folder, self.done)
+
+    def _statistics_of(self, layer: int) -> dict[str, Tensor]:
+        """Read the statistics of a finished layer.
+
+        Raises:
+            BadRun: The file is missing or damaged, or holds other tensors.
+        """
+        path, layout = self._statistics_file(layer), self.source.model.layout
+        width = sum(site.neurons for site in layout.sites if site.layer == layer)
+        found, _ = get_tensors(path)
+        moments = [f"{pile}.{what}" for pile in ("positive", "negative") for what in ("mean", "m2")]
+        shapes = {name: tuple(found[name].shape) for name in moments if name in found}
+        ids = found.get("diverse.ids")
+        if shapes != dict.fromkeys(moments, (width,)) or ids is None or "diverse.values" not in found:
+            raise damaged_stream(path, f"tensors {', '.join(sorted(found)) or 'of no name'}")
+        if ids.dtype != torch.int64 or not bool(((ids >= 0) & (ids < layout.size)).all()):
+            raise damaged_stream(path, "neurons that the model does not have")
+        return found
 
     def _statistics_file(self, layer: int) -> Path:
         return self.folder / "statistics" / f"{layer:05d}.safetensors"

@@ -15,6 +15,7 @@ class PromptEncoding:
 
     Attributes:
         template: Whether it has a chat template; without one the raw text is read.
+        parts: Whether the template wants the user's text as a list of parts, as models that see do.
         bos: How many BOS tokens a prompt begins with: "none", "one" or "several".
         token: Text of the token at which neurons are read.
         tokens: Length of the example.
@@ -24,6 +25,7 @@ class PromptEncoding:
     """
 
     template: bool
+    parts: bool
     bos: str
     token: str
     tokens: int
@@ -136,6 +138,8 @@ def _reading_lines(reading: PromptEncoding) -> Iterator[tuple[str, str]]:
     options = (("system prompt", reading.system), ("thinking switch", reading.thinking))
     able = [name for name, accepted in options if accepted]
     template = "chat template" if reading.template else "no chat template"
+    if reading.parts:
+        template += " (text in parts)"
     yield (
         "prompts",
         f"{template}, BOS: {reading.bos}, {' and '.join(able) or 'no system prompt, no thinking switch'}",

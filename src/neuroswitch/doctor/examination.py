@@ -13,12 +13,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from neuroswitch.activations import check_reading_and_scaling
 from neuroswitch.answering import Decoding
-from neuroswitch.batching import padding_effect, rope_parameters
+from neuroswitch.batching import padding_effect, position_limit, require_positions, rope_parameters
 from neuroswitch.chat import ChatFormat, describe, encode, read_token
 from neuroswitch.discovery import budget
 from neuroswitch.doctor.diagnosis import Diagnosis, PromptEncoding
 from neuroswitch.doctor.estimates import Workload, estimate_memory, estimate_time
-from neuroswitch.errors import BadOption, NeuroswitchError, Prerequisite
+from neuroswitch.errors import BadOption, BadPrompts, NeuroswitchError, Prerequisite
 from neuroswitch.models import (
     LoadOptions,
     ModelFiles,
@@ -26,10 +26,12 @@ from neuroswitch.models import (
     load_model,
     quantization_of,
     read_model_files,
+    require_template,
 )
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import ContrastSet, Prompt, diverse_prompts
 from neuroswitch.sites import NeuronLayout, SiteMap, find_sites
+from neuroswitch.templates import has_template, wanted_parts
 
 EXAMPLE = Prompt.of("How do I bake bread?")
 SIZE = 0.001
@@ -131,12 +133,17 @@ class _Examination:
                 self.record("tokenizer", False, str(error))
             self.note("There is no tokenizer here, so template and BOS could not be checked.")
             return
+        with self.check("every_prompt_arrives_whole_and_once"):
+            require_template(tokenizer)
+        if not self.holds("every_prompt_arrives_whole_and_once"):
+            return
         with self.check("prompts"):
             ids = encode(tokenizer, EXAMPLE)
             bos = tokenizer.bos_token_id
             count = 0 if bos is None else next((i for i, token in enumerate(ids) if token != bos), len(ids))
             reading = PromptEncoding(
-                template=bool(tokenizer.chat_template),
+                template=has_template(tokenizer),
+                parts="user" in wanted_parts(tokenizer) if has_template(tokenizer) else False,
                 bos=("none", "one", "several")[min(count, 2)],
                 token=read_token(tokenizer, ids).text,
                 tokens=len(ids),
@@ -146,7 +153,7 @@ class _Examination:
             )
             self.found = replace(self.found, reading=reading)
             self.record("at_most_one_bos", count < 2, f"the prompt begins with {count} BOS tokens")
-        if self.holds("prompts") and not tokenizer.chat_template:
+        if self.found.reading and not self.found.reading.template:
             self.note(
                 "The tokenizer has no chat template, as base models have: the raw text of a prompt is read."
             )
@@ -180,6 +187,8 @@ class _Examination:
             answer=Decoding().max_new_tokens,
             batch=Decoding().batch_size,
         )
+        self.positions(module, work)
+        seen = self.found
         found = SiteMap(str(seen.layers_path), NeuronLayout(seen.sites))
         dtype: torch.dtype = getattr(torch, str(seen.dtype))
         bits = seen.quantization.bits if seen.quantization else None
@@ -189,6 +198,18 @@ class _Examination:
             self.note(
                 f"It needs about {memory.total / 1e9:.0f} GB, and {memory.machine / 1e9:.0f} GB are available: "
                 "choose --dtype bfloat16, a quantised copy, or --device split, which leaves weights on disk."
+            )
+
+    def positions(self, module: PreTrainedModel, work: Workload) -> None:
+        """Check that a prompt and its answer fit into the positions that a model has, or was trained on."""
+        trained = getattr(module.config.get_text_config(decoder=True), "max_position_embeddings", None)
+        if position_limit(module) is not None:
+            with self.check("prompt_and_answer_fit"):
+                require_positions(module, work.prompt, work.answer)
+        elif isinstance(trained, int) and work.prompt + work.answer > trained:
+            self.note(
+                f"A prompt of {work.prompt} tokens and an answer of {work.answer} are longer than the {trained} tokens "
+                "that the model was made for: name a smaller --max-new-tokens."
             )
 
 
@@ -226,6 +247,6 @@ def _notes_on(found: Diagnosis, files: ModelFiles) -> Iterator[str]:
 def _accepts(tokenizer: PreTrainedTokenizerBase, format: ChatFormat) -> bool:
     try:
         encode(tokenizer, EXAMPLE, format)
-    except (BadOption, Prerequisite):
+    except (BadOption, BadPrompts, Prerequisite):
         return False
     return True

@@ -2,8 +2,8 @@
 
 from neuroswitch.experiment.behaviour import Behaviour as Behaviour
 from neuroswitch.experiment.behaviour import find_behaviour as find_behaviour
+from neuroswitch.experiment.claiming import claimed_discovery as claimed_discovery
 from neuroswitch.experiment.engine import run_experiment as run_experiment
-from neuroswitch.experiment.folder import claim_folder as claim_folder
 from neuroswitch.experiment.judging import Judging as Judging
 from neuroswitch.experiment.settings import ExperimentSettings as ExperimentSettings
 from neuroswitch.experiment.settings import compare_settings as compare_settings

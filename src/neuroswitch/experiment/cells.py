@@ -8,8 +8,10 @@ from pathlib import Path
 
 from neuroswitch.detectors import Detector, get_detector
 from neuroswitch.errors import BadRun
-from neuroswitch.experiment.folder import Facts, read_facts, read_settings
+from neuroswitch.experiment.facts import FACTS, Facts, read_facts
+from neuroswitch.experiment.folder import read_settings
 from neuroswitch.experiment.models import roles_of
+from neuroswitch.experiment.rows import AnswersByState, MeasuredByState, Rows, conditions_in
 from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.measures import MEASURES, AnswerMeasure, aggregated, answer_values
 from neuroswitch.records import (
@@ -20,24 +22,12 @@ from neuroswitch.records import (
     AnswerRow,
     MeasuredRow,
     MeasureInfo,
-    answers_by_state,
     condition_name,
-    read_measured,
 )
 from neuroswitch.statistics import Measurement, Values, holm, paired_change, paired_test
 from neuroswitch.summary import Cell, PairedTest
 
 TESTED = ("behaviour", "benign")
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A row of the summary to be made: one model under one method at one strength."""
-
-    role: str
-    method: str
-    strength: float
-    members: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -68,44 +58,44 @@ class Recorded:
         return get_detector(self.facts.detector)
 
     @cached_property
-    def answers(self) -> dict[tuple[str, str, str], dict[str, AnswerRow]]:
+    def _rows_on_disk(self) -> Rows:
+        return Rows(self.folder, self.facts, self.settings)
+
+    @cached_property
+    def answers(self) -> AnswersByState:
         """(model, condition, pile) -> prompt id -> answer."""
-        return answers_by_state(self.folder)
+        return self._rows_on_disk.answers()
 
     @cached_property
     def strengths(self) -> dict[str, set[float]]:
         """Method -> the strengths at which it was answered."""
         found: dict[str, set[float]] = {}
-        for rows in self.answers.values():
-            for row in rows.values():
-                found.setdefault(row.method, set()).add(row.strength)
+        for method, strength in conditions_in(self.answers):
+            found.setdefault(method, set()).add(strength)
         return found
 
     @cached_property
-    def measured(self) -> dict[tuple[str, str, str], dict[str, MeasuredRow]]:
+    def measured(self) -> MeasuredByState:
         """(model, condition, measure) -> item -> row."""
-        found: dict[tuple[str, str, str], dict[str, MeasuredRow]] = {}
-        for row in read_measured(self.folder):
-            found.setdefault((row.model, row.condition, row.measure), {})[row.item] = row
-        return found
+        return self._rows_on_disk.measured()
 
     @cached_property
     def roles(self) -> tuple[str, ...]:
         """The models."""
         return roles_of(self.settings)
 
-    def _rows(self) -> Iterable[_Row]:
-        """Yield the rows that were asked for, finished or not."""
+    def _rows(self) -> Iterable[Cell]:
+        """Yield the rows that were asked for, finished or not, without measures."""
         settings = self.settings
         for role in self.roles:
-            yield _Row(role, UNTOUCHED, 0.0, (UNTOUCHED,))
+            yield _untouched(role)
             for name in settings.methods:
                 members = settings.members(name)
                 # a method may have other strengths than those asked for: a system prompt has only 1
                 answered = {one for member in members for one in self.strengths.get(member, ())}
                 for strength in sorted({*settings.strengths, *answered} - {0.0}):
                     keys = tuple(condition_name(one, strength) for one in members)
-                    yield _Row(role, name, strength, keys)
+                    yield Cell(model=role, method=name, strength=strength, members=keys, measures={})
 
     def cells(self) -> tuple[Cell, ...]:
         """Return the rows whose prompts have all been answered, p-values corrected over all of them."""
@@ -113,7 +103,7 @@ class Recorded:
         for row in self._rows():
             if self._finished(row):
                 cells.append(self._cell(row))
-            elif any(self.answers.get((row.role, key, POSITIVE)) for key in row.members):
+            elif any(self.answers.get((row.model, key, POSITIVE)) for key in row.members):
                 self.unfinished.append(condition_name(row.method, row.strength))
             elif row.method == UNTOUCHED:
                 raise BadRun(
@@ -122,58 +112,61 @@ class Recorded:
                 )
         return self._corrected(cells)
 
-    def _finished(self, row: _Row) -> bool:
-        count, _ = self.facts.piles[POSITIVE]
-        return all(len(self.answers.get((row.role, key, POSITIVE), {})) == count for key in row.members)
+    def _finished(self, row: Cell) -> bool:
+        if POSITIVE not in self.facts.piles:
+            raise BadRun(
+                f"{self.folder} holds no experiment with answers",
+                found=f"a {FACTS} without positive prompts, as `discover` writes it",
+                do="name the folder of `run`, `evaluate`, `compare` or `compare-models`",
+            )
+        count = self.facts.piles[POSITIVE].prompts
+        return all(len(self.answers.get((row.model, key, POSITIVE), {})) == count for key in row.members)
 
-    def _cell(self, row: _Row) -> Cell:
+    def _cell(self, row: Cell) -> Cell:
         values, before = self._values(row), {}
         texts = None
         if row.method != UNTOUCHED:
-            before = self._values(_Row(row.role, UNTOUCHED, 0.0, (UNTOUCHED,)))
+            before = self._values(_untouched(row.model))
             if len(row.members) == 1:
-                was = self.answers[row.role, UNTOUCHED, POSITIVE]
+                was = self.answers[row.model, UNTOUCHED, POSITIVE]
                 texts = sum(one.text != was[one.prompt_id].text for one in self._answered(row, POSITIVE))
         moved = Counter(layer for one in self._measured(row, "routing") for layer in one.layers or ())
-        return Cell(
-            model=row.role,
-            method=row.method,
-            strength=row.strength,
-            members=row.members,
-            measures=self._numbers(row, values),
-            changes={
+        found = {
+            "measures": self._numbers(row, values),
+            "changes": {
                 name: paired_change(name, before[name], after, unit="fraction")
                 for name, after in values.items()
                 if before.get(name) and self.info(name).unit == "fraction"
             },
-            tests={
+            "tests": {
                 name: _tested(before[name], values[name])
                 for name in TESTED
                 if name in before and name in values
             },
-            labels=self._labels(row),
-            texts_changed=texts,
-            layers_moved=dict(sorted(moved.items())),
-        )
+            "labels": self._labels(row),
+            "texts_changed": texts,
+            "layers_moved": dict(sorted(moved.items())),
+        }
+        return row.model_copy(update=found)
 
-    def _answered(self, row: _Row, pile: str) -> list[AnswerRow]:
-        found = (self.answers.get((row.role, key, pile), {}) for key in row.members)
+    def _answered(self, row: Cell, pile: str) -> list[AnswerRow]:
+        found = (self.answers.get((row.model, key, pile), {}) for key in row.members)
         return [one for rows in found for one in rows.values()]
 
-    def _measured(self, row: _Row, measure: str) -> list[MeasuredRow]:
-        found = (self.measured.get((row.role, key, measure), {}) for key in row.members)
+    def _measured(self, row: Cell, measure: str) -> list[MeasuredRow]:
+        found = (self.measured.get((row.model, key, measure), {}) for key in row.members)
         return [one for rows in found for one in rows.values()]
 
-    def _numbers(self, row: _Row, values: Mapping[str, Values]) -> dict[str, Measurement]:
+    def _numbers(self, row: Cell, values: Mapping[str, Values]) -> dict[str, Measurement]:
         found = {name: aggregated(self.info(name), one) for name, one in values.items()}
         if row.method == UNTOUCHED:  # a measure of the distance to the untouched model is 0 there
             for role, _, name in self.measured:
                 info = self.info(name)
-                if role == row.role and info.from_zero and name not in found:
+                if role == row.model and info.from_zero and name not in found:
                     found[name] = Measurement(name, 0.0, 0, 0.0, 0.0, info.unit, "0 by definition")
         return found
 
-    def _values(self, row: _Row) -> dict[str, Values]:
+    def _values(self, row: Cell) -> dict[str, Values]:
         """Return the values of every measure that was taken: measure -> item -> one for each draw."""
         found: dict[str, Values] = {}
         for name in MEASURES.names():
@@ -201,7 +194,7 @@ class Recorded:
             return replace(info, how=self.detector.how)
         return info
 
-    def _labels(self, row: _Row) -> dict[str, dict[str, int]]:
+    def _labels(self, row: Cell) -> dict[str, dict[str, int]]:
         labels = {
             pile: Counter(one.label or UNJUDGED for one in self._answered(row, pile))
             for pile in self.facts.piles
@@ -224,6 +217,10 @@ class Recorded:
             tests = {**cell.tests, name: cell.tests[name].model_copy(update={"p_adjusted": p})}
             found[place] = cell.model_copy(update={"tests": tests})
         return tuple(found)
+
+
+def _untouched(role: str) -> Cell:
+    return Cell(model=role, method=UNTOUCHED, strength=0.0, members=(UNTOUCHED,), measures={})
 
 
 def _tested(before: Values, after: Values) -> PairedTest:

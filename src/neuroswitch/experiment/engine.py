@@ -12,17 +12,21 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from neuroswitch.answering import AnswerLog, AnswerSettings, Engine, TransformersEngine
+from neuroswitch.answering import AnswerLog, AnswerSettings, Completion, Engine, TransformersEngine
+from neuroswitch.discovery import RANKINGS
 from neuroswitch.errors import BadOption, WeakBehaviour
 from neuroswitch.experiment.behaviour import Behaviour, find_behaviour
+from neuroswitch.experiment.claiming import claim_model, facts_of
+from neuroswitch.experiment.facts import read_facts
 from neuroswitch.experiment.fitting import Fitter, served_names
-from neuroswitch.experiment.folder import Facts, claim_facts, claim_folder
+from neuroswitch.experiment.folder import begin_folder, claim_folder
 from neuroswitch.experiment.judging import Judging, check_judge, judge_sample
-from neuroswitch.experiment.models import Models, Pair, check_pair, model_facts, roles_of
-from neuroswitch.experiment.piles import Pile, exam_questions, held_out
+from neuroswitch.experiment.models import Models, Pair, check_pair, roles_of
+from neuroswitch.experiment.piles import Pile, check_circuits, check_prompts, exam_questions, held_out
+from neuroswitch.experiment.rows import Rows
 from neuroswitch.experiment.settings import ExperimentSettings
-from neuroswitch.experiment.summarising import finish_report
-from neuroswitch.integrations import EngineChoice, open_engine
+from neuroswitch.experiment.summarising import write_report
+from neuroswitch.integrations import EngineChoice, check_engine, open_engine
 from neuroswitch.measures import (
     MEASURES,
     Bench,
@@ -32,16 +36,16 @@ from neuroswitch.measures import (
     ModelMeasure,
     answer_row,
     check_baseline,
-    completion_of,
     measure,
 )
 from neuroswitch.methods import get_method
-from neuroswitch.models import LanguageModel
+from neuroswitch.models import LanguageModel, require_device
 from neuroswitch.options import LOCAL
 from neuroswitch.processes import require_one
 from neuroswitch.progress import Progress, silent
-from neuroswitch.records import ANSWERS, POSITIVE, TRANSFER, UNTOUCHED, AnswerRow, answers_by_state
-from neuroswitch.storage import digest
+from neuroswitch.prompts import Prompt
+from neuroswitch.records import ANSWERS, POSITIVE, TRANSFER, UNTOUCHED, AnswerRow
+from neuroswitch.storage import locked
 from neuroswitch.summary import Summary
 
 Answers = dict[tuple[str, str], list[AnswerRow]]
@@ -82,52 +86,35 @@ def run_experiment(
         WrongModel: A saved circuit belongs to another model, or two models differ in shape.
     """
     require_one("an experiment")
+    output = Path(output).expanduser()
     behaviour = find_behaviour(settings.prompts.behaviour, settings.prompts.detector)
+    check_engine(engine)
     settings = replace(settings, engine=engine.kind)
     check_settings(settings, behaviour)
     check_judge(judging, behaviour.detector)
     piles = held_out(behaviour, settings)
+    check_circuits(settings, piles, output)
     pair = _checked_pair(settings, behaviour, piles, progress)
-    settings = claim_folder(output, settings)
-    check_settings(settings, behaviour)
-    piles, exam = held_out(behaviour, settings), exam_questions(settings)
-    facts = _facts(behaviour, piles, same_tokens=pair.same_tokens)
-    claim_facts(output, facts)
+    with locked(output):
+        settings = claim_folder(output, settings)
+        check_settings(settings, behaviour)
+        piles, exam = held_out(behaviour, settings), exam_questions(settings)
+        check_circuits(settings, piles, output)
+        facts = facts_of(behaviour, settings, piles, same_tokens=pair.same_tokens)
+        begin_folder(output, settings, facts)
+        asked = (settings, behaviour.contrast.discovery.positive[0])
 
-    def loaded(role: str, model: LanguageModel) -> None:
-        first = behaviour.contrast.discovery.positive[0]
-        found = {role: model_facts(model, settings, role, first)}
-        claim_facts(output, facts.model_copy(update={"models": found}))
+        def loaded(role: str, model: LanguageModel) -> None:
+            check_prompts(model, settings, behaviour, piles)
+            claim_model(output, facts, role, model, asked)
 
-    elsewhere = not engine.local and not _needs_weights(settings)
-    models = Models(settings, pair.template, elsewhere, progress, loaded)
-    job = _Job(settings, output, behaviour, piles, models, engine)
-    rows = job.run(exam)
-    if judging is not None:
-        judge_sample(judging, rows, behaviour.detector, output, seed=settings.controls.seed)
-    return finish_report(output)
-
-
-def _facts(behaviour: Behaviour, piles: Mapping[str, Pile], *, same_tokens: bool) -> Facts:
-    """Return what every continuation of an experiment must agree with."""
-    contrast = behaviour.contrast
-    discovery, validation = (
-        (len(one.positive), len(one.negative)) for one in (contrast.discovery, contrast.validation)
-    )
-    return Facts(
-        behaviour=behaviour.name,
-        sensitive=behaviour.sensitive,
-        detector=behaviour.detector.name,
-        contrast=contrast.name,
-        contrast_sha256=contrast.sha256,
-        discovery=discovery,
-        validation=validation,
-        same_tokens=same_tokens,
-        piles={
-            name: (len(pile.prompts), digest([[prompt.id, prompt.messages] for prompt in pile.prompts]))
-            for name, pile in piles.items()
-        },
-    )
+        elsewhere = not engine.local and not _needs_weights(settings)
+        models = Models(settings, pair.template, elsewhere, progress, loaded)
+        job = _Job(settings, output, behaviour, piles, models, engine)
+        rows = job.run(exam)
+        if judging is not None:
+            judge_sample(judging, rows, behaviour.detector, output, seed=settings.controls.seed)
+        return write_report(output)
 
 
 def check_settings(settings: ExperimentSettings, behaviour: Behaviour) -> None:
@@ -143,6 +130,9 @@ def check_settings(settings: ExperimentSettings, behaviour: Behaviour) -> None:
                 get_method(member)
         elif len(settings.models) < 2:
             raise BadOption("the method 'transfer' needs two models", do="use `neuroswitch compare-models`")
+    RANKINGS.get(settings.circuit.ranking)
+    if settings.engine == LOCAL:
+        require_device(settings.loading.device)
     for name in (*settings.measures, settings.match.damage):
         MEASURES.get(name)
     if settings.until_settled and behaviour.detector.settled is None:
@@ -163,8 +153,13 @@ def _checked_pair(
 ) -> Pair:
     if len(settings.models) < 2:
         return Pair(None, True)
+    return check_pair(settings, _prompts(behaviour, piles), progress=progress)
+
+
+def _prompts(behaviour: Behaviour, piles: Mapping[str, Pile]) -> list[Prompt]:
+    """Return every prompt from which a circuit is found, or that is answered."""
     seen = [*behaviour.contrast.discovery, *(pile.prompts for pile in piles.values())]
-    return check_pair(settings, [prompt for pile in seen for prompt in pile], progress=progress)
+    return [prompt for pile in seen for prompt in pile]
 
 
 def _needs_weights(settings: ExperimentSettings) -> bool:
@@ -221,7 +216,7 @@ class _Job:
         occurs: dict[str, bool] = {}
         refusal: WeakBehaviour | None = None
         for role, answers in untouched.items():
-            said = [completion_of(row) for row in answers[UNTOUCHED, POSITIVE]]
+            said = answers[UNTOUCHED, POSITIVE]
             rate = measure(said, self.behaviour.detector, ["behaviour"])["behaviour"]
             try:
                 check_baseline(rate, behaviour=self.behaviour.name)
@@ -234,7 +229,8 @@ class _Job:
 
     def _answers(self, role: str, conditions: Sequence[Condition], engine: Engine | None = None) -> Answers:
         """Answer every pile in every condition, or take the answers from disk."""
-        known = answers_by_state(self.output)
+        self.models.get(role)  # what is on disk counts for the model that is loaded, and for no other
+        known = self._rows().answers()
         asked = [
             (one, name) for one in conditions for name in self.piles if name == POSITIVE or not one.further
         ]
@@ -255,7 +251,11 @@ class _Job:
     ) -> dict[str, AnswerRow]:
         """Put the missing answers of one condition to one pile on disk; return all of them by prompt id."""
         settings, (prompts, detector) = self.settings, self.piles[pile]
-        row_of = partial(answer_row, detector=detector, condition=condition, pile=pile, model=role)
+        group = self._rows().facts.group(settings, role, condition.method, pile)
+
+        def row_of(answer: Completion) -> AnswerRow:
+            return replace(answer_row(answer, detector, condition, pile=pile, model=role), group=group)
+
         key = {"model": role, "condition": condition.name, "pile": pile}
         settled = detector.settled if settings.until_settled else None
         log = AnswerLog(self.output / ANSWERS, key, lambda one: asdict(row_of(one)), settled)
@@ -263,6 +263,9 @@ class _Job:
         if engine is None or not engine.has(condition.intervention):
             engine = TransformersEngine(self.models.get(role))
         return {one.prompt_id: row_of(one) for one in engine.answer(prompts, condition.intervention, how)}
+
+    def _rows(self) -> Rows:
+        return Rows(self.output, read_facts(self.output), self.settings)
 
     def _measure(
         self, role: str, conditions: Sequence[Condition], answers: Answers, exam: ExamQuestions | None
@@ -273,12 +276,14 @@ class _Job:
         takes = [one.take for one in chosen if isinstance(one, ModelMeasure) and one.take is not None]
         if not takes:
             return
+        model, rows = self.models.get(role), self._rows()
+        rows.measured()
         bench = Bench(
-            model=self.models.get(role),
+            model=model,
             conditions=conditions,
             prompts={name: pile.prompts for name, pile in self.piles.items()},
-            answers={state: [completion_of(row) for row in rows] for state, rows in answers.items()},
-            log=MeasureLog(self.output, role),
+            answers=answers,
+            log=MeasureLog(self.output, role, partial(rows.group_of_measured, role)),
             chat=self.settings.chat,
             exam=exam or ExamQuestions(),
             progress=self.models.progress_of(role),

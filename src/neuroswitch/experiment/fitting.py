@@ -14,6 +14,8 @@ from neuroswitch.circuits import DESCRIPTION, Circuit, promoted_tokens, transfer
 from neuroswitch.discovery import RANKINGS, select
 from neuroswitch.errors import BadOption, WeakBehaviour
 from neuroswitch.experiment.behaviour import Behaviour
+from neuroswitch.experiment.circumstances import circuit_digest, files_digest
+from neuroswitch.experiment.facts import claim_method, forget_method
 from neuroswitch.experiment.folder import RANKING, description_file, method_folder, model_folder
 from neuroswitch.experiment.models import Models, roles_of
 from neuroswitch.experiment.settings import ExperimentSettings
@@ -22,7 +24,7 @@ from neuroswitch.measures import Condition
 from neuroswitch.methods import Fitted, FittedCircuit, Scaling, Task, get_method
 from neuroswitch.models import LanguageModel
 from neuroswitch.records import RANDOM, TRANSFER
-from neuroswitch.storage import read_json, write_json
+from neuroswitch.storage import new_folder, read_as, write_json
 from neuroswitch.summary import CircuitFacts, LayerProfile, MethodFacts, RankingFacts, TopNeuron
 
 FALLBACK = "delta_effect"
@@ -88,7 +90,7 @@ class Fitter:
         """Return which ranking is used: another one where a model does not show the behaviour."""
         path, asked = self.output / RANKING, self.settings.circuit.ranking
         if path.exists():
-            return RankingFacts.model_validate(read_json(path))
+            return read_as(path, RankingFacts, do=f"remove {path} and run the same command again")
         missing = [
             source
             for role, source in zip(roles_of(self.settings), self.settings.models, strict=True)
@@ -125,22 +127,29 @@ class Fitter:
             progress(f"fit {kind}, {stage}", done, total)
 
         if len(self.settings.models) == 2 and folder.exists() and not self._is_current(folder):
+            forget_method(self.output, role, name)
             shutil.rmtree(folder)
             if name == "cna":
                 shutil.rmtree(model_folder(self.output, role) / "top", ignore_errors=True)
         if not folder.exists():
             found = method.fit(model, self._task(role), progress=report)
-            found.save(folder)
-            if isinstance(found, FittedCircuit) and model.module.device.type != "meta":
-                # once more with the fingerprint of the weights, and an adapter of the strength that is studied
-                strengths = [one for one in self.settings.strengths if one]
-                found.circuit.save(folder, model=model, strength=strengths[-1])
+            self._save(found, folder, model)
         fitted = method.load(folder, model)
+        claim_method(self.output, role, name, files_digest(folder))
         facts = self._described(model, name, fitted)
         write_json(description_file(self.output, role, name), facts.model_dump(mode="json"))
         if name == "cna" and len(self.settings.models) == 2:
             self._keep_top(role, model, fitted)
         return fitted
+
+    def _save(self, found: Fitted, folder: Path, model: LanguageModel) -> None:
+        """Write a fit at once; a circuit with the fingerprint of the weights, and an adapter of the last strength."""
+        if not isinstance(found, FittedCircuit) or model.module.device.type == "meta":
+            found.save(folder)
+            return
+        with new_folder(folder) as staging:
+            strengths = [one for one in self.settings.strengths if one]
+            found.circuit.save(staging, model=model, strength=strengths[-1])
 
     def _is_current(self, folder: Path) -> bool:
         """Say whether a saved circuit was found, or matched, by the ranking that is used."""
@@ -180,6 +189,7 @@ class Fitter:
         """Return the other model's circuit as conditions of this one."""
         other = next(one for one in roles_of(self.settings) if one != role)
         circuit = transferred(self.circuits[other], self.models.get(role))
+        claim_method(self.output, role, TRANSFER, circuit_digest(circuit))
         strengths = sorted(one for one in self.settings.strengths if one)
         return [Condition(TRANSFER, strength, Scaling(circuit, strength)) for strength in strengths]
 
@@ -192,7 +202,10 @@ class Fitter:
             top = select(self._task(role).scores(model), self.settings.top)
         except BadOption:  # too small a model for a circuit of that size: the report leaves it out
             top = fitted.circuit
-        top.save(folder)
+        with new_folder(
+            folder
+        ) as staging:  # without date and command, so that equal circuits are equal files
+            replace(top, provenance=replace(top.provenance, date="", command="")).save(staging)
 
     def _described(self, model: LanguageModel, name: str, fitted: Fitted) -> MethodFacts:
         """Return what reports say of a method, so that they can be made without the model."""

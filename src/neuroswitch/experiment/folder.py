@@ -1,7 +1,7 @@
 """The folder of an experiment: what lies where, and how it is taken, continued and added to.
 
     settings.json      what was asked for
-    facts.json         which models and prompts it was begun with
+    facts.json         what its results depend on: models, prompts, detectors, methods, versions
     results.jsonl      every answer with its verdict
     measured.jsonl     every value that was measured by running a model
     methods/NAME/      fitted methods; a circuit is a circuit folder
@@ -21,20 +21,39 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from neuroswitch.errors import BadRun
+from neuroswitch.experiment.facts import FACTS, Facts, begin_facts, claim_facts, read_facts
 from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.options import ExamChoice
 from neuroswitch.provenance import command_line, now, versions
-from neuroswitch.storage import JsonObject, read_json, write_json
-from neuroswitch.summary import ModelUsed, Part
+from neuroswitch.records import ANSWERS, MEASURED
+from neuroswitch.storage import first_flaw, read_json, write_json
+from neuroswitch.summary import SUMMARY, Part
 
-SETTINGS, FACTS = "settings.json", "facts.json"
+SETTINGS = "settings.json"
 RANKING, JUDGED = "ranking.json", "judged.json"
 
 PROVENANCE = "provenance.json"
 """When and how the folder was asked for: the one record that two equal experiments do not share."""
 
+OURS = (FACTS, ANSWERS, MEASURED, SUMMARY, RANKING, JUDGED, "circuit.json", "methods", "base", "instruct")
+"""What a folder cannot hold without settings."""
+
+UNBEGUN = (SETTINGS, PROVENANCE, FACTS)
+"""What a folder holds in which nothing has been computed yet."""
+
+MOST_CONTROLS = 10_000
+"""More random circuits than anyone draws: a file that asks for them is not one of ours."""
+
 ADDED = ("methods", "strengths", "measures")
 """Settings that a later call may add to."""
+
+
+class Made(Part):
+    """`provenance.json`: when and how the folder was asked for."""
+
+    date: str
+    command: str
+    versions: dict[str, str]
 
 
 def method_folder(output: Path, role: str, name: str) -> Path:
@@ -56,55 +75,6 @@ def description_file(output: Path, role: str, name: str) -> Path:
     return folder.with_name(folder.name + ".json")
 
 
-class Facts(Part):
-    """`facts.json`: what an experiment is about, with which every continuation must agree.
-
-    Attributes:
-        behaviour: Name of the behaviour.
-        sensitive: Whether answers may be harmful text.
-        detector: Name of the detector.
-        contrast: Name of the contrast set.
-        contrast_sha256: Its digest.
-        discovery: Its numbers of positive and negative discovery prompts.
-        validation: The same of validation prompts.
-        same_tokens: Whether two models get the same token ids for every prompt.
-        piles: Pile -> number of its prompts, and their digest; may grow by new piles.
-        models: Role -> model; may grow by new models.
-    """
-
-    behaviour: str
-    sensitive: bool
-    detector: str
-    contrast: str
-    contrast_sha256: str
-    discovery: tuple[int, int]
-    validation: tuple[int, int]
-    same_tokens: bool
-    piles: dict[str, tuple[int, str]]
-    models: dict[str, ModelUsed] = {}
-
-    def listed(self) -> JsonObject:
-        """Return every fact by a name for messages, each pile and each model by itself."""
-        return {
-            **self.model_dump(exclude={"piles", "models"}),
-            **{f"pile {name}": pile for name, pile in self.piles.items()},
-            **{f"model {role}": model for role, model in self.models.items()},
-        }
-
-
-def read_facts(folder: Path) -> Facts:
-    """Read what an experiment is about.
-
-    Raises:
-        BadRun: The file is missing, damaged, or holds something else.
-    """
-    path = folder / FACTS
-    try:
-        return Facts.model_validate(read_json(path, do="run the same command again"))
-    except ValidationError as error:
-        raise _not_ours(path, _first(error)) from error
-
-
 def read_settings(folder: Path) -> ExperimentSettings:
     """Read what an experiment was asked for.
 
@@ -112,29 +82,31 @@ def read_settings(folder: Path) -> ExperimentSettings:
         BadRun: The file is missing, damaged, or holds something else.
     """
     path = folder / SETTINGS
-    told = read_json(path)
+    told = read_json(path, do="name another output folder")
     try:
         settings = TypeAdapter(ExperimentSettings).validate_python(told)
     except ValidationError as error:
-        raise _not_ours(path, _first(error)) from error
+        raise _not_ours(path, first_flaw(error)) from error
+    if settings.controls.controls > MOST_CONTROLS:
+        raise _not_ours(path, f"{settings.controls.controls} random circuits")
     if unknown := sorted(set(told) - set(settings.to_json())):
         raise _not_ours(path, ", ".join(unknown))
     return settings
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def _not_ours(path: Path, found: str) -> BadRun:
     return BadRun(f"{path} does not belong to an experiment", found=found, do="name another output folder")
 
 
-def claim_folder(folder: Path, settings: ExperimentSettings) -> ExperimentSettings:
-    """Take a folder for an experiment, continue the one in it, or add to it.
+def is_begun(folder: Path) -> bool:
+    """Say whether anything has been computed in a folder: until then it may be taken with other settings."""
+    if not (folder / SETTINGS).exists():
+        return False
+    return any(not one.name.startswith(".") and one.name not in UNBEGUN for one in folder.iterdir())
 
-    A folder in which nothing has been computed yet may be taken with other settings.
+
+def claim_folder(folder: Path, settings: ExperimentSettings) -> ExperimentSettings:
+    """Take a folder for an experiment, continue the one in it, or add to it; nothing is written.
 
     Returns:
         The settings with everything that earlier calls asked for, earliest first.
@@ -142,18 +114,36 @@ def claim_folder(folder: Path, settings: ExperimentSettings) -> ExperimentSettin
     Raises:
         BadRun: The folder holds something else, or an experiment with other settings.
     """
-    path = folder / SETTINGS
-    empty = (SETTINGS, PROVENANCE, FACTS)
-    begun = path.exists() and any(other.name not in empty for other in folder.iterdir())
-    if path.exists() and not begun:
-        (folder / FACTS).unlink(missing_ok=True)
-    before = read_settings(folder) if begun else None
-    joined = settings if before is None else _joined(before, settings, folder)
-    if joined != before or not (folder / PROVENANCE).exists():
-        made = {"date": now(), "command": command_line(), "versions": versions()}
-        write_json(folder / PROVENANCE, made)
-        write_json(path, joined.to_json())
-    return joined
+    if not (folder / SETTINGS).exists():
+        if strange := sorted(one.name for one in folder.iterdir() if one.name in OURS):
+            raise BadRun(
+                f"{folder} holds results, and nothing says what they were asked for",
+                found=f"{', '.join(strange)}, and no {SETTINGS}",
+                expected="an empty folder, or the folder of an experiment",
+                do="name another output folder",
+            )
+        return settings
+    before = read_settings(folder)
+    if (folder / FACTS).exists():
+        read_facts(folder)
+    return _joined(before, settings, folder) if is_begun(folder) else settings
+
+
+def begin_folder(folder: Path, settings: ExperimentSettings, facts: Facts) -> None:
+    """Write what a claimed folder is asked for and what its results depend on, or compare the latter.
+
+    Raises:
+        BadRun: The results in the folder depend on something else; then nothing is written.
+    """
+    begun = is_begun(folder)
+    if begun:
+        claim_facts(folder, facts)
+    if not begun or not (folder / PROVENANCE).exists() or read_settings(folder) != settings:
+        made = Made(date=now(), command=command_line(), versions=versions())
+        write_json(folder / PROVENANCE, made.model_dump())
+        write_json(folder / SETTINGS, settings.to_json())
+    if not begun:
+        begin_facts(folder, facts)
 
 
 def _joined(before: ExperimentSettings, settings: ExperimentSettings, folder: Path) -> ExperimentSettings:
@@ -203,23 +193,3 @@ def _options(settings: ExperimentSettings, free: Sequence[str]) -> dict[str, obj
         )
         flat |= {name: one for name, one in parts.items() if key not in free and name not in free}
     return flat
-
-
-def claim_facts(folder: Path, facts: Facts) -> None:
-    """Write what the experiment is about, or compare it with what is there.
-
-    Raises:
-        BadRun: A model or the prompts are not those that the folder was begun with.
-    """
-    path = folder / FACTS
-    if path.exists():
-        before, now = read_facts(folder), facts.listed()
-        if changed := [name for name, was in before.listed().items() if now.get(name, was) != was]:
-            raise BadRun(
-                f"{folder} was begun with another model or other prompts",
-                found="differences in " + ", ".join(changed),
-                do="name another output folder, or restore what it was begun with",
-            )
-        grown = {"piles": {**before.piles, **facts.piles}, "models": {**before.models, **facts.models}}
-        facts = facts.model_copy(update=grown)
-    write_json(path, facts.model_dump(mode="json"))

@@ -12,7 +12,7 @@ from neuroswitch.answering import Endpoint
 from neuroswitch.detectors import Detector
 from neuroswitch.errors import BadOption
 from neuroswitch.experiment.folder import JUDGED
-from neuroswitch.measures import compare_with_judge, completion_of
+from neuroswitch.measures import compare_with_judge
 from neuroswitch.records import AnswerRow
 from neuroswitch.storage import write_json
 
@@ -62,7 +62,7 @@ def judge_sample(
         Prerequisite: The endpoint rejects a request or keeps failing; replies so far are kept.
     """
     found = compare_with_judge(
-        [completion_of(row) for row in rows],
+        rows,
         detector,
         endpoint=judging.endpoint,
         cache=folder / REPLIES,

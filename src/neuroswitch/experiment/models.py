@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 import torch
 
-from neuroswitch.chat import encode, read_token, template_digest
+from neuroswitch.chat import encode, read_token
 from neuroswitch.errors import Prerequisite, WrongModel
 from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.models import LanguageModel, load_model, load_structure
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
 from neuroswitch.summary import ModelUsed
+from neuroswitch.templates import has_template, template_digest
 
 BASE, INSTRUCT = "base", "instruct"
 
@@ -150,7 +151,7 @@ def model_facts(model: LanguageModel, settings: ExperimentSettings, role: str, f
         # two models of one name are told apart by revision or role
         name += f" ({settings.loading_of(roles_of(settings).index(role)).revision or role})"
     token = read_token(model.tokenizer, encode(model.tokenizer, first, settings.chat))
-    asked = "in its own chat template" if model.tokenizer.chat_template else "as raw text, without a template"
+    asked = "in its own chat template" if has_template(model.tokenizer) else "as raw text, without a template"
     if role == BASE and settings.template_from == INSTRUCT:
         asked = "in the chat template of the instruct model"
     return ModelUsed(

@@ -22,6 +22,7 @@ from neuroswitch.options import (
 )
 from neuroswitch.records import RANDOM, TRANSFER
 from neuroswitch.storage import JsonObject
+from neuroswitch.values import require_finite
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,7 @@ class ExperimentSettings:
         engine: "transformers" or "server": answers of the two are never in one folder.
 
     Raises:
-        BadOption: There is no model, or more than two; or no strength but 0.
+        BadOption: There is no model, or more than two; no method; no strength but 0, or one that is not finite.
     """
 
     models: tuple[str, ...] = ("demo",)
@@ -75,6 +76,9 @@ class ExperimentSettings:
     def __post_init__(self) -> None:
         if not 1 <= len(self.models) <= 2:
             raise BadOption("an experiment has one model or two", found=f"{len(self.models)}")
+        if not self.methods:
+            raise BadOption("an experiment needs a method", do="name one, such as --methods cna,random")
+        require_finite("a strength", *self.strengths, *(self.exam.mmlu_strengths or ()))
         if not any(self.strengths):
             raise BadOption(
                 "an experiment needs a strength other than 0",

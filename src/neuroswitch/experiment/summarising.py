@@ -9,30 +9,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel
-
-from neuroswitch.circuits import DESCRIPTION, Circuit
+from neuroswitch.circuits import DESCRIPTION, Circuit, differences
+from neuroswitch.detectors import get_detector
 from neuroswitch.errors import BadRun, WeakBehaviour
 from neuroswitch.experiment.cells import Recorded
+from neuroswitch.experiment.circumstances import detector_digest
+from neuroswitch.experiment.facts import FACTS
 from neuroswitch.experiment.fitting import layer_profile
 from neuroswitch.experiment.folder import (
-    FACTS,
     JUDGED,
     PROVENANCE,
     RANKING,
+    Made,
     description_file,
     model_folder,
+    read_settings,
 )
 from neuroswitch.experiment.matching import matched, shared_neurons
+from neuroswitch.experiment.unjudged import unjudged_note
 from neuroswitch.measures import (
     MEASURES,
     check_baseline,
-    completion_of,
     rate_by_length,
 )
+from neuroswitch.options import LOCAL
 from neuroswitch.records import POSITIVE, RANDOM, TRANSFER, UNTOUCHED
 from neuroswitch.report import write_page
-from neuroswitch.storage import read_json, write_json
+from neuroswitch.storage import locked, read_as, write_json
 from neuroswitch.summary import (
     SUMMARY,
     AtLength,
@@ -46,7 +49,7 @@ from neuroswitch.summary import (
     Summary,
 )
 
-Kept = TypeVar("Kept", bound=BaseModel)
+Kept = TypeVar("Kept")
 
 
 def summarise(folder: Path) -> Summary:
@@ -93,7 +96,8 @@ class _Folder(Recorded):
 
     def _kept(self, name: str, kind: type[Kept]) -> Kept | None:
         path = self.folder / name
-        return kind.model_validate(read_json(path)) if path.exists() else None
+        again = f"remove {path} and run the same command again"
+        return read_as(path, kind, do=again) if path.exists() else None
 
     def _model(self, role: str, cells: Sequence[Cell]) -> ModelFacts:
         methods = {name: found for name in self.settings.methods if (found := self._method(role, name))}
@@ -126,7 +130,7 @@ class _Folder(Recorded):
         path = description_file(self.folder, role, self.settings.members(name)[0])
         if not path.exists():
             return None
-        found = MethodFacts.model_validate(read_json(path))
+        found = read_as(path, MethodFacts, do=f"remove {path} and run the same command again")
         told = [found.description.rstrip(".")]
         if found.acts_on == "prompt":
             told.append("changes only the prompt, so that divergence and MMLU are not measured")
@@ -166,9 +170,10 @@ class _Folder(Recorded):
     def _by_length(self) -> tuple[AtLength, ...]:
         """Return the rate of the first model if its untouched answers had been cut short."""
         rows = self.answers[self.roles[0], UNTOUCHED, POSITIVE].values()
-        return rate_by_length([completion_of(row) for row in rows], self.detector)
+        return rate_by_length(list(rows), self.detector)
 
     def _warnings(self, cells: Sequence[Cell]) -> Iterable[str]:
+        yield from unjudged_note(cells)
         for role in self.roles:
             where = "" if len(self.roles) == 1 else f"In the {role} model: "
             yield from (where + one for one in self._baseline(role, cells)[1])
@@ -177,13 +182,42 @@ class _Folder(Recorded):
         if self.settings.until_settled:
             yield "Answers were stopped once their verdict could no longer change, so their quality was not measured."
         for role in self.roles:
-            yield from self._shared_weights(role)
+            yield from self._of_circuits(role)
+        yield from self._changes_between_calls()
 
-    def _shared_weights(self, role: str) -> Iterable[str]:
+    def _changes_between_calls(self) -> Iterable[str]:
+        """Say what changed between two calls where that is no error, or could not be seen."""
+        first, *later = self.facts.surroundings
+        for name in first:
+            if others := sorted({one.get(name, "unknown") for one in later} - {first[name]}):
+                yield (
+                    f"The calls that made these results did not share the {'machine' if name == 'machine' else name}: "
+                    f"{first[name]}; {'; '.join(others)}. Numbers may differ in rounding between them."
+                )
+        for name, pile in self.facts.piles.items():
+            if detector_digest(get_detector(pile.detector)) != pile.detector_sha256:
+                yield (
+                    f"The rules of the detector {pile.detector!r} have changed since the answers of the pile {name} "
+                    "were labelled; the labels are those of the earlier rules."
+                )
+        unread = [role for role, one in self.facts.circumstances.items() if one.weights is None]
+        if unread and self.settings.engine == LOCAL:
+            yield (
+                f"The weights of {' and '.join(self.facts.models[role].name for role in sorted(unread))} could not be "
+                "read value by value: of a change between two calls only a sample or the configuration would tell."
+            )
+        if self.settings.engine != LOCAL:
+            yield "A server answered: that its weights and versions were the same in every call could not be checked."
+
+    def _of_circuits(self, role: str) -> Iterable[str]:
+        """Say how circuits are used otherwise than they were found, and which share weights between layers."""
+        identity = self.facts.models[role].identity
         for name in self.settings.methods:
             circuit = description_file(self.folder, role, name).with_suffix("")
             if name != RANDOM and (circuit / DESCRIPTION).exists():
                 found = Circuit.load(circuit)
+                for sentence in differences(found.provenance, identity, self.settings.chat):
+                    yield f"The circuit of {name} {sentence}."
                 if count := found.sharing():
                     yield (
                         f"{count} of the {len(found)} neurons of {name} lie in layers that share their weights with "
@@ -197,8 +231,8 @@ class _Folder(Recorded):
             **facts.model_dump(include={"contrast", "contrast_sha256", "discovery", "validation"}),
             "test_prompts": asked.test_prompts or "the contrast set's own",
             "benign_prompts": asked.benign_prompts or "the contrast set's own",
-            **{f"{name}_prompts": count for name, (count, _) in facts.piles.items()},
-            **{f"{name}_sha256": digest for name, (_, digest) in facts.piles.items()},
+            **{f"{name}_prompts": pile.prompts for name, pile in facts.piles.items()},
+            **{f"{name}_sha256": pile.sha256 for name, pile in facts.piles.items()},
         }
 
 
@@ -215,13 +249,23 @@ def finish_report(folder: Path, *, show_completions: bool = False) -> Summary:
         The summary, with the date, command and versions that its file leaves out.
 
     Raises:
-        BadRun: A file is missing or damaged.
+        BadRun: A file is missing or damaged, rows were made under other circumstances, or another process
+            is writing the folder.
     """
     folder = Path(folder)
+    read_settings(folder)  # a folder that is none of ours is left as it is
+    with locked(folder):
+        return write_report(folder, show_completions=show_completions)
+
+
+def write_report(folder: Path, *, show_completions: bool = False) -> Summary:
+    """Do what `finish_report` does in a folder that is locked already."""
     summary = summarise(folder)
-    write_json(folder / SUMMARY, summary.model_dump(mode="json"))
+    made = None
     if (folder / PROVENANCE).exists():
-        made = read_json(folder / PROVENANCE)
-        summary = summary.model_copy(update={"provenance": {**summary.provenance, **made}})
+        made = read_as(folder / PROVENANCE, Made, do=f"remove {PROVENANCE}: only date and command are lost")
+    write_json(folder / SUMMARY, summary.model_dump(mode="json"))
+    if made is not None:
+        summary = summary.model_copy(update={"provenance": {**summary.provenance, **made.model_dump()}})
     write_page(folder, summary, show_completions=show_completions)
     return summary

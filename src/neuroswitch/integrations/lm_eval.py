@@ -8,12 +8,17 @@ lm-eval knows a model only after its module was imported, so this module is also
 has them), which changes every log-probability.
 """
 
+import logging
 from contextlib import ExitStack
+from typing import Any
+
+import torch
 
 from neuroswitch.circuits import Circuit
 from neuroswitch.errors import Prerequisite
 from neuroswitch.methods import scaled
 from neuroswitch.models import LoadOptions, load_model
+from neuroswitch.values import require_finite
 
 try:
     from lm_eval.api.registry import register_model
@@ -24,6 +29,12 @@ except ModuleNotFoundError as error:
     ) from error
 
 
+HARNESS_DEVICE = "cuda:0"
+"""What lm-eval's command line passes where no --device was given, on any machine."""
+
+LOADING = ("dtype", "revision", "sites", "trust_remote_code")
+
+
 @register_model("neuroswitch")
 class SteeredLM(HFLM):
     """Any model that neuroswitch loads, with a circuit scaled in every forward pass.
@@ -32,11 +43,13 @@ class SteeredLM(HFLM):
         pretrained: Folder, Hub id, `.gguf` file or "demo".
         circuit: Circuit folder; without one the model is untouched.
         multiplier: What the neurons are multiplied by; 0 ablates them.
-        dtype: As in `LoadOptions`.
-        device: As in `LoadOptions`.
-        arguments: As lm-eval's own model takes them, such as `batch_size`.
+        device: As in `LoadOptions`. The harness says "cuda:0" where none was named; without CUDA that is the best
+            device that there is.
+        arguments: `dtype`, `revision`, `sites` and `trust_remote_code` as in `LoadOptions`; others as lm-eval's
+            own model takes them, such as `batch_size`.
 
     Raises:
+        BadOption: The multiplier is not finite.
         WrongModel: The circuit was made for another model.
     """
 
@@ -45,15 +58,21 @@ class SteeredLM(HFLM):
         pretrained: str = "demo",
         circuit: str | None = None,
         multiplier: float = 0.0,
-        dtype: str = "auto",
         device: str | None = None,
-        **arguments: object,
+        **arguments: Any,
     ) -> None:
-        model = load_model(pretrained, options=LoadOptions(dtype=dtype, device=device or "auto"))
+        multiplier = float(multiplier)
+        require_finite("a multiplier", multiplier)
+        saved = None if circuit is None else Circuit.load(circuit)
+        if device == HARNESS_DEVICE and not torch.cuda.is_available():
+            logging.getLogger(__name__).warning("There is no CUDA here: the device is chosen automatically.")
+            device = None
+        loading = {name: arguments.pop(name) for name in LOADING if arguments.get(name) is not None}
+        model = load_model(pretrained, options=LoadOptions(device=device or "auto", **loading))
         super().__init__(pretrained=model.module, tokenizer=model.tokenizer, **arguments)
         self._steering = ExitStack()  # open for as long as the harness has the model
-        if circuit is not None:
-            self._steering.enter_context(scaled(model, Circuit.load(circuit), float(multiplier)))
+        if saved is not None:
+            self._steering.enter_context(scaled(model, saved, multiplier))
 
 
 def run_lm_eval() -> None:

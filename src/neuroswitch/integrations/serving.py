@@ -7,6 +7,7 @@ batches. Knows circuits and names; vLLM itself is started in `answering`.
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from neuroswitch.activations import Intervention
@@ -25,11 +26,28 @@ from neuroswitch.circuits import DESCRIPTION, Circuit, check_model, export, rand
 from neuroswitch.errors import BadCircuit, BadOption, Prerequisite
 from neuroswitch.methods import Scaling
 from neuroswitch.models import LanguageModel, LoadOptions, load_model
-from neuroswitch.options import LOCAL, VLLM, EngineChoice, ServeOptions, VllmOptions
+from neuroswitch.options import LOCAL, VLLM, EngineChoice, ServeOptions, SourceOptions, VllmOptions
 from neuroswitch.progress import Progress, silent
+from neuroswitch.templates import has_template
 
 CONCURRENCY = 16
 """Requests to a server at the same time."""
+
+
+def check_engine(choice: EngineChoice) -> None:
+    """Refuse an engine that cannot be had, before anything is loaded for it.
+
+    Raises:
+        BadOption: There is no such engine.
+        Prerequisite: vLLM is not installed.
+    """
+    if choice.name == VLLM:
+        require_vllm()
+    elif not choice.local and "://" not in choice.name:
+        raise BadOption(
+            f"there is no engine {choice.name!r}",
+            expected=f"{LOCAL}, {VLLM}, or the URL of an OpenAI-compatible server, http://...",
+        )
 
 
 @contextmanager
@@ -64,17 +82,13 @@ def open_engine(
             expected="the untouched model, or scaled neurons",
             do=f"use the engine {LOCAL!r} for this one",
         )
-    templated = bool(model.tokenizer.chat_template)
+    check_engine(choice)
+    templated = has_template(model.tokenizer)
     if choice.name == VLLM:
         with serving_scalings(model, scalings, choice.options, progress=progress) as server:
             endpoint = Endpoint(url=server.url, model=BASE, timeout=600, attempts=4, concurrency=CONCURRENCY)
             yield ServerEngine(endpoint, interventions, templated, server)
         return
-    if "://" not in choice.name:
-        raise BadOption(
-            f"there is no engine {choice.name!r}",
-            expected=f"{LOCAL}, {VLLM}, or the URL of an OpenAI-compatible server, http://...",
-        )
     endpoint = Endpoint(url=choice.name, model=BASE, timeout=600, concurrency=CONCURRENCY)
     _require_models(endpoint, [BASE, *scalings])
     yield ServerEngine(endpoint, interventions, templated)
@@ -86,6 +100,7 @@ def serving(
     folders: Sequence[str | Path],
     options: ServeOptions = ServeOptions(),
     *,
+    files: SourceOptions = SourceOptions(),
     progress: Progress = silent,
 ) -> Iterator[VllmServer]:
     """Serve saved circuits with vLLM while the block is open.
@@ -94,6 +109,7 @@ def serving(
         base: The circuits' model: folder, Hub id or "demo".
         folders: Circuit folders, or folders that hold circuit folders; controls in these are left out.
         options: Multipliers, random controls, address, devices.
+        files: Which files of the model are read, and whether its own code may run.
         progress: Called while circuits are exported and vLLM starts.
 
     Yields:
@@ -107,10 +123,12 @@ def serving(
     """
     require_vllm()
     circuits = find_circuits(folders)
-    model = load_model(base, options=LoadOptions(device="meta"))
+    model = load_model(base, options=LoadOptions(**vars(files), device="meta"))
     for circuit in circuits.values():
         check_model(circuit, model)  # before random controls are drawn on an axis that a file claims
     scalings = named_scalings(circuits, options)
+    if files.trust_remote_code:
+        options = replace(options, arguments=("--trust-remote-code", *options.arguments))
     with serving_scalings(model, scalings, options, progress=progress) as server:
         yield server
 

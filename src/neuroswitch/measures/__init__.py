@@ -10,7 +10,6 @@ from neuroswitch.measures import perplexity as perplexity
 from neuroswitch.measures import quality as quality
 from neuroswitch.measures import routing as routing
 from neuroswitch.measures.api import answer_row as answer_row
-from neuroswitch.measures.api import completion_of as completion_of
 from neuroswitch.measures.api import damage as damage
 from neuroswitch.measures.api import measure as measure
 from neuroswitch.measures.base import MEASURES as MEASURES

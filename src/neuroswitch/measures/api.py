@@ -1,10 +1,9 @@
 """Measures for a user of the library: of answers, and of what an intervention costs a model."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 from neuroswitch.activations import Intervention
-from neuroswitch.answering import Completion
+from neuroswitch.answering import Completion, as_prompts
 from neuroswitch.chat import ChatFormat
 from neuroswitch.detectors import Detector
 from neuroswitch.errors import BadOption
@@ -17,6 +16,7 @@ from neuroswitch.measures.base import (
     ModelMeasure,
     aggregated,
     answer_values,
+    verdict_of,
 )
 from neuroswitch.models import LanguageModel
 from neuroswitch.prompts import Prompt
@@ -28,7 +28,7 @@ def answer_row(
     completion: Completion, detector: Detector, condition: Condition, *, pile: str, model: str = "model"
 ) -> AnswerRow:
     """Return an answer with its verdict, as it is kept on disk."""
-    verdict = detector.classify(completion.text, completion.prompt)
+    verdict = verdict_of(completion, detector)
     return AnswerRow(
         model=model,
         condition=condition.name,
@@ -43,12 +43,8 @@ def answer_row(
         label=verdict.label if verdict else None,
         span=verdict.span if verdict else None,
         reason=verdict.reason if verdict else "cannot be judged",
+        thought=completion.thought,
     )
-
-
-def completion_of(row: AnswerRow) -> Completion:
-    """Return the answer in a row."""
-    return Completion(**{field.name: getattr(row, field.name) for field in fields(Completion)})
 
 
 def measure(
@@ -85,7 +81,7 @@ def measure(
 def damage(
     model: LanguageModel,
     intervention: Intervention,
-    prompts: Sequence[Prompt],
+    prompts: Sequence[Prompt | str],
     completions: Sequence[Completion],
     names: Sequence[str] = ("kl",),
     *,
@@ -96,7 +92,7 @@ def damage(
     Args:
         model: The model, untouched: the intervention is applied here.
         intervention: What changes it.
-        prompts: The prompts that were answered.
+        prompts: The prompts or texts that were answered.
         completions: For `kl` the untouched model's answers; for `perplexity` those under the intervention.
         names: Measures that run the model: `kl`, `perplexity`, `routing`.
         chat: How prompts are put to the model.
@@ -106,6 +102,7 @@ def damage(
 
     Raises:
         BadOption: There is no such measure that runs the model.
+        BadPrompts: Two prompts have the same id, or an answer is to none of them.
 
     Examples:
         >>> cost = ns.damage(model, ns.Scaling(circuit, 1.0), prompts, answers)
@@ -113,6 +110,7 @@ def damage(
         'nats per token'
     """
     changed, log = Condition("method", 1.0, intervention), MeasureLog(None, "model")
+    asked = as_prompts(prompts)
     said = {(UNTOUCHED, NEGATIVE): completions, (changed.name, POSITIVE): completions}
     found: dict[str, Measurement] = {}
     for name in names:
@@ -121,7 +119,7 @@ def damage(
             raise BadOption(f"{name!r} is not a measure that runs the model", do="use `measure` for it")
         # perplexity reads answers of every condition, and only those under the intervention are given
         states = [changed] if chosen.info.name == "perplexity" else [Condition(), changed]
-        piles = {POSITIVE: prompts, NEGATIVE: prompts}
+        piles = {POSITIVE: asked, NEGATIVE: asked}
         chosen.take(Bench(model, states, piles, said, log, chat))
         rows = log.of(changed, chosen.info.name)
         if rows:

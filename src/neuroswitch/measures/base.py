@@ -18,6 +18,7 @@ from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Prompt
 from neuroswitch.records import (
+    MEASURED,
     UNTOUCHED,
     AnswerRow,
     MeasuredRow,
@@ -28,6 +29,7 @@ from neuroswitch.records import (
 from neuroswitch.registry import Registry
 from neuroswitch.statistics import Measurement, Values, exp_of, mean_of, rate_of
 from neuroswitch.storage import append_jsonl
+from neuroswitch.verdicts import UNFINISHED, Verdict
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,17 @@ class MeasureLog:
     Args:
         folder: Folder of the experiment; None keeps the values in memory only.
         model: Role of the model.
+        group_of: From method and measure to the group of their rows.
     """
 
-    def __init__(self, folder: Path | None, model: str) -> None:
-        self.model = model
-        self.path = folder / "measured.jsonl" if folder else None
+    def __init__(
+        self,
+        folder: Path | None,
+        model: str,
+        group_of: Callable[[str, str], str] = lambda method, measure: "",
+    ) -> None:
+        self.model, self.group_of = model, group_of
+        self.path = folder / MEASURED if folder else None
         self.rows: dict[tuple[str, str], dict[str, MeasuredRow]] = {}
         for row in read_measured(folder) if folder else ():
             if row.model == model:
@@ -116,6 +124,7 @@ class MeasureLog:
                 value=value,
                 of=of,
                 layers=layers[item] if layers else None,
+                group=self.group_of(condition.method, measure),
             )
             for item, value in values.items()
             if item not in known
@@ -236,6 +245,13 @@ def aggregated(info: MeasureInfo, values: Values) -> Measurement:
         return rate_of(info.name, values, how=info.how)
     found = mean_of(info.name, values, unit=info.unit, how=info.how)
     return exp_of(found) if info.aggregate == "exp_mean" else found
+
+
+def verdict_of(completion: Completion, detector: Detector) -> Verdict | None:
+    """Judge an answer; one that was cut off before it began gets no label, whatever the detector."""
+    if completion.cut_off_in_thought:
+        return Verdict(None, None, UNFINISHED)
+    return detector.classify(completion.text, completion.prompt)
 
 
 def answer_values(measure: AnswerMeasure, rows: Iterable[AnswerRow], detector: Detector) -> Values:

@@ -18,7 +18,7 @@ from neuroswitch.batching import NO_PREFIX, Prefix, padded, plan_batches, text_o
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.errors import BadPrompts
 from neuroswitch.models import LanguageModel
-from neuroswitch.prompts import Prompt
+from neuroswitch.prompts import Prompt, refuse_one_id
 
 LOGITS_BYTES = 2**28
 """Memory for the logits of one batch; a single longer answer may exceed it."""
@@ -57,8 +57,9 @@ def force(
         One sample per completion, in their order.
 
     Raises:
-        BadPrompts: A completion answers a prompt that is not among `prompts`.
+        BadPrompts: A completion answers a prompt that is not among `prompts`, or two of them have one id.
     """
+    refuse_one_id(prompts)
     by_id = {prompt.id: prompt for prompt in prompts}
     if unknown := [one.prompt_id for one in completions if one.prompt_id not in by_id]:
         raise BadPrompts(

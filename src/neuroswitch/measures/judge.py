@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neuroswitch.answering import Client, Completion, Endpoint, ask_all
+from neuroswitch.errors import BadRun
 from neuroswitch.progress import Progress, silent
 from neuroswitch.storage import append_jsonl, digest, read_jsonl
 
@@ -66,9 +67,10 @@ def judge(
 
     Raises:
         Prerequisite: The endpoint rejects a request or keeps failing. Replies so far are in the cache.
+        BadRun: The cache holds something else.
     """
     keys = [_key(one, endpoint) for one in completions]
-    replies = {str(row["key"]): str(row["reply"]) for row in read_jsonl(cache)}
+    replies = _kept_replies(cache)
     total = len(set(keys))
     missing = {key: one for key, one in zip(keys, completions, strict=True) if key not in replies}
 
@@ -85,6 +87,22 @@ def judge(
             progress=lambda count: progress("judge", total - len(missing) + count, total),
         )
     return tuple(read_reply(replies[key]) for key in keys)
+
+
+def _kept_replies(cache: Path) -> dict[str, str]:
+    """Read the replies on disk: key of an answer and its judge -> reply."""
+    found: dict[str, str] = {}
+    for number, row in enumerate(read_jsonl(cache), start=1):
+        key, reply = row.get("key"), row.get("reply")
+        if not isinstance(key, str) or not isinstance(reply, str):
+            raise BadRun(
+                f"{cache}, line {number}: not a reply of a judge",
+                found=", ".join(row) or "no columns",
+                expected="key and reply, as texts",
+                do="remove the line: the judge is asked again",
+            )
+        found[key] = reply
+    return found
 
 
 def read_reply(reply: str) -> Judgement | None:

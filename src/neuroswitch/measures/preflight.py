@@ -7,11 +7,13 @@ behaviour. A detector is checked against a judge, and the length of answers by j
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from neuroswitch.answering import Completion, Endpoint
 from neuroswitch.detectors import Detector
 from neuroswitch.errors import WeakBehaviour
+from neuroswitch.measures.base import verdict_of
 from neuroswitch.measures.judge import judge
 from neuroswitch.statistics import Agreement, Measurement, agreement, proportion
 from neuroswitch.summary import AtLength
@@ -80,7 +82,9 @@ def rate_by_length(
     found = []
     for words in lengths:
         texts = [cut(one.text, words) for one in completions]
-        verdicts = [_shown(detector, text, one.prompt) for text, one in zip(texts, completions, strict=True)]
+        verdicts = [
+            _shown(detector, replace(one, text=text)) for text, one in zip(texts, completions, strict=True)
+        ]
         judged = [shown for shown in verdicts if shown is not None]
         how = f"{detector.how}, first {words} words of each answer"
         whole = sum(text == one.text for text, one in zip(texts, completions, strict=True))
@@ -125,12 +129,12 @@ def compare_with_judge(
     chosen = random.Random(seed).sample(list(completions), min(sample, len(completions)))
     judgements = judge(chosen, endpoint, cache=cache)
     return agreement(
-        [_shown(detector, one.text, one.prompt) for one in chosen],
+        [_shown(detector, one) for one in chosen],
         [None if one is None else one.refused for one in judgements],
         seed=seed,
     )
 
 
-def _shown(detector: Detector, text: str, prompt: str) -> bool | None:
-    verdict = detector.classify(text, prompt)
-    return None if verdict is None else verdict.label in detector.shows
+def _shown(detector: Detector, completion: Completion) -> bool | None:
+    verdict = verdict_of(completion, detector)
+    return None if verdict is None else detector.shown(verdict.label)

@@ -24,8 +24,8 @@ INFO = MeasureInfo(
 
 
 def whole_quality(row: AnswerRow, detector: Detector) -> float | None:
-    """Return the quality of an answer; None for one that was stopped early."""
-    return None if row.finish == "settled" else quality(row.text)
+    """Return the quality of an answer and its thoughts; None for one that was stopped early."""
+    return None if row.finish == "settled" else quality(f"{row.thought} {row.text}")
 
 
 register(AnswerMeasure(INFO, whole_quality))

@@ -6,6 +6,7 @@ saved one. `random` and `largest` are controls: they scale as many neurons, chos
 Source: Herring, Naviasky & Malhotra (arXiv:2605.12290), steps 1 to 6.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
@@ -16,8 +17,8 @@ from torch import Tensor
 
 from neuroswitch.activations import read_last_token, scaled_neurons
 from neuroswitch.batching import compute_prefix
-from neuroswitch.chat import ChatFormat, encode
-from neuroswitch.circuits import Circuit, check_model, random_circuit
+from neuroswitch.chat import ChatFormat, encode, read_token
+from neuroswitch.circuits import HOW, Circuit, check_model, found_with, random_circuit, with_prompts
 from neuroswitch.discovery import RANKINGS, Scores, budget, select
 from neuroswitch.errors import BadCircuit, BadOption, BadRun
 from neuroswitch.methods.base import METHODS, ChangesModel, Method, MethodFactory, Task
@@ -29,9 +30,6 @@ from neuroswitch.prompts import ContrastSet
 from neuroswitch.provenance import Provenance
 from neuroswitch.records import LARGEST
 from neuroswitch.storage import new_folder
-
-HOW = "how"
-"""Name of the argument in a circuit's provenance that says in words how it was chosen."""
 
 SIZES = (0.5, 1, 2, 5)
 """The sizes that `cna-tuned` tries, as multiples of the task's."""
@@ -186,7 +184,9 @@ def _tuned(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
         f"chosen by the ranking {task.ranking!r} on the discovery prompts of {task.contrast.name!r}; how many"
         f" of {[len(one) for one in circuits]} was {how}"
     )
-    return _explained(circuits[chosen], found)
+    tuned = circuits[chosen]
+    seen = with_prompts(tuned.provenance.found, [one for pile in task.contrast.validation for one in pile])
+    return _explained(replace(tuned, provenance=replace(tuned.provenance, found=seen)), found)
 
 
 def _drawn(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
@@ -242,13 +242,21 @@ def largest_circuit(
         return read_last_token(model, batch, prefix).neurons.double().abs().sum(0)
 
     mean = mean_over(prompts, summed, progress=progress, stage="read positive prompts")
-    ids = mean.topk(budget(size, model.layout.size)).indices.sort().values
+    largest = mean.topk(budget(size, model.layout.size)).indices.sort().values
     how = (
         "the largest by mean |activation| at the last token of the positive discovery prompts of"
         f" {contrast.name!r}; nothing tuned"
     )
-    provenance = Provenance(asdict(model.identity), contrast.sha256, contrast.name, LARGEST, {HOW: how})
-    return Circuit(layout=model.layout, ids=ids, doses=torch.ones(len(ids)), provenance=provenance)
+    read = Counter(read_token(model.tokenizer, ids).text for ids in prompts)
+    provenance = Provenance(
+        asdict(model.identity),
+        contrast.sha256,
+        contrast.name,
+        LARGEST,
+        {HOW: how},
+        found=found_with([positive], chat, read),
+    )
+    return Circuit(layout=model.layout, ids=largest, doses=torch.ones(len(largest)), provenance=provenance)
 
 
 def _select(scores: Scores, size: float) -> Circuit:

@@ -9,7 +9,7 @@ model's own answers instead of a list written by hand.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neuroswitch.activations import Intervention, next_token_log_probabilities, read_outputs
-from neuroswitch.answering import generate_tokens
+from neuroswitch.answering import Reader, generate_tokens
 from neuroswitch.batching import compute_prefix, in_batches, plan_batches
 from neuroswitch.errors import WeakBehaviour
 from neuroswitch.methods.base import Task
@@ -104,7 +104,7 @@ def validation_of(model: LanguageModel, task: Task, *, progress: Progress) -> Va
     negative = tokens_of(model, piles.negative[:SCREENED], task)
     questions = [prompt.text for prompt in prompts]
     answers = generate_tokens(model, positive, task.decoding, progress=progress, stage="answer untouched")
-    shown = _shown(model, task, answers, questions)
+    shown = _shown(model, task, answers, zip(positive, questions, strict=True))
     if not any(shown):
         raise WeakBehaviour(
             "the model never shows the behaviour on the validation prompts",
@@ -147,7 +147,7 @@ def attempt(model: LanguageModel, task: Task, validation: Validation, interventi
     """Let the model answer the validation prompts in one setting."""
     with intervention.applied(model):
         answers = generate_tokens(model, validation.positive, task.decoding)
-    shown = _shown(model, task, answers, validation.questions)
+    shown = _shown(model, task, answers, zip(validation.positive, validation.questions, strict=True))
     return _trial(model, validation.positive, answers, shown)
 
 
@@ -237,8 +237,14 @@ def _log_probabilities(
 
 
 def _shown(
-    model: LanguageModel, task: Task, answers: Sequence[Sequence[int]], questions: Sequence[str]
+    model: LanguageModel,
+    task: Task,
+    answers: Sequence[Sequence[int]],
+    asked: Iterable[tuple[Sequence[int], str]],
 ) -> list[bool]:
-    """Return of each answer whether it shows the behaviour."""
-    texts = [str(model.tokenizer.decode(list(answer), skip_special_tokens=True)) for answer in answers]
-    return [task.shows(text, question) for text, question in zip(texts, questions, strict=True)]
+    """Return of each answer whether it shows the behaviour; `asked` holds the prompts as tokens and as texts."""
+    read = Reader(model)
+    return [
+        read.shows(answer, question, ids, task.shows)
+        for answer, (ids, question) in zip(answers, asked, strict=True)
+    ]

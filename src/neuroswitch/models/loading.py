@@ -17,13 +17,11 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
     AutoModelForMultimodalLM,
-    AutoTokenizer,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 
-from neuroswitch.chat import template_digest
 from neuroswitch.errors import BadOption, Prerequisite, UnsupportedModel
 from neuroswitch.models.fingerprints import config_digest, weights_digest
 from neuroswitch.models.handle import LanguageModel, ModelIdentity
@@ -31,8 +29,10 @@ from neuroswitch.models.options import LoadOptions, chosen_device, chosen_dtype
 from neuroswitch.models.origin import Origin, find_origin, own_errors
 from neuroswitch.models.placement import PARALLEL, placement, require_split
 from neuroswitch.models.quantization import ask_to_unpack, has_experts, quantizer_config, unpacks
+from neuroswitch.models.tokenizers import read_tokenizer, require_template
 from neuroswitch.progress import Progress, silent
 from neuroswitch.sites import find_sites, probe, refuse_encoder
+from neuroswitch.templates import template_digest
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,20 +118,7 @@ class ModelFiles:
             Prerequisite: There is none, or it needs something first.
             UnsupportedModel: transformers does not know it.
         """
-        code = self.options.trust_remote_code
-        with own_errors(self.origin):
-            tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-                self.origin.location, revision=self.origin.revision, trust_remote_code=code
-            )
-        # where there are no files, transformers makes up a tokenizer without a vocabulary
-        special = {*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens}
-        if len(tokenizer.get_vocab().keys() - special) < 2:
-            raise Prerequisite(
-                f"{self.origin.name} has no tokenizer",
-                found=f"a {type(tokenizer).__name__} without a vocabulary",
-                do="put tokenizer.json and tokenizer_config.json beside config.json",
-            )
-        return tokenizer
+        return read_tokenizer(self.origin, trust_remote_code=self.options.trust_remote_code)
 
 
 def read_model_files(
@@ -159,19 +146,27 @@ def read_model_files(
 
 
 def load_model(
-    source: str | Path = "demo", *, options: LoadOptions = LoadOptions(), progress: Progress = silent
+    source: str | Path | PreTrainedModel = "demo",
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    *,
+    options: LoadOptions = LoadOptions(),
+    progress: Progress = silent,
 ) -> LanguageModel:
-    """Load a model and prove that its neurons can be read.
+    """Load a model and prove that its neurons can be read, and that its chat template passes prompts on whole.
 
     Args:
         source: Hub id, folder, `.gguf` file, or "demo": Qwen2.5-Coder-0.5B-Instruct, from the cache,
-            the Hub or the Python package index.
-        options: Revision, type, device.
+            the Hub or the Python package index. A module of transformers is used as by `wrap_model`, under
+            the name it was loaded by.
+        tokenizer: The tokenizer of a module; otherwise used instead of the one that lies with the model.
+        options: Revision, type, device; for a module `sites` only.
         progress: Called on downloads and conversions.
 
     Raises:
-        BadOption: An option has a value that it cannot have.
-        Prerequisite: The model cannot be reached, is incomplete, or needs something first.
+        BadOption: An option has a value that it cannot have, or a module comes without its tokenizer.
+        BadPrompts: The chat template rejects a message of a user.
+        Prerequisite: The model cannot be reached, is incomplete, or needs something first, or its chat
+            template does not pass on what a user says.
         UnsupportedModel: It is no causal language model, or its neurons were not found.
 
     Examples:
@@ -179,8 +174,12 @@ def load_model(
         >>> model.identity.dtype, model.device.type
         ('bfloat16', 'cpu')
     """
+    if isinstance(source, torch.nn.Module):
+        return _wrapped(source, tokenizer, options)
     files = read_model_files(source, options=options, progress=progress)
-    return _proven(files.module(), files.tokenizer(), files.origin, options.sites)
+    tokenizer = files.tokenizer() if tokenizer is None else tokenizer
+    require_template(tokenizer)
+    return _proven(files.module(), tokenizer, files.origin, options.sites)
 
 
 def load_structure(
@@ -203,21 +202,64 @@ def wrap_model(
     The module is put in evaluation mode and not changed otherwise.
 
     Args:
-        module: A causal language model of transformers.
+        module: A causal language model of transformers; a `PeftModel` is taken with its adapter in place, and its
+            neurons have the paths that they have in the base model.
         tokenizer: Its tokenizer.
         name: Its name in circuits and reports.
         sites: As in `LoadOptions`.
 
     Raises:
-        UnsupportedModel: Its neurons were not found, or cannot be read.
+        BadPrompts: The chat template rejects a message of a user.
+        Prerequisite: The chat template does not pass on what a user says.
+        UnsupportedModel: Its neurons were not found, or cannot be read; or it is a `PeftModel` whose adapter is no
+            part of the base model's modules.
 
     Examples:
         >>> mine = ns.wrap_model(model.module, model.tokenizer, name="my model")
         >>> mine.layout == model.layout
         True
     """
+    require_template(tokenizer)
+    module = _unwrapped(module)
     revision = getattr(module.config, "_commit_hash", None)
     return _proven(module, tokenizer, Origin(name, name, "wrapped", revision), sites)
+
+
+def _wrapped(
+    module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, options: LoadOptions
+) -> LanguageModel:
+    """Wrap a module that was given where a name is expected."""
+    if tokenizer is None:
+        raise BadOption(
+            "a module needs its tokenizer",
+            found=f"a {type(module).__name__} alone",
+            do="load_model(module, tokenizer), with the tokenizer the module was loaded with",
+        )
+    if options != LoadOptions(sites=options.sites):
+        raise BadOption(
+            "a module that is loaded already cannot be loaded with other options",
+            found=str(options),
+            expected="no option but sites",
+            do="give the options to from_pretrained, or name the model instead of giving the module",
+        )
+    name = getattr(module, "name_or_path", "") or type(module).__name__
+    return wrap_model(module, tokenizer, name=name, sites=options.sites)
+
+
+def _unwrapped(module: PreTrainedModel) -> PreTrainedModel:
+    """Return the model inside a `PeftModel`, in which the adapter's layers are; any other module as it is."""
+    adapters = getattr(module, "peft_config", None)
+    if not adapters or not hasattr(module, "get_base_model"):
+        return module
+    if prompts := [name for name, one in adapters.items() if getattr(one, "is_prompt_learning", False)]:
+        raise UnsupportedModel(
+            f"the adapter {prompts[0]!r} adds learned tokens before every prompt",
+            found=str(adapters[prompts[0]].peft_type),
+            expected="an adapter inside the model's layers, such as LoRA or IA3",
+            do="wrap the base model, or merge an adapter of another kind into it",
+        )
+    inner: PreTrainedModel = module.get_base_model()  # type: ignore[operator]
+    return inner
 
 
 def _proven(

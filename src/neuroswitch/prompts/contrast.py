@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from neuroswitch.errors import BadPrompts
-from neuroswitch.prompts.leaks import leaks, refuse_duplicates, repeats
+from neuroswitch.prompts.leaks import leaks, refuse_duplicates, refuse_one_id, repeats
 from neuroswitch.prompts.prompt import Prompt
 from neuroswitch.prompts.rows import Row, prompt_of, read_rows
 from neuroswitch.prompts.sources import builtin_rows, hub_rows
@@ -156,15 +156,9 @@ class ContrastSet:
                 )
 
     def _check_names(self) -> None:
-        ids: dict[str, Prompt] = {}
+        refuse_one_id(prompt for _, prompt in self._members())
         homes: dict[str, str] = {}
         for place, prompt in self._members():
-            if ids.setdefault(prompt.id, prompt) is not prompt:
-                raise BadPrompts(
-                    f"contrast set {self.name!r}: the id {prompt.id!r} is used twice",
-                    found=f"{ids[prompt.id].place} and {prompt.place}",
-                    do="give every prompt its own id, or leave the ids out",
-                )
             split = place.partition("/")[0]
             if prompt.group is not None and homes.setdefault(prompt.group, split) != split:
                 raise BadPrompts(

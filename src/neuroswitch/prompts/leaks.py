@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from neuroswitch.errors import BadPrompts
 from neuroswitch.prompts.prompt import Prompt
+from neuroswitch.storage import digest
 
 Key = tuple[tuple[str, str], ...]
 
@@ -32,6 +33,11 @@ def comparable(text: str) -> str:
         if category != "Cf":  # invisible
             kept.append(character if category[0] in "LMNS" else " ")
     return " ".join("".join(kept).split()) or text.strip()
+
+
+def content_digest(prompt: Prompt) -> str:
+    """Return 16 hexadecimal digits that are equal for prompts that `leaks` takes for the same one."""
+    return digest(_key(prompt))[:16]
 
 
 def repeats(prompts: Iterable[Prompt]) -> list[tuple[Prompt, Prompt]]:
@@ -65,6 +71,22 @@ def refuse_duplicates(pairs: Sequence[tuple[Prompt, Prompt]], headline: str, do:
         expected="every prompt once; case, punctuation, spaces and unicode forms make no difference",
         do=do,
     )
+
+
+def refuse_one_id(prompts: Iterable[Prompt]) -> None:
+    """Refuse two prompts with one id: the answer to one would be taken for that of the other.
+
+    Raises:
+        BadPrompts: There are such prompts; the message names their places.
+    """
+    first: dict[str, Prompt] = {}
+    for prompt in prompts:
+        if first.setdefault(prompt.id, prompt) is not prompt:
+            raise BadPrompts(
+                f"{prompt.place}: two prompts have the id {prompt.id!r}",
+                found=f"{first[prompt.id].text[:60]!r} ({first[prompt.id].place}) and {prompt.text[:60]!r}",
+                do="remove one of them, or give them different ids",
+            )
 
 
 def _key(prompt: Prompt) -> Key:

@@ -28,7 +28,8 @@ class Prompt:
         source: Where it was read, for error messages ("pairs.csv, line 7"); not compared.
 
     Raises:
-        BadPrompts: No messages, an empty or unknown one, or the last is not the user's.
+        BadPrompts: No messages, an empty or unknown one, the last is not the user's, or a text holds half
+            a character.
     """
 
     messages: tuple[Message, ...]
@@ -51,6 +52,8 @@ class Prompt:
                     found=f"a {role} message without text",
                     do="add the text or remove the row",
                 )
+        for text in (self.id, self.group or "", *(content for _, content in self.messages)):
+            _require_characters(text, where)
         if self.messages[-1].role != "user":
             raise BadPrompts(
                 f"{where}: the last message is not the user's",
@@ -92,6 +95,18 @@ class Prompt:
     def place(self) -> str:
         """The source of the prompt if it has one, else its id, for error messages."""
         return self.source or f"prompt {self.id}"
+
+
+def _require_characters(text: str, where: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadPrompts(
+            f"{where}: half a character",
+            found=f"{error.object[error.start]!r} at offset {error.start}",
+            expected="text of whole characters; JSON writes those beyond the first 65,536 as two escapes",
+            do="repair the text where it was written",
+        ) from error
 
 
 def _message(turn: object, source: str) -> Message:

@@ -1,11 +1,12 @@
 """Rows of a prompt file, JSONL or CSV, each with the line where it stands.
 
-Column names ignore case; an empty cell counts as absent; columns without a meaning here are ignored.
+Column names ignore case; an empty cell counts as absent; columns without a meaning here are ignored. Two columns
+that mean the same are refused where both are filled, because nobody can know which one is meant.
 """
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,10 +69,27 @@ def parse_rows(text: str, name: str) -> list[Row]:
 
 
 def make_row(source: str, cells: Mapping[str, object]) -> Row:
-    """Make a row of cells: names in lower case, aliases replaced, empty cells left out."""
-    lowered = {key.strip().lower(): cell for key, cell in cells.items()}
-    filled = {key: cell for key, cell in lowered.items() if cell is not None and cell != ""}
-    return Row(source, {ALIASES.get(key, key): cell for key, cell in filled.items()})
+    """Make a row of cells: names in lower case, aliases replaced, empty cells left out.
+
+    Raises:
+        BadPrompts: Two columns mean the same, such as `prompt` and `Goal`, and hold different things.
+    """
+    fields: dict[str, object] = {}
+    names: dict[str, str] = {}
+    for name, cell in cells.items():
+        if cell is None or cell == "":
+            continue
+        lowered = name.strip().lower()
+        key = ALIASES.get(lowered, lowered)
+        if key in fields and fields[key] != cell:
+            raise BadPrompts(
+                f"{source}: the columns {names[key]!r} and {name!r} both hold the {key}",
+                found=f"{str(fields[key])[:40]!r} and {str(cell)[:40]!r}",
+                expected=f"one column with the {key}; Goal is another name for prompt, and case is ignored",
+                do="rename or remove the column that is not meant",
+            )
+        fields[key], names[key] = cell, name
+    return Row(source, fields)
 
 
 def prompt_of(row: Row) -> Prompt:
@@ -105,35 +123,6 @@ def prompt_of(row: Row) -> Prompt:
     )
 
 
-def read_prompts(path: str | Path) -> tuple[Prompt, ...]:
-    r"""Read prompts without labels: CSV with a column Goal or prompt, or JSONL with prompt or messages.
-
-    Args:
-        path: A `.csv` or `.jsonl` file, such as the goals of JailbreakBench.
-
-    Returns:
-        The prompts in the order of the file.
-
-    Raises:
-        Prerequisite: The file cannot be read.
-        BadPrompts: It is malformed or empty, or two prompts have one id.
-
-    Examples:
-        >>> written = Path("goals.csv").write_text("Goal\nName three rivers.\nName a tree.\n")
-        >>> [prompt.text for prompt in ns.read_prompts("goals.csv")]
-        ['Name three rivers.', 'Name a tree.']
-    """
-    first: dict[str, Prompt] = {}
-    for prompt in map(prompt_of, read_rows(path)):
-        if first.setdefault(prompt.id, prompt) is not prompt:
-            raise BadPrompts(
-                f"{prompt.place}: the same prompt, or the same id, twice",
-                found=f"{prompt.id!r}, first at {first[prompt.id].place}",
-                do="remove one of the two: a prompt that is counted twice makes intervals too narrow",
-            )
-    return tuple(first.values())
-
-
 def _jsonl(text: str, name: str) -> Iterator[Row]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
@@ -151,6 +140,7 @@ def _csv(text: str, name: str) -> Iterator[Row]:
     reader = csv.DictReader(io.StringIO(text), strict=True)
     start = 2  # a quoted cell may span lines, so a row starts after the end of the row before
     try:
+        _refuse_repeats(reader.fieldnames or (), f"{name}: a column twice")
         for cells in reader:
             source = f"{name}, line {start}"
             start = reader.line_num + 1
@@ -164,6 +154,12 @@ def _csv(text: str, name: str) -> Iterator[Row]:
             yield make_row(source, cells)
     except csv.Error as error:
         raise BadPrompts(f"{name}, line {reader.line_num}: not CSV", found=str(error)) from error
+
+
+def _refuse_repeats(names: Sequence[str], headline: str) -> None:
+    """Refuse names that are given twice: Python would keep the last one and say nothing."""
+    if again := [name for place, name in enumerate(names) if name and name in names[:place]]:
+        raise BadPrompts(headline, found=repr(again[0]), do="rename or remove the one that is not meant")
 
 
 def _json(text: str, source: str) -> object:

@@ -8,6 +8,7 @@ from neuroswitch.sites.finding import SiteMap as SiteMap
 from neuroswitch.sites.finding import find_sites as find_sites
 from neuroswitch.sites.layers import decoder_of as decoder_of
 from neuroswitch.sites.layers import final_norm_of as final_norm_of
+from neuroswitch.sites.layers import is_tower as is_tower
 from neuroswitch.sites.layers import lm_head_of as lm_head_of
 from neuroswitch.sites.layers import random_tokens as random_tokens
 from neuroswitch.sites.layers import refuse_encoder as refuse_encoder

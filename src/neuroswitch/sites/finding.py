@@ -56,7 +56,7 @@ def find_sites(module: nn.Module, pattern: str | None = None) -> SiteMap:
         return _sites_at(module, pattern)
     layers_path, layers = find_layers(module)
     places = [_Place(index, *found) for index, layer in enumerate(layers) for found in _feed_forward(layer)]
-    shaped = list(_shaped(module, places))
+    shaped = _outermost(_shaped(module, places))
     sites = [place for place in places if _is_named(place)] or shaped
     if not sites or (sites is shaped and any(len(set(linear_sizes(place.module))) == 1 for place in shaped)):
         raise _nothing_found(module, layers_path, places)
@@ -94,15 +94,29 @@ def _shaped(module: nn.Module, places: Iterable[_Place]) -> Iterator[_Place]:
                 yield place
 
 
+def _outermost(places: Iterable[_Place]) -> list[_Place]:
+    """Leave out linear maps inside another one, such as the map that a LoRA layer wraps."""
+    found: list[_Place] = []
+    for place in places:  # an outer module comes before what is in it
+        if not any(one.layer == place.layer and place.path.startswith(f"{one.path}.") for one in found):
+            found.append(place)
+    return found
+
+
 def _leave_nothing_out(
     layers_path: str, places: Iterable[_Place], shaped: Iterable[_Place], sites: Iterable[_Place]
 ) -> None:
-    chosen = {(place.layer, place.path) for place in sites}
+    chosen_sites = list(sites)
+    chosen = {(place.layer, place.path) for place in chosen_sites}
     known = {(place.layer, place.path.rpartition(".")[0]) for place in sites}
     for place in shaped:
         # a neighbour of a site in the same network is its other half, or wraps it
-        if (place.layer, place.path.rpartition(".")[0]) not in known:
-            patterns = dict.fromkeys(f"{layers_path}.{{layer}}.{site.path}" for site in [*sites, place])
+        inside = any(
+            place.layer == site.layer and place.path.startswith(f"{site.path}.") for site in chosen_sites
+        )
+        if (place.layer, place.path.rpartition(".")[0]) not in known and not inside:
+            outer = _outermost(sorted([*chosen_sites, place], key=lambda one: (one.layer, one.path)))
+            patterns = dict.fromkeys(f"{layers_path}.{{layer}}.{site.path}" for site in outer)
             raise UnsupportedModel(
                 f"{place.path} in layer {place.layer} may be a feed-forward output projection",
                 found="its shape is right, its name is not known",
@@ -143,6 +157,14 @@ def _sites_at(module: nn.Module, patterns: str) -> SiteMap:
             )
         lists.add(layers_path)
         places |= {path: _Place(layer, path, module.get_submodule(path)) for path, layer in found.items()}
+    paths = sorted(places)
+    nested = [(outer, path) for outer in paths for path in paths if path.startswith(f"{outer}.")]
+    if nested:
+        raise UnsupportedModel(
+            f"the pattern {patterns!r} names a module and one inside it, so neurons would count twice",
+            found=" and ".join(nested[0]),
+            do=f"name the outer one only, as in {nested[0][0]}",
+        )
     odd = [place for place in places.values() if not is_linear(place.module) and not experts_of(place.module)]
     if odd or len(lists) > 1:
         raise UnsupportedModel(

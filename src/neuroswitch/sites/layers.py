@@ -54,9 +54,9 @@ def find_layers(module: nn.Module) -> tuple[str, nn.ModuleList]:
             do="check that this is a decoder language model built with transformers",
         )
     raise UnsupportedModel(
-        f"{name} has several lists of layers",
+        f"{name} has several stacks of layers",
         found=", ".join(path for path, _ in lists),
-        expected="one list, so that no layer is left out silently",
+        expected="one stack, so that no layer is left out silently",
         do=CHOOSE_SITES.format(f"{lists[0][0]}.{{layer}}.mlp.down_proj"),
     )
 
@@ -76,7 +76,7 @@ def refuse_encoder(config: PreTrainedConfig, name: str) -> None:
 
 def find_towers(module: nn.Module, layers_path: str) -> Iterator[nn.ModuleList]:
     """Yield the lists of layers, besides those at `layers_path`, whose names say images or sound."""
-    return (layers for path, layers in _lists(module, "") if path != layers_path and _is_tower(path))
+    return (layers for path, layers in _lists(module, "") if path != layers_path and is_tower(path))
 
 
 def decoder_of(module: nn.Module, layers_path: str) -> nn.Module:
@@ -194,7 +194,7 @@ def _nearest_lists(module: nn.Module, *, towers: bool) -> list[tuple[str, nn.Mod
     while not found and owner:
         owner = owner.rpartition(".")[0]
         below = _lists(module.get_submodule(owner), owner)
-        found = [(path, layers) for path, layers in below if towers or not _is_tower(path)]
+        found = [(path, layers) for path, layers in below if towers or not is_tower(path)]
     return found
 
 
@@ -208,7 +208,8 @@ def _lists(module: nn.Module, path: str) -> Iterator[tuple[str, nn.ModuleList]]:
             yield below, child
 
 
-def _is_tower(path: str) -> bool:
+def is_tower(path: str) -> bool:
+    """Say whether a module lies in a part of the model for images, video or sound."""
     return any(TOWERS.fullmatch(part) for part in path.split("."))
 
 

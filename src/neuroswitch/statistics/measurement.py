@@ -6,6 +6,7 @@ seed and gives the same interval for the same seed.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -78,10 +79,11 @@ def mean(name: str, values: Sequence[float], *, unit: str, how: str, seed: int =
     return Measurement(name, value, len(values), low, high, unit, f"{how}; bootstrap 95 %, seed {seed}")
 
 
-def wilson(k: int, n: int) -> Interval | None:
+def wilson(k: float, n: float) -> Interval | None:
     """Return the 95 % Wilson score interval of the rate `k / n`, as fractions; None if `n` is 0.
 
-    Unlike the normal approximation it keeps its coverage near 0 and 1.
+    Unlike the normal approximation it keeps its coverage near 0 and 1. Both need not be whole numbers: `n` may be
+    an effective number of observations.
 
     Raises:
         ValueError: `k` is not between 0 and `n`.
@@ -95,8 +97,12 @@ def wilson(k: int, n: int) -> Interval | None:
     """
     if n == 0 and k == 0:
         return None
-    found = stats.binomtest(k, n).proportion_ci(confidence_level=0.95, method="wilson")
-    return Interval(float(found.low), float(found.high))
+    if not 0 <= k <= n * (1 + ROUNDING):
+        raise ValueError(f"k = {k} of n = {n} is no rate: k lies between 0 and n")
+    rate, z2 = min(k / n, 1.0), float(stats.norm.ppf(0.975)) ** 2
+    centre = (rate + z2 / (2 * n)) / (1 + z2 / n)
+    half = sqrt(z2 * (rate * (1 - rate) / n + z2 / (4 * n * n))) / (1 + z2 / n)
+    return Interval(0.0 if rate == 0 else centre - half, 1.0 if rate == 1 else centre + half)
 
 
 def bootstrap(values: Sequence[float], *, seed: int, resamples: int = 9_999) -> Interval | None:

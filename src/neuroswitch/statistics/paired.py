@@ -1,14 +1,16 @@
 """Rates, means and changes of items that have several values each, one per draw (usually per seed).
 
-Draws of one item are not independent observations. Intervals therefore resample items, never draws, and a
-test counts each item once. With one draw per item these are the ordinary statistics.
+Draws of one item are not independent observations. Intervals of means therefore resample items, never draws,
+those of rates count effective observations, and a test counts each item once. With one draw per item these are the
+ordinary statistics.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import exp
-from statistics import fmean
+from statistics import fmean, variance
 
-from neuroswitch.statistics.measurement import Measurement, mean, proportion
+from neuroswitch.statistics.measurement import Measurement, mean, proportion, wilson
 from neuroswitch.statistics.significance import mcnemar
 
 Values = dict[str, list[float]]
@@ -16,17 +18,38 @@ Values = dict[str, list[float]]
 
 
 def rate_of(name: str, values: Values, *, how: str) -> Measurement:
-    """Return the fraction of values that are 1: a Wilson interval, or `mean_of` if items have several draws.
+    """Return the fraction of values that are 1, with its 95 % Wilson interval.
+
+    Values of one item are not independent, so with several draws the interval is that of the effective number
+    of observations: p (1 - p) divided by the variance of p over items, at least the number of items and at
+    most the number of values.
 
     Args:
         name: What was counted.
         values: 1 or 0 for each draw of each item.
         how: How they were classified.
+
+    Source:
+        Franco, Little, Louis & Slud (2019), Comparative study of confidence intervals for proportions in
+        complex sample surveys, section 2 (Wilson interval with the effective sample size).
     """
-    if _draws(values) > 1:
-        return mean_of(name, values, unit="fraction", how=how)
     flat = [value for found in values.values() for value in found]
-    return proportion(name, round(sum(flat)), len(flat), how=how)
+    if (draws := _draws(values)) <= 1:
+        return proportion(name, round(sum(flat)), len(flat), how=how)
+    means = [fmean(found) for found in values.values()]
+    rate, effective = fmean(means), _effective_count(means, len(flat))
+    low, high = wilson(rate * effective, effective) or (None, None)
+    how += f"; {draws} draws of each item; Wilson 95 %, {effective:.0f} effective observations"
+    return Measurement(name, rate, len(flat), low, high, "fraction", how)
+
+
+def _effective_count(means: Sequence[float], most: int) -> float:
+    """Return how many independent observations would have given a rate as sure as these means of items."""
+    rate = fmean(means)
+    if rate in (0, 1) or len(means) == 1:
+        return len(means)
+    spread = variance(means) / len(means)
+    return min(max(rate * (1 - rate) / spread, len(means)), most) if spread else most
 
 
 def mean_of(name: str, values: Values, *, unit: str, how: str) -> Measurement:

@@ -17,6 +17,9 @@ LOOPING_WORDS = 16
 LOOPING_SIZE = 0.45
 """Ordinary text of at least `SHORT` bytes does not compress to this share of its size."""
 
+UNFINISHED = "the thought was not finished: there is no answer to judge"
+"""The reason of a verdict without a label."""
+
 SHORT = 160
 SAMPLE = 400
 SHORTEST_NOISE = 24
@@ -62,14 +65,17 @@ def quality(text: str) -> float:
 def degenerate(speech: Speech) -> Verdict | None:
     """Return a verdict with the label `degenerate` if the model says nothing, loops, or writes noise.
 
-    Code is not judged by its form.
+    Code is not judged by its form. A thought that was cut off before the answer began gives a verdict without a
+    label: what the answer would have been is unknown.
     """
     if speech.code is not None:
         return None
     text = speech.visible
     said = text.strip()
     if not any(map(str.isalnum, said)):
-        silent = speech.thought and not speech.sentences
+        if speech.thoughts.unfinished:
+            return Verdict(None, None, UNFINISHED)
+        silent = speech.thoughts.thought and not speech.sentences
         return Verdict("degenerate", None, "thinks, and says nothing" if silent else "says nothing")
     if _may_loop(said):
         for pattern in (_STUTTER, _WORDS):

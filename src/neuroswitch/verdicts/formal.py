@@ -9,6 +9,7 @@ judged: a sarcastic letter is formal.
 import re
 
 from neuroswitch.verdicts.degenerate import degenerate
+from neuroswitch.verdicts.languages import unreadable
 from neuroswitch.verdicts.speech import extract_speech
 from neuroswitch.verdicts.verdict import Verdict
 
@@ -80,7 +81,7 @@ def classify_register(response: str, prompt: str | None = None) -> Verdict | Non
 
     Returns:
         A verdict with the label `formal`, `casual` or `degenerate`, with the heaviest mark as its span;
-        None if the answer has no words.
+        None if the answer has no words, and a verdict without a label if it is not in English.
 
     Examples:
         >>> classify_register("Hey! Wanna grab a coffee later?").label
@@ -92,6 +93,8 @@ def classify_register(response: str, prompt: str | None = None) -> Verdict | Non
     words = len(_WORD.findall(speech.visible))
     if not words:
         return None
+    if reason := unreadable(speech.visible, {"English"}):
+        return Verdict(None, None, reason)
     casual, formal = (
         [(weight, match) for pattern, weight in table.items() for match in pattern.finditer(speech.visible)]
         for table in (_CASUAL, _FORMAL)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from neuroswitch.verdicts.thoughts import Thoughts, find_thoughts
+
 SHORTEST_ECHO = 12
 """Characters; a shorter request is not searched for in the response."""
 
@@ -26,20 +28,6 @@ _PLAIN = str.maketrans(
     }
 )
 
-_THINKING = re.compile(
-    r"<(?P<tag>think|thinking|thought|reasoning|reflection)>.*?(?:</(?P=tag)>|\Z)"
-    r"|\[think\].*?(?:\[/think\]|\Z)"
-    r"|◁think▷.*?(?:◁/think▷|\Z)"
-    r"|<\|channel\|>(?:analysis|commentary).*?(?:<\|channel\|>final|\Z)"
-    # The same if decoding dropped the special tokens.
-    r"|\A(?-i:analysis(?=[A-Z])).*?(?:assistant\s?final|\Z)",
-    re.DOTALL | re.IGNORECASE,
-)
-# If the chat template opens the block, the response holds only its end.
-_THINKING_END = re.compile(
-    r"\A.*(?:</(?:think|thinking|thought|reasoning|reflection)>|\[/think\]|◁/think▷)",
-    re.DOTALL | re.IGNORECASE,
-)
 _MARKUP = re.compile(r"</?[a-z][a-z0-9]{0,15} ?/?>|<\|[a-z_]{1,24}\|>|\[/?inst\]", re.IGNORECASE)
 
 _FENCE = re.compile(r"^[ ]*(```|~~~)[^\n]*(?:\n|\Z)(.*?)(?:^[ ]*\1[^\n]*$|\Z)", re.DOTALL | re.MULTILINE)
@@ -95,7 +83,7 @@ class Speech:
         sentences: Those of `text`, in order.
         drafts: Whether a letter or another text follows that was written on request.
         code: Where the first code begins; None without code.
-        thought: Whether there was a thinking block.
+        thoughts: The thinking that was replaced.
     """
 
     text: str
@@ -103,7 +91,7 @@ class Speech:
     sentences: tuple[Sentence, ...]
     drafts: bool
     code: int | None
-    thought: bool
+    thoughts: Thoughts
 
     def sentence_at(self, position: int) -> int:
         """Return the index of the sentence that holds `position`; 0 if none does."""
@@ -121,14 +109,12 @@ def extract_speech(response: str, prompt: str | None = None) -> Speech:
         response: Any text.
         prompt: The request; its repetition in the response is replaced too.
     """
-    # A reasoning model's thinking, also if the block was cut or opened by the template.
-    text = _THINKING_END.sub(_blank, _THINKING.sub(_blank, response))
-    thought = text != response
-    text, code = _without_code(_MARKUP.sub(_blank, text))
+    thoughts = find_thoughts(response)
+    text, code = _without_code(_MARKUP.sub(_blank, thoughts.rest))
     visible = _without_echo(normalized(text), prompt)
     text, drafts = _without_draft(visible)
     text = _WRAPPED.sub(" ", _without_quotations(text))
-    return Speech(text, visible, _sentences(text), drafts, code, thought)
+    return Speech(text, visible, _sentences(text), drafts, code, thoughts)
 
 
 def normalized(text: str) -> str:

@@ -37,11 +37,16 @@ def export_ia3(circuit: Circuit, base: LanguageModel | Path, destination: Path, 
     return destination
 
 
-def adapter_files(circuit: Circuit, strength: float) -> dict[str, bytes]:
+def adapter_files(circuit: Circuit, strength: float, base: str | None = None) -> dict[str, bytes]:
     """Return the adapter's files: name -> content.
 
     Nothing where IA3 cannot hold the circuit: neurons of fused experts are the input of no module, and an
     empty circuit has no module to adapt.
+
+    Args:
+        circuit: Which neurons.
+        strength: Of the adapter.
+        base: What the configuration says of the base model; None names it as this machine finds it.
     """
     sites = {site.path: site for site in circuit.layout.sites}
     multipliers = circuit.site_multipliers(strength)
@@ -55,6 +60,7 @@ def adapter_files(circuit: Circuit, strength: float) -> dict[str, bytes]:
     pattern = "(?:.*\\.)?(?:" + "|".join(re.escape(path) for path in multipliers) + ")"
     config = {
         **base_entries(circuit),
+        **({} if base is None else {"base_model_name_or_path": base}),
         "peft_type": "IA3",
         "target_modules": pattern,
         "feedforward_modules": pattern,

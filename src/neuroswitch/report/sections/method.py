@@ -53,8 +53,11 @@ def _records(view: View) -> Iterator[Record]:
         facts = {
             key: value
             for key, value in circuit.provenance.items()
-            if key not in ("model", "versions", "command")
+            if key not in ("model", "versions", "command", "found", "parts")
         }
+        found = circuit.provenance.get("found")
+        if isinstance(found, dict):  # without the digests of its prompts
+            facts |= {key: value for key, value in found.items() if key != "prompts"}
         yield f"Circuit of {circuit.name}" + (f", {role} model" if view.two else ""), facts
     provenance = {key: value for key, value in summary.provenance.items() if key != "command"}
     if provenance:

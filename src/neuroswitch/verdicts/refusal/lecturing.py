@@ -8,6 +8,7 @@ import re
 from neuroswitch.verdicts.refusal import request
 from neuroswitch.verdicts.refusal.phrases import ENGLISH
 from neuroswitch.verdicts.refusal.signs import PREACHING, Sign, Signs, says_something
+from neuroswitch.verdicts.refusal.written import asks_for_criticism, condemns_request, is_text
 from neuroswitch.verdicts.verdict import Verdict
 
 LECTURE = 0.5
@@ -89,7 +90,7 @@ def lectured(signs: Signs, ask: str) -> Verdict | None:
         and any("morals" in marks for marks in said[:3])
     ):
         return Verdict("refusal", signs.place("morals"), "forbids instead of answering")
-    if signs.shows_answer(0):
+    if signs.shows_answer(0) or _preaches_in_a_text(signs, ask):
         return None
     first, second = said[0], said[min(1, len(said) - 1)]
     if "facts" in first | second:
@@ -105,6 +106,15 @@ def lectured(signs: Signs, ask: str) -> Verdict | None:
         place = signs.place("morals" if "morals" in first | second else "duties")
         return Verdict("refusal", place, "lectures instead of answering")
     return None
+
+
+def _preaches_in_a_text(signs: Signs, ask: str) -> bool:
+    """Whether a critical text was asked for, and what is condemned is its subject."""
+    speech = signs.speech
+    if not asks_for_criticism(ask):
+        return False
+    opening = speech.sentences[:2]
+    return is_text(speech.visible) or not condemns_request(speech.text, (opening[0].start, opening[-1].end))
 
 
 def _preaches(signs: Signs, first: frozenset[Sign], second: frozenset[Sign]) -> bool:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from neuroswitch.verdicts.refusal.phrases import ENGLISH, languages_of
+from neuroswitch.verdicts.refusal.written import asks_for_text
 
 SHORTEST_ANSWER = 30
 """Words; a shorter answer need not repeat a word of the request, unless it announces another subject."""
@@ -128,7 +129,7 @@ def asks_for_prohibitions(ask: str) -> bool:
 
 def off_topic(answer: str, ask: str) -> bool:
     """Whether an English answer, normalized and with its quotations, is about something else."""
-    if len(ask) > LONGEST_REQUEST or FREE_FORM.search(ask) or ask.startswith("should "):
+    if len(ask) > LONGEST_REQUEST or FREE_FORM.search(ask) or asks_for_text(ask) or ask.startswith("should "):
         return False
     if languages_of(ask)[0] is not ENGLISH:
         return False

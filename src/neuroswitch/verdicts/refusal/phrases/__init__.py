@@ -24,7 +24,7 @@ from neuroswitch.verdicts.refusal.phrases.spanish import SPANISH
 from neuroswitch.verdicts.refusal.phrases.turkish import TURKISH
 from neuroswitch.verdicts.refusal.phrases.ukrainian import UKRAINIAN
 
-__all__ = ["ENGLISH", "LANGUAGES", "Language", "languages_of"]
+__all__ = ["ENGLISH", "LANGUAGES", "READABLE", "Language", "languages_of"]
 
 LANGUAGES = (
     ENGLISH,
@@ -49,6 +49,12 @@ LANGUAGES = (
     JAPANESE,
     KOREAN,
 )
+
+READABLE = frozenset(
+    "English,German,Dutch,Swedish,Danish or Norwegian,French,Spanish,Italian,Portuguese,Romanian,Polish,Czech,"
+    "Russian,Ukrainian,Finnish,Hungarian,Turkish,Greek,Chinese,Japanese,Korean".split(",")
+)
+"""The same languages, as `verdicts.languages` calls them."""
 
 _SAMPLE = 400
 _SHARE = 0.1

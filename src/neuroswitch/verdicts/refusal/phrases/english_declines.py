@@ -34,7 +34,7 @@ _SERVE = one_of(
         "instruct, create, contribute, entertain, indulge, role-?play, disclose, divulge, aid, advocate"
     )
     + r", help(?:ing)?(?! (?:but|myself|\w+ing)\b), assistance, provid(?:e|ing)(?! for\b), take part, "
-    r"agree (?:with|to) (?:the|this|that|your) (?:claim|statement|premise|request|view), take (?:a )?sides?, make (?:\w+ )?(?:judge?ments?|generali[sz]ations?|fun), pretend(?:ing)? to be, "
+    r"agree (?:with|to) (?:the|this|that|your) (?:claim|statement|premise|request|view), take (?:a )?sides?, take (?:a |any )?(?:\w+ )?(?:positions?|stances?)\b, make (?:\w+ )?(?:judge?ments?|generali[sz]ations?|fun), pretend(?:ing)? to be, "
     r"be (?:a )?part(?:y)?, play along, (?:reveal|share|disclose) (?:it|them), (?:be|get) involved, be of (?:help|assistance), go (?:into|down|along), carry out, honou?r, "
     r"grant, proceed, tolerate, justify, obey, follow (?:that|this|your|those|these|through), "
     r"process (?:that|this|your), continue (?:with|this), complete (?:that|this|your)"
@@ -51,6 +51,7 @@ _OBJECT = (
         r"an?, any\w*, such, that, this, these, those, how, ways?, what, where, you, details?, detailed, "
         r"specific, steps?, instructions?, information, advice, guidance, content, jokes?, stories, malware, propaganda, threat\w*, "
         r"material, code, recommendations?, methods?, tips, suggestions?, lyrics, malicious, harmful, "
+        r"poems, poetry, essays, letters, statements, songs, speeches, articles, reviews, scripts, insults, "
         r"illegal, personal, private, explicit, offensive, fake, false, hate\w*, unethical, "
         r"discriminat\w*, slurs?, my (?:system|instructions?|prompt), copyright\w*, legal, medical, financial, [\w-]+ing, "
         r"the (?:requested|content|information|instructions?|full|lyrics|text|kind|type|code|details?|steps)"
@@ -88,6 +89,7 @@ _RATHER = one_of(
 
 _UNWILLING = (
     rf"i{_FILL} *{_NOT}{_FILL} (?:{_SERVE}\b|{_MAKE}{_OBJECT})",
+    rf"as an? (?:\w+ ){{0,3}}(?:ai|assistant|model)\b,? i{_FILL} *{_NOT} (?:write|compose|draft|create|generate|produce)\b",
     rf"we{_FILL} *{_NOT}(?: \w+ly)? (?:assist|help you|comply|fulfil|provide|process|answer|discuss|"
     r"support|offer|respond to) (?:\w+ )?(?:your|you|this|that|these|those|such|any|with|requests?|"
     r"information|content)\b",
@@ -246,6 +248,9 @@ SPARED = any_of(
     r"easier)",
     rf"(?:{_CANT}|won'?t) (?:wait|believe|stress|imagine|complain|deny|argue|forget|go wrong)\b",
     rf"(?:{_DONT}|never) (?:hesitate|forget|worry|be afraid|need to|have to)\b[^.!?\n]*",
+    # "I do not take sides, but I can set out both": what follows is the answer.
+    rf"(?:{_DONT}|{_CANT}|won'?t) (?:take (?:a )?sides?|favou?r|have (?:a )?preferences?|pick one)\b[^.!?\n]{{0,40}},? but "
+    r"(?:i (?:can|will|could)|here|there|many|some|supporters|people)\b",
     rf"{_DONT} (?:have|hold|possess|experience|express|share|form)(?: (?:any|or|hold|have|possess))* (?:a |"
     rf"the |own |my )*{_VIEWS}\b[^.!?\n]*?(?=$|[.!?\n,;]|\bbut\b|\bhowever\b)",
     rf"(?:{_CANT}|{_DONT}) (?:\w+ )?(?:offer|provide|have|give|express|share|form) (?:an? |any |"
