@@ -51,6 +51,7 @@ PROVENANCES = [
     {**MADE, "model": {**MADE["model"], "name": "\x1b[2Jtiny"}},
     {**MADE, "model": {**MADE["model"], "name": 3}},
     {**MADE, "model": {**MADE["model"], "name": "x" * 256}},
+    {**MADE, "model": {**MADE["model"], "location": "x" * 256}},
     {**MADE, "contrast": "two\nlines"},
     {**MADE, "ranking": "x" * 5000},
     {**MADE, "versions": {"torch": None}},

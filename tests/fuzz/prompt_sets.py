@@ -3,7 +3,8 @@
 import csv
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from sets import write_contrast
 
 
 class PromptSets:
-    """One contrast set in both formats."""
+    """A contrast set, and its prompts without labels, both in both formats."""
 
     name = "prompt files"
 
@@ -23,16 +24,18 @@ class PromptSets:
         self.outside.write_text(SECRET)
         lines = write_contrast(workspace / "a.jsonl")
         rows = [json.loads(line) for line in lines.read_text().splitlines()]
-        with (workspace / "a.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-        self.files = {name: (workspace / name).read_bytes() for name in ("a.jsonl", "a.csv")}
+        plain = [{"prompt": row["prompt"]} for row in rows]
+        self.files = {
+            f"{name}.{suffix}": write(found)
+            for name, found in (("labelled", rows), ("plain", plain))
+            for suffix, write in (("jsonl", _jsonl), ("csv", _csv))
+        }
 
     def intact(self, rng: random.Random, folder: Path) -> Path:
         name = rng.choice(sorted(self.files))
-        (folder / name).write_bytes(self.files[name])
-        return folder / name
+        self.path = folder / name
+        self.path.write_bytes(self.files[name])
+        return self.path
 
     def damage(self, rng: random.Random, folder: Path) -> str:
         path = self.intact(rng, folder)
@@ -45,15 +48,23 @@ class PromptSets:
         return f"{path.name}: {how}"
 
     def readers(self, folder: Path) -> dict[str, Callable[[], Any]]:
-        path = folder / (
-            "a.jsonl" if (folder / "a.jsonl").is_symlink() or (folder / "a.jsonl").exists() else "a.csv"
-        )
-        return {
-            "ContrastSet.read": lambda: ContrastSet.read(path),
-            "read_prompts": lambda: read_prompts(path),
-        }
+        if self.path.stem == "plain":
+            return {"read_prompts": lambda: read_prompts(self.path)}
+        return {"ContrastSet.read": lambda: ContrastSet.read(self.path)}
 
     def check(self, reader: str, folder: Path, result: Any) -> None:
         prompts = result if reader == "read_prompts" else [one for pile in result.discovery for one in pile]
         assert prompts and all(isinstance(one, Prompt) and one.text.strip() and one.id for one in prompts)
         json.dumps([one.text for one in prompts], ensure_ascii=False).encode()  # can be written
+
+
+def _jsonl(rows: Sequence[dict[str, str]]) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def _csv(rows: Sequence[dict[str, str]]) -> bytes:
+    text = StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()

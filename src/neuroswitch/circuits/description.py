@@ -47,9 +47,10 @@ def _complete(made: Provenance) -> Provenance:
     for text in (*shown, *made.model.values(), *made.model, *made.versions.values(), *made.versions):
         if text is not None and not (text.isprintable() and len(text) <= LONGEST_TEXT):
             raise ValueError(f"a text with control characters, or longer than {LONGEST_TEXT}: {text[:40]!r}")
-    # it may be a path, and is asked of the file system
-    if any(len(part.encode()) > LONGEST_NAME for part in str(made.model["name"]).split("/")):
-        raise ValueError(f"a model whose name has a part of more than {LONGEST_NAME} bytes")
+    # they may be paths, and the file system is asked for them
+    for place in ("name", "location"):
+        if any(len(part.encode()) > LONGEST_NAME for part in str(made.model.get(place)).split("/")):
+            raise ValueError(f"model: a {place} with a part of more than {LONGEST_NAME} bytes")
     return made
 
 
