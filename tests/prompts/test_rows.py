@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -240,3 +241,11 @@ def test_a_pipe_and_a_file_that_is_too_large_are_not_read(tmp_path: Path) -> Non
     for name in ("a.jsonl", "b.csv"):
         with pytest.raises(Prerequisite, match="could not read"):
             read_rows(tmp_path / name)
+
+
+def test_a_csv_file_of_millions_of_columns_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a," * 1_000_000 + "\n" + "x\n")
+    began = time.process_time()
+    with pytest.raises(BadPrompts, match="columns"):
+        read_rows(tmp_path / "a.csv")
+    assert time.process_time() - began < 5

@@ -6,6 +6,7 @@ that mean the same are refused where both are filled, because nobody can know wh
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,8 @@ from neuroswitch.untrusted import parse_json, read_named
 
 LARGEST_FILE = 2**26
 """Bytes; a hundred times the largest set of prompts that is in use."""
+
+MOST_COLUMNS = 1000
 
 # JailbreakBench and AdvBench call the prompt their goal.
 ALIASES = {"goal": "prompt"}
@@ -140,7 +143,10 @@ def _csv(text: str, name: str) -> Iterator[Row]:
     reader = csv.DictReader(io.StringIO(text), strict=True)
     start = 2  # a quoted cell may span lines, so a row starts after the end of the row before
     try:
-        _refuse_repeats(reader.fieldnames or (), f"{name}: a column twice")
+        columns = reader.fieldnames or ()
+        if len(columns) > MOST_COLUMNS:
+            raise BadPrompts(f"{name}: {len(columns)} columns", expected=f"at most {MOST_COLUMNS}")
+        _refuse_repeats(columns, f"{name}: a column twice")
         for cells in reader:
             source = f"{name}, line {start}"
             start = reader.line_num + 1
@@ -158,7 +164,7 @@ def _csv(text: str, name: str) -> Iterator[Row]:
 
 def _refuse_repeats(names: Sequence[str], headline: str) -> None:
     """Refuse names that are given twice: Python would keep the last one and say nothing."""
-    if again := [name for place, name in enumerate(names) if name and name in names[:place]]:
+    if again := [name for name, count in Counter(names).items() if name and count > 1]:
         raise BadPrompts(headline, found=repr(again[0]), do="rename or remove the one that is not meant")
 
 
