@@ -9,7 +9,7 @@ import pytest
 
 from launch import ROOT, SOURCES
 
-KILLS = 3
+KILLS = 2
 COMMANDS = ("run", "evaluate", "compare", "compare-models", "discover --stream")
 
 

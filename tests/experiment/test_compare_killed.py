@@ -1,4 +1,4 @@
-"""A comparison that is killed at random points, ten times: the same bytes, and nothing done twice."""
+"""A comparison that is killed at random points, five times: the same bytes, and nothing done twice."""
 
 import json
 import os
@@ -12,13 +12,13 @@ from launch import SOURCES
 from sets import write_contrast
 from tiny import tiny_llama
 
-KILLS = 10
+KILLS = 5
 TESTS = Path(__file__).parents[1]
 COMPARED = ("results.jsonl", "measured.jsonl", "summary.json", "settings.json", "facts.json")
 
 
 @pytest.mark.slow
-def test_killed_ten_times_it_ends_with_the_same_bytes_and_does_no_finished_work_again(tmp_path: Path) -> None:
+def test_killed_five_times_it_ends_with_the_same_bytes_and_does_no_finished_work_again(tmp_path: Path) -> None:
     model = tiny_llama()
     model.module.save_pretrained(tmp_path / "model")
     model.tokenizer.save_pretrained(tmp_path / "model")
