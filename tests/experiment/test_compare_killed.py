@@ -18,7 +18,9 @@ COMPARED = ("results.jsonl", "measured.jsonl", "summary.json", "settings.json", 
 
 
 @pytest.mark.slow
-def test_killed_five_times_it_ends_with_the_same_bytes_and_does_no_finished_work_again(tmp_path: Path) -> None:
+def test_killed_five_times_it_ends_with_the_same_bytes_and_does_no_finished_work_again(
+    tmp_path: Path,
+) -> None:
     model = tiny_llama()
     model.module.save_pretrained(tmp_path / "model")
     model.tokenizer.save_pretrained(tmp_path / "model")

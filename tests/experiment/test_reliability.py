@@ -231,6 +231,7 @@ DAMAGED: dict[str, tuple[Callable[[], object], str]] = {
         lambda: Path(ROWS).write_text(Path(ROWS).read_text() + Path(ROWS).read_text().splitlines()[0] + "\n"),
         "line 16(.|\n)*second answer",
     ),
+    "rows to other prompts": (edited(ROWS, lambda row: row.update(prompt_id="none")), "was not asked"),
     "rows that are a folder": (lambda: (Path(ROWS).unlink(), Path(ROWS).mkdir()), "results.jsonl"),
     "no rows beside a measured summary": (written(ROWS, ""), "no finished condition"),
     "a measured value of nothing": (

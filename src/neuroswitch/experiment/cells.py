@@ -15,6 +15,7 @@ from neuroswitch.experiment.rows import AnswersByState, MeasuredByState, Rows, c
 from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.measures import MEASURES, AnswerMeasure, aggregated, answer_values
 from neuroswitch.records import (
+    ANSWERS,
     POSITIVE,
     SAFE,
     UNJUDGED,
@@ -120,7 +121,17 @@ class Recorded:
                 do="name the folder of `run`, `evaluate`, `compare` or `compare-models`",
             )
         count = self.facts.piles[POSITIVE].prompts
-        return all(len(self.answers.get((row.model, key, POSITIVE), {})) == count for key in row.members)
+        found = [self.answers.get((row.model, key, POSITIVE), {}) for key in row.members]
+        if any(len(rows) != count for rows in found):
+            return False
+        asked = self.answers.get((row.model, UNTOUCHED, POSITIVE), {}).keys()
+        if other := sorted({one for rows in found for one in rows} - asked):
+            raise BadRun(
+                f"{self.folder / ANSWERS} holds answers to prompts that the untouched model was not asked",
+                found=f"{other[0]!r} in {row.method}",
+                do="remove the damaged line and run the same command again: what is missing is computed again",
+            )
+        return True
 
     def _cell(self, row: Cell) -> Cell:
         values, before = self._values(row), {}
