@@ -33,6 +33,9 @@ UNJUDGED = "unjudged"
 POSITIVE, NEGATIVE, SAFE = "positive", "negative", "xstest"
 """The piles of prompts: those that should show the behaviour, those that should not, XSTest's safe ones."""
 
+QUESTIONS = "questions"
+"""What stands for a pile where the items of a measure are the questions of an exam."""
+
 Record = TypeVar("Record")
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)

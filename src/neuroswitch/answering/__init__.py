@@ -1,7 +1,6 @@
 """Answers to prompts: from transformers in this process, vLLM, or any OpenAI-compatible endpoint."""
 
 from neuroswitch.answering.completions import AnswerLog as AnswerLog
-from neuroswitch.answering.completions import Settled as Settled
 from neuroswitch.answering.dialogue import Dialogue as Dialogue
 from neuroswitch.answering.dialogue import ask_both as ask_both
 from neuroswitch.answering.endpoint import Client as Client

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from neuroswitch.errors import BadRun
 from neuroswitch.experiment.circumstances import NUMBERS_CHANGE, Circumstances, minor
 from neuroswitch.experiment.settings import ExperimentSettings
-from neuroswitch.records import UNTOUCHED
+from neuroswitch.records import QUESTIONS, UNTOUCHED
 from neuroswitch.storage import digest, first_flaw, read_json, write_json
 from neuroswitch.summary import ModelUsed, Part
 
@@ -114,14 +114,14 @@ class Facts(Part):
         found |= {f"what {name} is read from": sha256 for name, sha256 in self.sources.items()}
         return found | {f"fitted method {name}": sha256 for name, sha256 in self.methods.items()}
 
-    def group(self, settings: ExperimentSettings, role: str, method: str, pile: str | None) -> str:
+    def group(self, settings: ExperimentSettings, role: str, method: str, pile: str) -> str:
         """Return the group of rows: a short digest of all that they depend on.
 
         Args:
             settings: Of the folder.
             role: Of the model.
             method: Name of the method, such as `random:0`.
-            pile: Whose prompts were asked; None for the questions of an exam.
+            pile: Whose prompts were asked; `QUESTIONS` for those of an exam.
 
         Raises:
             KeyError: The folder does not know this model, method or pile.
@@ -134,7 +134,7 @@ class Facts(Part):
                 self.circumstances[role].model_dump(),
                 {name: minor(self.surroundings[0].get(name, "")) for name in NUMBERS_CHANGE},
                 None if method == UNTOUCHED else self.methods[f"{role}/{method}"],
-                self.exam if pile is None else self.piles[pile].model_dump(),
+                self.exam if pile == QUESTIONS else self.piles[pile].model_dump(),
                 {name: told[name] for name in IN_GROUP},
             ]
         )[:GROUP_LENGTH]

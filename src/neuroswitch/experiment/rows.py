@@ -21,6 +21,7 @@ from neuroswitch.records import (
     UNTOUCHED,
     AnswerRow,
     MeasuredRow,
+    Record,
     condition_name,
     read_answers,
     read_measured,
@@ -69,10 +70,7 @@ class Rows:
             if row.span is not None and not 0 <= row.span[0] <= row.span[1] <= len(row.text):
                 _refuse(where, f"span {row.span}", f"a place in an answer of {len(row.text)} characters")
             self._check_label(where, row)
-            state = found.setdefault((row.model, row.condition, row.pile), {})
-            if row.prompt_id in state:
-                _refuse(where, f"a second answer of {row.condition} to {row.prompt_id!r}", "one")
-            state[row.prompt_id] = row
+            _add_once(found.setdefault((row.model, row.condition, row.pile), {}), row.prompt_id, row, where)
         return found
 
     def measured(self) -> MeasuredByState:
@@ -87,21 +85,15 @@ class Rows:
             if row.measure not in MEASURES.names():
                 _refuse(where, f"measure {row.measure!r}", f"one of {', '.join(MEASURES.names())}")
             method = row.condition.rpartition("@")[0] or row.condition
-            self._check_group(where, row.group, (row.model, method, self._pile_of(row.measure)))
-            state = found.setdefault((row.model, row.condition, row.measure), {})
-            if row.item in state:
-                _refuse(where, f"a second value of {row.measure} for {row.item!r}", "one")
-            state[row.item] = row
+            self._check_group(where, row.group, (row.model, method, MEASURES.get(row.measure).info.pile))
+            _add_once(found.setdefault((row.model, row.condition, row.measure), {}), row.item, row, where)
         return found
 
     def group_of_measured(self, role: str, method: str, measure: str) -> str:
         """Return the group of rows of a measure."""
-        return self.facts.group(self.settings, role, method, self._pile_of(measure))
+        return self.facts.group(self.settings, role, method, MEASURES.get(measure).info.pile)
 
-    def _pile_of(self, measure: str) -> str | None:
-        return None if measure == "mmlu" else MEASURES.get(measure).info.pile
-
-    def _check_group(self, where: str, group: str, state: tuple[str, str, str | None]) -> None:
+    def _check_group(self, where: str, group: str, state: tuple[str, str, str]) -> None:
         expected = self._groups.get(state)
         if expected is None:
             try:
@@ -121,7 +113,7 @@ class Rows:
             )
 
     @cached_property
-    def _groups(self) -> dict[tuple[str, str, str | None], str]:
+    def _groups(self) -> dict[tuple[str, str, str], str]:
         return {}
 
     @cached_property
@@ -151,6 +143,13 @@ def conditions_in(answers: AnswersByState) -> Iterator[tuple[str, float]]:
         for row in rows.values():
             yield row.method, row.strength
             break
+
+
+def _add_once(rows: dict[str, Record], item: str, row: Record, where: str) -> None:
+    """Add a row to those of its condition; a second one of the same item is refused."""
+    if item in rows:
+        _refuse(where, f"a second answer or value for {item!r}", "one")
+    rows[item] = row
 
 
 def _refuse(where: str, found: str, expected: str) -> NoReturn:

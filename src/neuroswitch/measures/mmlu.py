@@ -14,7 +14,7 @@ from neuroswitch.errors import BadPrompts
 from neuroswitch.measures.base import Bench, Condition, ModelMeasure, register
 from neuroswitch.measures.exam import Marks, examine
 from neuroswitch.prompts import Row, read_rows
-from neuroswitch.records import MeasureInfo
+from neuroswitch.records import QUESTIONS, MeasureInfo
 from neuroswitch.storage import JsonObject
 
 INFO = MeasureInfo(
@@ -25,7 +25,7 @@ INFO = MeasureInfo(
     better="higher",
     aggregate="rate",
     how="share of multiple-choice questions answered right, through lm-eval",
-    pile="questions",
+    pile=QUESTIONS,
     budget=0.01,
 )
 

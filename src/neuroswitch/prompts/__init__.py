@@ -3,7 +3,6 @@
 from neuroswitch.prompts.contrast import ContrastSet as ContrastSet
 from neuroswitch.prompts.contrast import Piles as Piles
 from neuroswitch.prompts.contrast import check_held_out as check_held_out
-from neuroswitch.prompts.held_out import PromptFile as PromptFile
 from neuroswitch.prompts.held_out import read_prompts as read_prompts
 from neuroswitch.prompts.held_out import read_test_file as read_test_file
 from neuroswitch.prompts.leaks import content_digest as content_digest

@@ -14,7 +14,6 @@ from neuroswitch.statistics.paired import mean_of as mean_of
 from neuroswitch.statistics.paired import paired_change as paired_change
 from neuroswitch.statistics.paired import paired_test as paired_test
 from neuroswitch.statistics.paired import rate_of as rate_of
-from neuroswitch.statistics.significance import Overlap as Overlap
 from neuroswitch.statistics.significance import Stratum as Stratum
 from neuroswitch.statistics.significance import expected_overlap as expected_overlap
 from neuroswitch.statistics.significance import holm as holm
