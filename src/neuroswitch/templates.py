@@ -111,6 +111,34 @@ def render(
     return str(_applied(tokenizer, given, switch, place, tokenize=False))
 
 
+def render_finished(
+    tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], fields: Mapping[str, str] | None = None
+) -> str | None:
+    """Return the text of a conversation that is over: no answer is begun behind it.
+
+    Args:
+        tokenizer: Whose template.
+        messages: The conversation.
+        fields: Further fields of the last message, such as `reasoning_content`.
+
+    Returns:
+        The text; None where there is no template, or it rejects or does not pass on these messages.
+    """
+    try:
+        if template_source(tokenizer) is None:
+            return None
+        users = wanted_parts(tokenizer)
+        for parts in (users, users | {"assistant"}):
+            given = _given(messages, parts)
+            given[-1] |= fields or {}
+            text = str(_applied(tokenizer, given, None, "a chat", tokenize=False, begin_answer=False))
+            if all(message.content in text for message in messages):
+                return text
+    except NeuroswitchError:
+        return None  # a prompt that the template rejects is refused where it is encoded
+    return None
+
+
 def token_ids(
     tokenizer: "PreTrainedTokenizerBase",
     messages: Sequence[Message],
@@ -283,13 +311,14 @@ def _applied(
     place: str,
     *,
     tokenize: bool,
+    begin_answer: bool = True,
 ) -> Any:
     template_source(tokenizer)
     try:
         return tokenizer.apply_chat_template(
             messages,
             tokenize=tokenize,
-            add_generation_prompt=True,
+            add_generation_prompt=begin_answer,
             return_dict=False,  # otherwise transformers 5 wraps the ids in a BatchEncoding
             **(switch or {}),  # type: ignore[arg-type]
         )

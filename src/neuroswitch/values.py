@@ -3,19 +3,13 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from math import isfinite
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
 from neuroswitch.errors import BadOption
 
 Item = TypeVar("Item")
-
-
-class Token(Protocol):
-    """A word of the command line, as cyclopts hands it over."""
-
-    value: str
 
 
 def commas(read: Callable[[str], Item]) -> Parameter:

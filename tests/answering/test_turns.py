@@ -53,6 +53,13 @@ def read(tokenizer: PreTrainedTokenizerBase, text: str, prompt: Sequence[int] = 
     return spoken(tokenizer, marks_of(tokenizer), tokenizer.encode(text, add_special_tokens=False), prompt)
 
 
+def test_the_end_of_turn_is_learned_from_a_template_that_wants_parts_and_not_from_one_that_fails() -> None:
+    parts = CHATML.replace("{{ m.content }}", "{% for part in m.content %}{{ part.text }}{% endfor %}")
+    assert turn_end(with_tokens(template=parts)) == turn_end(with_tokens()) is not None
+    fails = CHATML.replace("{{ m.content }}", "{{ m.content }}{{ 1 // (messages|length * 0) }}")
+    assert turn_end(with_tokens(template=fails)) is None
+
+
 @pytest.mark.parametrize(("begin", "end"), MARKS)
 def test_marks_that_vanish_in_decoding_are_cut_by_their_ids(begin: str, end: str) -> None:
     tokenizer = with_tokens(begin, end)

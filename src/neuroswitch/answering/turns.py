@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import TemplateError
-
-from neuroswitch.verdicts import leading_thoughts
+from neuroswitch.prompts import Message
+from neuroswitch.templates import render_finished
+from neuroswitch.verdicts import leading_thoughts, opening_mark
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -133,10 +133,9 @@ def next_turn(tokenizer: "PreTrainedTokenizerBase") -> str | None:
 
 def _after_reply(tokenizer: "PreTrainedTokenizerBase") -> Iterator[str]:
     """Yield what the template writes behind an assistant's reply: at the end, and before the next question."""
-    ask, reply = {"role": "user", "content": _QUESTION}, {"role": "assistant", "content": _REPLY}
-    for messages in ([ask, reply], [ask, reply, {"role": "user", "content": _NEXT}]):
-        text = _render(tokenizer, messages)
-        if text and _REPLY in text:
+    chat = [Message("user", _QUESTION), Message("assistant", _REPLY), Message("user", _NEXT)]
+    for messages in (chat[:2], chat):
+        if text := render_finished(tokenizer, messages):
             yield text.rpartition(_REPLY)[2].partition(_NEXT)[0]
 
 
@@ -163,11 +162,10 @@ def _closing(name: str, added: Mapping[str, int]) -> str | None:
 
 def _rendered_pair(tokenizer: "PreTrainedTokenizerBase", added: Mapping[str, int]) -> dict[int, int]:
     """Find the added tokens that the template writes around an assistant's thought."""
-    ask = {"role": "user", "content": _QUESTION}
-    turns = tokenizer.encode(_render(tokenizer, [ask]) or "", add_special_tokens=False)
+    chat = [Message("user", _QUESTION), Message("assistant", _REPLY)]
+    turns = tokenizer.encode(render_finished(tokenizer, chat[:1]) or "", add_special_tokens=False)
     marks = {*added.values()} - {*turns}
-    reply = {"role": "assistant", "content": _REPLY, **dict.fromkeys(_THOUGHT_KEYS, _THOUGHT)}
-    text = _render(tokenizer, [ask, reply]) or ""
+    text = render_finished(tokenizer, chat, dict.fromkeys(_THOUGHT_KEYS, _THOUGHT)) or ""
     before, thought, after = text.rpartition(_THOUGHT)
     between, answer, _ = after.partition(_REPLY)
     if not thought or not answer:
@@ -177,16 +175,6 @@ def _rendered_pair(tokenizer: "PreTrainedTokenizerBase", added: Mapping[str, int
         for part in (before.rpartition(_QUESTION)[2], between)
     )
     return {opening[-1]: closing[0]} if opening and closing else {}
-
-
-def _render(tokenizer: "PreTrainedTokenizerBase", messages: list[dict[str, str]]) -> str | None:
-    """Render a conversation; None for a template that rejects it, or none at all."""
-    if not tokenizer.chat_template:
-        return None
-    try:
-        return str(tokenizer.apply_chat_template(messages, tokenize=False))
-    except (TemplateError, TypeError, ValueError, KeyError, AttributeError, IndexError):
-        return None  # a prompt that the template rejects is refused where it is encoded
 
 
 def _opened(marks: Marks, prompt: Sequence[int]) -> int | None:
@@ -201,11 +189,7 @@ def _opened(marks: Marks, prompt: Sequence[int]) -> int | None:
 
 def _opening_text(tokenizer: "PreTrainedTokenizerBase", prompt: Sequence[int]) -> str:
     """Return the mark with which a template opens a thought, where it is no token of its own."""
-    if not prompt:
-        return ""
-    end = str(tokenizer.decode(list(prompt[-OPENED_WITHIN:]))).rstrip()
-    found = re.search(r"(?:<(?:think|thinking|thought|reasoning|reflection)>|\[THINK\]|◁think▷)\Z", end)
-    return found.group() if found else ""
+    return opening_mark(str(tokenizer.decode(list(prompt[-OPENED_WITHIN:])))) if prompt else ""
 
 
 def _by_pairs(

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
 from neuroswitch.options import ChatFormat, Finite, LoadOptions
-from neuroswitch.values import Token
 
 
 def at_home(_: object, tokens: Sequence[Token]) -> Path:

@@ -11,4 +11,5 @@ from neuroswitch.verdicts.degenerate import quality as quality
 from neuroswitch.verdicts.thoughts import Thoughts as Thoughts
 from neuroswitch.verdicts.thoughts import find_thoughts as find_thoughts
 from neuroswitch.verdicts.thoughts import leading_thoughts as leading_thoughts
+from neuroswitch.verdicts.thoughts import opening_mark as opening_mark
 from neuroswitch.verdicts.verdict import Verdict as Verdict

@@ -1,6 +1,6 @@
 """The thoughts in a text that still has its marks: which characters they are, and what is left without them.
 
-Knows the marks that models write as text. Where they are tokens of their own, `answering.thoughts` cuts by
+Knows the marks that models write as text. Where they are tokens of their own, `answering.turns` cuts by
 tokens, before decoding drops them.
 """
 
@@ -29,6 +29,10 @@ _END = re.compile(
     rf"\A.*(?:</(?:{TAGS})>|\[/think\]|◁/think▷|<\|end_thinking\|>|<\|end_of_thought\|>|"
     r"<\|inner_suffix\|>|<unused95>|<channel\|>)",
     re.DOTALL | re.IGNORECASE,
+)
+_OPENED = re.compile(
+    rf"(?:<(?:{TAGS})>|\[think\]|◁think▷|<\|start_thinking\|>|<\|begin_of_thought\|>|<\|inner_prefix\|>)\Z",
+    re.IGNORECASE,
 )
 _MAY_THINK = re.compile(r"think|thought|reason|reflect|channel|analysis|inner_|unused95", re.IGNORECASE)
 
@@ -74,6 +78,12 @@ def find_thoughts(text: str) -> Thoughts:
     rest = _END.sub(_blank, rest)
     thought = "".join(kept for kept, left in zip(text, rest, strict=True) if kept != left)
     return Thoughts(rest, thought, unfinished)
+
+
+def opening_mark(prompt: str) -> str:
+    """Return the mark at the end of a prompt with which its template opens a thought; empty without one."""
+    found = _OPENED.search(prompt.rstrip())
+    return found.group() if found else ""
 
 
 def leading_thoughts(text: str) -> Thoughts:
