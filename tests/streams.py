@@ -16,7 +16,7 @@ from neuroswitch.models.options import LoadOptions
 from sets import tiny_contrast
 from tiny import tiny_module, tiny_tokenizer
 
-READING = Reading(needs=frozenset({"next_token"}), batch_size=5)
+READING = Reading(needs=frozenset({"next_token", "layers"}), batch_size=5)
 PLAIN = Reading(needs=frozenset(), batch_size=5)
 IDS = [[1, 5, 9, 20, 30, 31], [1, 7, 8], [1, 40, 41, 42]]
 

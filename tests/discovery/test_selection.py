@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from neuroswitch.activations import read_neurons
+from neuroswitch.chat import encode
 from neuroswitch.discovery.collection import Reading, collect
 from neuroswitch.discovery.rankings import RANKINGS, Scores, rank
 from neuroswitch.discovery.selection import budget, select
@@ -22,7 +24,7 @@ def model() -> LanguageModel:
 
 @pytest.fixture(scope="module")
 def statistics(model: LanguageModel) -> NeuronStatistics:
-    return collect(model, tiny_contrast(), Reading())
+    return collect(model, tiny_contrast(), Reading(needs=frozenset({"next_token", "layers", "contribution"})))
 
 
 @pytest.mark.parametrize("name", RANKINGS.names())
@@ -40,12 +42,32 @@ def test_swapping_the_piles_turns_promoters_into_suppressors(
     model: LanguageModel, statistics: NeuronStatistics
 ) -> None:
     swapped = replace(statistics, positive=statistics.negative, negative=statistics.positive)
-    for name in ("effect_size", "delta_effect", "write_norm", "residual", "next_token"):
+    for name in ("effect_size", "delta_effect", "write_norm", "residual", "next_token", "writers"):
         one, other = rank(statistics, name, model), rank(swapped, name, model)
-        if name in ("residual", "next_token"):  # both factors change sign: the product keeps it
+        if name in ("residual", "next_token", "writers"):  # both factors change sign: the product keeps it
             torch.testing.assert_close(one.value, other.value)
         else:
             assert select(one, 7).ids.tolist() == select(other, 7, side="suppressors").ids.tolist()
+
+
+def test_writers_are_scored_as_a_loop_over_prompts_and_neurons_scores_them() -> None:
+    model, last = tiny_llama(num_hidden_layers=5), 3
+    neurons, residual = [], []
+    for pile in tiny_contrast().discovery:
+        ids = [encode(model.tokenizer, prompt) for prompt in pile]
+        neurons.append(torch.stack([read_neurons(model, [row])[0] for row in ids]).mean(0))
+        with torch.no_grad():
+            states = [model.module(torch.tensor([row]), output_hidden_states=True) for row in ids]
+        residual.append(torch.stack([one.hidden_states[last + 1][0, -1] for one in states]).mean(0))
+    direction = torch.nn.functional.normalize(residual[0] - residual[1], dim=0)
+    found = rank(collect(model, tiny_contrast(), ranking="writers"), "writers", model).value
+    assert bool(found.any())
+    for place, site in enumerate(model.layout.sites):
+        span = model.layout.span(place)
+        weight = model.module.get_submodule(site.path).weight.detach()  # (H, I)
+        written = (neurons[0] - neurons[1])[span] * (weight.T @ direction)
+        expected = written if site.layer <= last else torch.zeros_like(written)
+        torch.testing.assert_close(found[span], expected, rtol=1e-3, atol=1e-6)
 
 
 def test_universal_neurons_are_left_out(model: LanguageModel, statistics: NeuronStatistics) -> None:

@@ -55,6 +55,7 @@ def test_statistics_and_circuits_are_those_of_the_loaded_model(name: str, tmp_pa
         assert_same(ours.neurons, theirs.neurons)
         assert_same(ours.normed, theirs.normed)
         assert_same(ours.next_token, theirs.next_token)
+        assert_same(ours.layers, theirs.layers)
     assert found.universal.equal(expected.universal)
     assert found.model == expected.model
     assert found.found == expected.found

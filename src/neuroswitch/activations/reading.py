@@ -57,10 +57,14 @@ def read_neurons(model: LanguageModel, ids: Sequence[Sequence[int]]) -> Float[Te
 
 
 def read_last_token(
-    model: LanguageModel, ids: Sequence[Sequence[int]], prefix: Prefix = NO_PREFIX
+    model: LanguageModel,
+    ids: Sequence[Sequence[int]],
+    prefix: Prefix = NO_PREFIX,
+    *,
+    outputs: Sequence[str] = (),
 ) -> Activations:
     """Read every neuron at the last token of each prompt; arguments and errors as `read_tokens`."""
-    return read_tokens(model, ids, [[len(prompt) - 1] for prompt in ids], prefix)
+    return read_tokens(model, ids, [[len(prompt) - 1] for prompt in ids], prefix, outputs=outputs)
 
 
 def read_outputs(

@@ -18,7 +18,7 @@ from accelerate.hooks import AlignDevicesHook
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from neuroswitch.activations import Activations, capturing
+from neuroswitch.activations import Activations, capturing, layer_paths
 from neuroswitch.batching import is_out_of_memory, padded
 from neuroswitch.checkpoints.checkpoint import checkpoint_of
 from neuroswitch.checkpoints.replay import LayerOutput, MissingInput, Replay, replaying
@@ -146,10 +146,16 @@ class Stream:
     """A streamed model while its layers are run; see `streaming`."""
 
     def __init__(
-        self, streamed: StreamedModel, replay: Replay, reader: ThreadPoolExecutor, *, keep_embedding: bool
+        self,
+        streamed: StreamedModel,
+        replay: Replay,
+        reader: ThreadPoolExecutor,
+        *,
+        keep_embedding: bool,
+        outputs: bool,
     ) -> None:
         self.streamed, self.replay, self.reader = streamed, replay, reader
-        self.keep_embedding = keep_embedding
+        self.keep_embedding, self.outputs = keep_embedding, outputs
         self.coming: tuple[int, Future[dict[str, Tensor]]] | None = None
 
     @contextmanager
@@ -204,24 +210,26 @@ class Stream:
         model = self.streamed.model
         layout = NeuronLayout(tuple(site for site in model.layout.sites if site.layer == index))
         self.replay.prepare(index, before, embeds=self.streamed.embedding_in_memory)
-        with capturing(model, rows, tokens=batch.numel(), layout=layout) as capture:
+        outputs = (layer_paths(model)[index],) if self.outputs else ()
+        with capturing(model, rows, tokens=batch.numel(), layout=layout, outputs=outputs) as capture:
             model.decoder(input_ids=batch, use_cache=False)
         return LayerRead(capture.activations(), self.replay.result())
 
 
 @contextmanager
-def streaming(streamed: StreamedModel, *, head: bool) -> Iterator[Stream]:
+def streaming(streamed: StreamedModel, *, head: bool, outputs: bool = False) -> Iterator[Stream]:
     """Make a model ready to run layer by layer; after the block its weights are out of memory again.
 
     Args:
         streamed: The model.
         head: The LM head is needed later, so embeddings that it is tied to stay in memory.
+        outputs: Read the residual stream behind every layer too, at the tokens whose neurons are read.
     """
     keep = head and bool(set(streamed.head) & set(streamed.embedding))
     streamed.bring(streamed.outside)
     with ThreadPoolExecutor(1, "read layer") as reader, replaying(streamed.model) as replay:
         try:
-            yield Stream(streamed, replay, reader, keep_embedding=keep)
+            yield Stream(streamed, replay, reader, keep_embedding=keep, outputs=outputs)
         finally:
             streamed.weights.empty([*streamed.embedding, *streamed.outside, *streamed.head])
 

@@ -13,9 +13,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 
+import torch
 from torch import Tensor
 
-from neuroswitch.activations import Activations, next_token_log_probabilities, read_last_token
+from neuroswitch.activations import (
+    Activations,
+    layer_paths,
+    next_token_log_probabilities,
+    read_last_token,
+)
 from neuroswitch.batching import compute_prefix, fitting_batch, in_batches, plan_batches
 from neuroswitch.chat import ChatFormat, encode, read_token
 from neuroswitch.circuits import found_with
@@ -39,7 +45,7 @@ class Reading:
         chat: System prompt and thinking mode.
         batch_size: Prompts per forward pass; the numbers do not depend on it. None takes what fits into
             the memory that is free; either is halved where memory runs out.
-        needs: What to collect beyond neurons: `next_token`, `contribution` (a ranking's `needs`).
+        needs: What to collect beyond neurons: `next_token`, `layers`, `contribution` (a ranking's `needs`).
         shows: Which responses to positive prompts show the behaviour, for contributions.
         gathering: How responses are gathered, for contributions.
 
@@ -154,7 +160,8 @@ def read_batches(
     size = reading.batch_size or fitting_batch(model, max(lengths, default=1))
 
     batches = plan_batches(lengths, size, team=team_of(model))
-    read = partial(read_last_token, model, prefix=prefix)
+    outputs = layer_paths(model) if "layers" in reading.needs else ()
+    read = partial(read_last_token, model, prefix=prefix, outputs=outputs)
     return in_batches(read, ids, batches, progress=progress, stage=stage)
 
 
@@ -165,6 +172,7 @@ def _of_batch(model: LanguageModel, batch: Activations, reading: Reading) -> Cla
         next_token=Moments.of(next_token_log_probabilities(model, batch.normed).exp())
         if "next_token" in reading.needs
         else None,
+        layers=Moments.of(torch.cat(list(batch.outputs.values()), 1)) if "layers" in reading.needs else None,
     )
 
 

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neuroswitch.activations import norm_gain, output_columns
+from neuroswitch.activations import layer_paths, norm_gain, output_columns
 from neuroswitch.discovery.statistics import NeuronStatistics
 from neuroswitch.errors import BadOption, WrongModel
 from neuroswitch.models import LanguageModel
@@ -34,7 +34,7 @@ class Ranking:
     Attributes:
         name: Its name in options.
         score: Returns one score per neuron, shape (neurons,), float32.
-        needs: What statistics must hold: `next_token`, `contribution`, or neither.
+        needs: What statistics must hold: `next_token`, `layers`, `contribution`, or none of them.
     """
 
     name: str
@@ -91,6 +91,7 @@ def rank(statistics: NeuronStatistics, name: str, model: LanguageModel) -> Score
     chosen = RANKINGS.get(name)
     held = {
         "next_token": statistics.positive.next_token is not None,
+        "layers": statistics.positive.layers is not None,
         "contribution": statistics.contribution is not None,
     }
     if missing := [need for need in chosen.needs if not held[need]]:
@@ -181,6 +182,33 @@ def residual(statistics: NeuronStatistics, model: LanguageModel) -> Float[Tensor
     direction = (statistics.positive.normed.mean - statistics.negative.normed.mean).float()
     direction = direction * norm_gain(model)
     return statistics.delta * _per_site(model, lambda written: written @ direction)
+
+
+@ranking("writers", "layers")
+def writers(statistics: NeuronStatistics, model: LanguageModel) -> Float[Tensor, " neurons"]:
+    """Score by delta times what the neuron writes along the direction in which the two piles differ.
+
+    The direction r is the unit difference of the classes' mean residual streams behind layer L, three quarters
+    of the way through the model. Only neurons of the layers up to L count: those behind it cannot write what
+    is read there. The neuron's activation and r are taken at the last token of the prompt, where the model
+    has read the request and has written nothing yet.
+
+    score_j = (mean a_j on positive - mean a_j on negative) (W_out[:, j] . r)
+
+    Source: docs/method.md; the direction is that of Arditi et al. (2024, arXiv:2406.11717), section 2.3.
+    """
+    positive, negative = statistics.positive.layers, statistics.negative.layers
+    if positive is None or negative is None:
+        raise ValueError("`rank` checks what a ranking needs")
+    paths = layer_paths(model)
+    last = len(paths) * 3 // 4
+    direction = (positive.mean - negative.mean).float().unflatten(0, (len(paths), -1))[last]  # (H,)
+    direction = direction / direction.norm().clamp(min=1e-12)
+    scores = statistics.delta * _per_site(model, lambda written: written @ direction)
+    behind = [place for place, site in enumerate(model.layout.sites) if site.layer > last]
+    for place in behind:
+        scores[model.layout.span(place)] = 0.0
+    return scores
 
 
 def _per_site(

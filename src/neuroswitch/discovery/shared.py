@@ -35,9 +35,10 @@ def merged_statistics(own: ClassStatistics | None, team: Team) -> ClassStatistic
     neurons = merged(None if own is None else own.neurons, team)
     normed = merged(None if own is None else own.normed, team)
     next_token = merged(None if own is None else own.next_token, team)
+    layers = merged(None if own is None else own.layers, team)
     if neurons is None or normed is None:
         raise BadPrompts("there are no prompts to read", do="add prompts to both piles")
-    return ClassStatistics(neurons, normed, next_token)
+    return ClassStatistics(neurons, normed, next_token, layers)
 
 
 def all_answers(own: dict[int, list[int]], team: Team) -> dict[int, list[int]]:

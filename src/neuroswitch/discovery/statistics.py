@@ -69,20 +69,27 @@ class ClassStatistics:
         neurons: Every neuron, width = `layout.size`, activation units.
         normed: The final residual stream after the final norm, which the LM head reads, width = hidden.
         next_token: Probability of every token to come next, width = vocabulary; None if it was not asked for.
+        layers: The residual stream behind every layer, one after the other, width = layers * hidden; None if
+            it was not asked for.
     """
 
     neurons: Moments
     normed: Moments
     next_token: Moments | None
+    layers: Moments | None
 
     def merge(self, other: "ClassStatistics") -> "ClassStatistics":
         """Return the statistics of both collections together."""
-        theirs = other.next_token
         return ClassStatistics(
             self.neurons.merge(other.neurons),
             self.normed.merge(other.normed),
-            self.next_token.merge(theirs) if self.next_token and theirs else None,
+            _both(self.next_token, other.next_token),
+            _both(self.layers, other.layers),
         )
+
+
+def _both(one: Moments | None, other: Moments | None) -> Moments | None:
+    return one.merge(other) if one and other else None
 
 
 @dataclass(frozen=True, eq=False)

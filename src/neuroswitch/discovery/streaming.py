@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from neuroswitch.activations import next_token_log_probabilities
+from neuroswitch.activations import Activations, next_token_log_probabilities
 from neuroswitch.batching import compatible, fitting_batch, in_halves, plan_batches
 from neuroswitch.chat import encode, read_token
 from neuroswitch.checkpoints import LayerOutput, Stream, StreamedModel, streaming
@@ -59,7 +59,7 @@ def collect_streamed(
     Args:
         source: What `open_streamed` returned.
         contrast: Only its discovery split is read.
-        reading: How, and what beyond neurons: `next_token`, or nothing.
+        reading: How, and what beyond neurons: `next_token`, `layers`, or nothing.
         folder: For what is kept between layers; a stream in it is continued.
         memory: Bytes of hidden states that may stay in memory between layers.
         progress: Called after each layer.
@@ -158,7 +158,7 @@ class _Discovery:
             return
         head = "next_token" in self.reading.needs
         hidden = HiddenStates(self.folder, self.done.layers - 1, self.memory)
-        with streaming(source, head=head) as stream:
+        with streaming(source, head=head, outputs="layers" in self.reading.needs) as stream:
             self._require_same_weights()
             progress("read layers", self.done.layers, layers)
             for index in range(self.done.layers, layers):
@@ -195,13 +195,18 @@ class _Discovery:
 
     def _of_class(self, pile: str, parts: Sequence[dict[str, Tensor]]) -> ClassStatistics:
         count = len(self.piles[pile])
-        mean, m2 = (torch.cat([part[f"{pile}.{of}"] for part in parts]) for of in ("mean", "m2"))
+
+        def joined(name: str) -> Moments:
+            mean, m2 = (torch.cat([part[f"{name}.{of}"] for part in parts]) for of in ("mean", "m2"))
+            return Moments(count, mean, m2)
+
+        layers = joined(f"{pile}.layer") if "layers" in self.reading.needs else None
         end = {
             what: Moments(count, self.end[f"{pile}.{what}.mean"], self.end[f"{pile}.{what}.m2"])
             for what in ("normed", "next_token")
             if f"{pile}.{what}.mean" in self.end
         }
-        return ClassStatistics(Moments(count, mean, m2), end["normed"], end.get("next_token"))
+        return ClassStatistics(joined(pile), end["normed"], end.get("next_token"), layers)
 
     def _batches(self) -> tuple[PileBatch, ...]:
         """Make batches of similar length, as `collect` does."""
@@ -223,10 +228,10 @@ class _Discovery:
         batches: list[PileBatch] = []
         for number, batch in enumerate(self.done.batches):
             given = before.take(number) if index else None
-            for part, neurons, output, normed in self._halves(stream, index, batch, given):
-                statistics.add(part.pile, neurons)
+            for part, read, output in self._halves(stream, index, batch, given):
+                statistics.add(part.pile, read)
                 if last:
-                    self.end[f"normed.{len(batches):05d}"] = normed
+                    self.end[f"normed.{len(batches):05d}"] = read.normed
                 else:
                     after.put(len(batches), output)
                 batches.append(part)
@@ -238,19 +243,19 @@ class _Discovery:
 
     def _halves(
         self, stream: Stream, index: int, batch: PileBatch, before: LayerOutput | None
-    ) -> list[tuple[PileBatch, Tensor, LayerOutput, Tensor]]:
+    ) -> list[tuple[PileBatch, Activations, LayerOutput]]:
         """Run a batch, in halves where memory runs out."""
         ids = self.piles[batch.pile]
         size = (len(batch.rows), max(len(ids[row]) for row in batch.rows))
 
-        def work(rows: Sequence[int]) -> tuple[PileBatch, Tensor, LayerOutput, Tensor]:
+        def work(rows: Sequence[int]) -> tuple[PileBatch, Activations, LayerOutput]:
             chosen = [ids[row] for row in rows]
             given = before
             if before is not None and len(rows) < size[0]:
                 start = batch.rows.index(rows[0])
                 given = before.part(slice(start, start + len(rows)), max(map(len, chosen)), size)
             read, output = stream.run(index, chosen, given)
-            return PileBatch(batch.pile, tuple(rows)), read.neurons, output, read.normed
+            return PileBatch(batch.pile, tuple(rows)), read, output
 
         return in_halves(work, batch.rows)
 
@@ -322,12 +327,14 @@ class _LayerStatistics:
         self.values: list[Tensor] = []
         self.ids: list[Tensor] = []
 
-    def add(self, pile: str, neurons: Tensor) -> None:
-        """Add a batch of a pile, shape (prompts, neurons of the layer)."""
+    def add(self, pile: str, read: Activations) -> None:
+        """Add what was read of a batch of a pile: the neurons of the layer, and its output if it was asked for."""
         if pile != "diverse":
-            _add(self.moments, pile, Moments.of(neurons))
+            _add(self.moments, pile, Moments.of(read.neurons))
+            for output in read.outputs.values():
+                _add(self.moments, f"{pile}.layer", Moments.of(output))
             return
-        top = neurons.abs().topk(min(self.count, self.width))
+        top = read.neurons.abs().topk(min(self.count, self.width))
         self.values.append(top.values)
         self.ids.append(top.indices + self.first)
 
