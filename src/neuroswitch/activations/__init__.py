@@ -6,6 +6,10 @@ from neuroswitch.activations.changes import changed_outputs as changed_outputs
 from neuroswitch.activations.changes import layer_paths as layer_paths
 from neuroswitch.activations.changes import projected_out as projected_out
 from neuroswitch.activations.changes import scaled_neurons as scaled_neurons
+from neuroswitch.activations.gradients import (
+    differentiable_log_probabilities as differentiable_log_probabilities,
+)
+from neuroswitch.activations.gradients import neuron_gradients as neuron_gradients
 from neuroswitch.activations.output import log_probability_gradient as log_probability_gradient
 from neuroswitch.activations.output import next_token_log_probabilities as next_token_log_probabilities
 from neuroswitch.activations.output import norm_gain as norm_gain

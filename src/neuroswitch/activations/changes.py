@@ -105,30 +105,32 @@ def scaled_neurons(
     Args:
         model: The model, of any dtype and placement.
         ids: Flat ids of the neurons, each at most once.
-        multipliers: One for each id; multiplied in the dtype of the activations.
+        multipliers: One for each id; multiplied in the dtype of the activations. Outputs can be differentiated
+            with respect to them, except for experts' neurons.
 
     Raises:
         BadCircuit: An id is repeated or not a neuron of the model, or the numbers differ.
         UnsupportedModel: The weights of chosen experts are not in memory.
         InterventionFailed: On leaving, if the decoder ran but a chosen site did not.
     """
-    chosen = dict(zip(ids.tolist(), multipliers.tolist(), strict=False))
-    if not len(chosen) == len(ids) == len(multipliers):
+    rows = {neuron: row for row, neuron in enumerate(ids.tolist())}
+    if not len(rows) == len(ids) == len(multipliers):
         raise BadCircuit("neurons to scale must be distinct, with one multiplier each")
     changes = {}
     for position, local in model.layout.by_position(ids):
         site, offset = model.layout.sites[position], model.layout.offsets[position]
         module = model.module.get_submodule(site.path)
-        factors = torch.tensor([chosen[neuron + offset] for neuron in local.tolist()])
+        factors = multipliers[[rows[neuron + offset] for neuron in local.tolist()]].float().cpu()
         if site.kind == "dense":
-            mask = torch.ones(site.width)
-            mask[local] = factors
+            mask = torch.ones(site.width).index_put((local,), factors)
             # packed weights may be buffers
             weight = next(chain(module.parameters(), module.buffers()), mask)
             mask = mask if weight.is_meta else mask.to(weight.device)
             changes[site.path] = ModuleChange(before=partial(_scaled_input, mask))
         else:
-            changes[site.path] = ModuleChange(weights=partial(_scaled_experts, module, local, factors))
+            changes[site.path] = ModuleChange(
+                weights=partial(_scaled_experts, module, local, factors.detach())
+            )
     with changed_modules(model, changes):
         yield
 
