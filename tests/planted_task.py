@@ -34,6 +34,7 @@ def task_of(planted: Planted) -> Task:
         decoding=Decoding(max_new_tokens=4, batch_size=8),
         size=4,
         ranking="delta",
+        most_kl=1.0,  # a planted behaviour is a large part of what so small a model does
     )
 
 

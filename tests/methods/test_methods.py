@@ -26,7 +26,7 @@ from planted_task import firm, logits, task_of
 from tiny import tiny_llama
 
 NEURONS = ["cna", "cna:delta", "random", "random:3", "largest"]
-TUNED = ["caa", "direction", "cna-tuned"]
+TUNED = ["caa", "direction", "cna-tuned", "cna-learned"]
 ALL = [*NEURONS, *TUNED, "caa-paper", "caa-paper:toward", "prompt:say no"]
 
 
@@ -74,10 +74,12 @@ def test_the_size_of_a_circuit_is_chosen_where_half_of_it_is_not_enough(
 ) -> None:
     chosen = circuit_of(fits, "cna-tuned")
 
-    assert len(chosen) in (4, 8, 20)
-    assert set(circuit_of(fits, "cna").ids.tolist()) <= set(chosen.ids.tolist())
+    assert len(chosen) == 4
+    assert torch.equal(circuit_of(fits, "cna").ids, chosen.ids)
+    assert len(set(chosen.doses.tolist())) == 1
     said = fits["cna-tuned"].description
-    assert "how many of [2, 4, 8, 20] was chosen on 6 validation prompts: rate 0.00" in said
+    assert "how many of [1, 2, 4], each with the dose" in said
+    assert "chosen on 6 validation prompts: rate 0.00" in said
 
 
 @pytest.mark.parametrize("name", ["random", "random:3"])
@@ -250,7 +252,7 @@ def test_the_largest_neurons_are_the_largest(planted: Planted, task: Task, fits:
 def test_what_was_tuned_is_described(name: str, fits: dict[str, Fitted]) -> None:
     said = fits[name].description
 
-    assert ("layer" in said or "how many of" in said) and (
+    assert ("layer" in said or "how many of" in said or "learned doses" in said) and (
         "6 validation prompts" in said or "on 6 answers" in said
     )
     assert "rate 0.00" in said and "rate 1.00" in said
@@ -285,10 +287,10 @@ def test_a_broken_model_does_not_win() -> None:
     loops = Trial(rate=0.0, distinct=0.4, surprise=0.2)
     noise = Trial(rate=0.0, distinct=1.0, surprise=6.0)
     good = Trial(rate=0.2, distinct=0.97, surprise=0.7)
-    better = Trial(rate=0.2, distinct=0.97, surprise=0.6)
+    costly = Trial(rate=0.0, distinct=0.97, surprise=0.6, kl=0.05)
 
-    assert best([loops, noise, good, better], untouched) == 3
-    assert best([noise, Trial(0.0, 0.2, 4.0)], untouched) == 1
+    assert best([loops, noise, costly, good, good], untouched, 0.03) == 3
+    assert best([costly, noise, replace(noise, kl=0.04)], untouched, 0.01) == 1
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 12, 24, 80])

@@ -10,6 +10,7 @@ from neuroswitch.activations.gradients import (
     differentiable_log_probabilities as differentiable_log_probabilities,
 )
 from neuroswitch.activations.gradients import neuron_gradients as neuron_gradients
+from neuroswitch.activations.output import divergence as divergence
 from neuroswitch.activations.output import log_probability_gradient as log_probability_gradient
 from neuroswitch.activations.output import next_token_log_probabilities as next_token_log_probabilities
 from neuroswitch.activations.output import norm_gain as norm_gain

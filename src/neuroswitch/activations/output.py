@@ -79,6 +79,13 @@ def next_token_log_probabilities(
     return _log_probabilities(model, normed).cpu()
 
 
+def divergence(
+    before: Float[Tensor, "rows vocabulary"], after: Float[Tensor, "rows vocabulary"]
+) -> Float[Tensor, " rows"]:
+    """Return KL(before || after) of each row of log-probabilities, in nats."""
+    return (before.exp() * (before - after)).sum(-1)
+
+
 def log_probability_gradient(
     model: LanguageModel, residual: Float[Tensor, "rows hidden"], targets: Int64[Tensor, " rows"]
 ) -> Float[Tensor, "rows hidden"]:

@@ -168,6 +168,15 @@ class Circuit:
         multipliers = self.multipliers(strength).split([len(local) for local in places.values()])
         return {path: (local, part) for (path, local), part in zip(places.items(), multipliers, strict=True)}
 
+    def dosed(self, factor: float) -> "Circuit":
+        """Return the circuit with all doses multiplied: strength 1 then does what `factor` did.
+
+        Examples:
+            >>> circuit.dosed(2.0).multipliers(1.0).tolist()
+            [-1.0, -1.0, -1.0, -1.0, -1.0]
+        """
+        return replace(self, doses=factor * self.doses)
+
     def evidence(self) -> dict[str, Tensor]:
         """Return what was measured of the neurons, by name; nothing for neurons that were not ranked."""
         found = {name: getattr(self, name) for name in EVIDENCE}

@@ -32,6 +32,7 @@ class Task:
         decoding: Length and batch size of the answers by which settings are chosen.
         size: Size of circuits: below 1 a fraction of all neurons, else a count.
         ranking: The ranking of methods that choose neurons and name none themselves.
+        most_kl: Damage that a tuned setting may do: KL(untouched || changed) on benign answers, nats per token.
         seed: Of everything random.
         circuit: The circuit that random controls are matched to; None finds it.
         known: Ranking -> scores of one untouched model. Scores that were found are added, so that several
@@ -44,6 +45,7 @@ class Task:
     decoding: Decoding = Decoding(max_new_tokens=32)
     size: float = 0.001
     ranking: str = DEFAULT
+    most_kl: float = 0.03
     seed: int = 0
     circuit: Circuit | None = None
     known: dict[str, Scores] | None = field(default=None, compare=False, repr=False)

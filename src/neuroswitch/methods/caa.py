@@ -4,7 +4,7 @@
 behind the prompt only; here it is added at every position, the prompt included, so that a prompt is read in one
 state of the model whether or not its beginning was computed before. Layer, sign and scale are chosen on
 validation prompts (`methods.tuning`): every layer and sign is screened by the first token of the answer, the best
-are answered in full, with a growing scale until answers are harmed.
+are answered in full, each at the scale whose damage reaches the task's limit; that scale is strength 1.
 
 Source: Rimsky et al., "Steering Llama 2 via Contrastive Activation Addition" (arXiv:2312.06681).
 
@@ -26,12 +26,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neuroswitch.activations import Intervention, added, layer_paths
+from neuroswitch.activations import added, layer_paths
 from neuroswitch.errors import BadOption, BadRun
 from neuroswitch.methods.base import METHODS, Method, Task
 from neuroswitch.methods.differences import mean_differences
 from neuroswitch.methods.fitted import FittedChange, identity, load_fitted
-from neuroswitch.methods.tuning import Trial, Validation, attempt, best, screen, validation_of
+from neuroswitch.methods.tuning import Validation, choose_at_damage, screen, validation_of
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.sites import stream_width
@@ -117,15 +117,15 @@ class ContrastiveAddition:
         paths = layer_paths(model)
         vectors = mean_differences(model, task, paths, 1, progress=progress)[0]  # (layers, H)
         validation = validation_of(model, task, progress=progress)
-        search = _Search(model, task, validation, paths, vectors)
-        trials = search.attempted(search.screened(progress), progress)
-        chosen = list(trials)[best(list(trials.values()), validation.baseline)]
-        layer, factor = chosen
+        search = _Search(model, validation, paths, vectors)
+        finalists = search.screened(progress)
+        additions = [search.fitted(one).at for one in finalists]
+        place, scale, how = choose_at_damage(model, task, validation, additions, progress)
+        layer, factor = finalists[place].layer, scale * finalists[place].factor
         description = (
             f"adds {abs(factor):g} x strength times the mean difference of the residual stream behind layer"
             f" {layer}, {SIGNS[1.0 if factor > 0 else -1.0]} the positive prompts of {task.contrast.name!r}, at every"
-            f" position; layer, sign and scale chosen on {len(validation.positive)} validation prompts out of"
-            f" {len(trials)} settings answered: {validation.compared(trials[chosen])}"
+            f" position; layer and sign, at the scale of the damage allowed, {how}"
         )
         return addition(model, [paths[layer]], factor * vectors[layer, None], "caa", description)
 
@@ -139,7 +139,6 @@ class _Search:
     """One search for a setting."""
 
     model: LanguageModel
-    task: Task
     validation: Validation
     paths: Sequence[str]
     vectors: Tensor
@@ -150,30 +149,15 @@ class _Search:
         candidates = [Setting(layer, sign) for layer in layers for sign in SIGNS]
         found = []
         for done, candidate in enumerate(candidates, start=1):
-            odds, kl = screen(self.model, self.validation, self._intervention(candidate))
+            odds, kl = screen(self.model, self.validation, self.fitted(candidate).at(1.0))
             found.append((kl > MOST_KL, odds, candidate))
             progress("screen layers and signs", done, len(candidates))
         return [candidate for *_, candidate in sorted(found)[:FINALISTS]]
 
-    def attempted(self, finalists: Sequence[Setting], progress: Progress) -> dict[Setting, Trial]:
-        """Answer at each finalist with a growing scale until answers are harmed."""
-        trials: dict[Setting, Trial] = {}
-
-        def attempt_at(finalist: Setting, scale: float) -> bool:
-            setting = finalist._replace(factor=scale * finalist.factor)
-            trials[setting] = attempt(self.model, self.task, self.validation, self._intervention(setting))
-            return trials[setting].harms(self.validation.baseline)
-
-        for done, finalist in enumerate(finalists, start=1):
-            harmed = next((scale for scale in (1, 2, 4) if attempt_at(finalist, scale)), None)
-            if harmed == 1:
-                attempt_at(finalist, 0.5)
-            progress("answer validation prompts", done, len(finalists))
-        return trials
-
-    def _intervention(self, setting: Setting) -> Intervention:
-        path, vector = self.paths[setting.layer], self.vectors[setting.layer, None]
-        return addition(self.model, [path], vector).at(setting.factor)
+    def fitted(self, setting: Setting) -> FittedChange:
+        """Return the addition of a setting; its strength is the scale."""
+        path, vector = self.paths[setting.layer], setting.factor * self.vectors[setting.layer, None]
+        return addition(self.model, [path], vector)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Contrastive neuron attribution: scale the neurons of a circuit at every token position.
 
-`cna` finds the circuit of a ranking, `cna-tuned` chooses its size on validation prompts, `circuit:FOLDER` reads a
-saved one. `random` and `largest` are controls: they scale as many neurons, chosen without regard to the behaviour.
+`cna` finds the circuit of a ranking, `cna-tuned` chooses its size and dose on validation prompts, `circuit:FOLDER`
+reads a saved one. `random` and `largest` are controls: they scale as many neurons, chosen without regard to the
+behaviour.
 
 Source: Herring, Naviasky & Malhotra (arXiv:2605.12290), steps 1 to 6.
 """
@@ -10,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,7 +25,7 @@ from neuroswitch.discovery import RANKINGS, Scores, budget, select
 from neuroswitch.errors import BadCircuit, BadOption, BadRun
 from neuroswitch.methods.base import METHODS, ChangesModel, Method, MethodFactory, Task
 from neuroswitch.methods.differences import mean_over
-from neuroswitch.methods.tuning import choose_setting, validation_of
+from neuroswitch.methods.tuning import choose_at_damage, validation_of
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import ContrastSet
@@ -31,8 +33,8 @@ from neuroswitch.provenance import Provenance
 from neuroswitch.records import LARGEST
 from neuroswitch.storage import new_folder
 
-SIZES = (0.5, 1, 2, 5)
-"""The sizes that `cna-tuned` tries, as multiples of the task's."""
+SIZES = (0.25, 0.5, 1)
+"""The sizes that `cna-tuned` tries, as multiples of the task's; at equal results the smallest is kept."""
 
 
 @dataclass(frozen=True)
@@ -166,27 +168,32 @@ class CircuitMethod:
 
 def _ranked(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
     """Find the circuit of the task's ranking and size: the method `cna`."""
-    return _select(task.scores(model, progress=progress), task.size)
+    return select_plain(task.scores(model, progress=progress), task.size)
 
 
 def _tuned(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
-    """Rank once, ablate circuits of several sizes, and keep the best: the method `cna-tuned`.
+    """Rank once, bring circuits of several sizes to the same damage, and keep the best: the method `cna-tuned`.
 
-    The paper fixes the size at 0.1 % of all neurons. The methods that it is compared with choose layers and
-    scales on validation prompts; this method chooses the size by the same rule.
+    The paper ablates 0.1 % of all neurons. Fewer neurons with doses above 1, so that they are reversed, can leave
+    less of the behaviour at the same damage; which size does is chosen on validation prompts.
     """
     scores, usual = task.scores(model, progress=progress), budget(task.size, model.layout.size)
     circuits = _of_several_sizes(scores, usual)
     validation = validation_of(model, task, progress=progress)
-    ablations = [Scaling(circuit, 1.0) for circuit in circuits]
-    chosen, how = choose_setting(model, task, validation, ablations, progress)
+    candidates = [partial(Scaling, circuit) for circuit in circuits]
+    choice = choose_at_damage(model, task, validation, candidates, progress)
     found = (
         f"chosen by the ranking {task.ranking!r} on the discovery prompts of {task.contrast.name!r}; how many"
-        f" of {[len(one) for one in circuits]} was {how}"
+        f" of {[len(one) for one in circuits]}, each with the dose of the damage allowed, here {choice.strength:g},"
+        f" was {choice.how}"
     )
-    tuned = circuits[chosen]
-    seen = with_prompts(tuned.provenance.found, [one for pile in task.contrast.validation for one in pile])
-    return _explained(replace(tuned, provenance=replace(tuned.provenance, found=seen)), found)
+    return chosen_by(circuits[choice.place].dosed(choice.strength), task, found)
+
+
+def chosen_by(circuit: Circuit, task: Task, how: str) -> Circuit:
+    """Write into a circuit how it was chosen, and that validation prompts were seen."""
+    seen = with_prompts(circuit.provenance.found, [one for pile in task.contrast.validation for one in pile])
+    return _explained(replace(circuit, provenance=replace(circuit.provenance, found=seen)), how)
 
 
 def _drawn(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
@@ -259,7 +266,7 @@ def largest_circuit(
     return Circuit(layout=model.layout, ids=largest, doses=torch.ones(len(largest)), provenance=provenance)
 
 
-def _select(scores: Scores, size: float) -> Circuit:
+def select_plain(scores: Scores, size: float) -> Circuit:
     """Select a circuit without date and command, so that equal fits are equal files."""
     circuit = select(scores, size)
     return replace(circuit, provenance=replace(circuit.provenance, date="", command=""))
@@ -270,7 +277,7 @@ def _of_several_sizes(scores: Scores, usual: int) -> list[Circuit]:
     circuits: list[Circuit] = []
     for count in dict.fromkeys(max(1, round(factor * usual)) for factor in SIZES):
         try:
-            circuits.append(_select(scores, count))
+            circuits.append(select_plain(scores, count))
         except BadOption:
             if not circuits:
                 raise
@@ -282,7 +289,7 @@ def _explained(circuit: Circuit, how: str) -> Circuit:
     return replace(circuit, provenance=replace(made, arguments={**made.arguments, HOW: how}))
 
 
-def _by_ranking(choose: Choose) -> MethodFactory:
+def by_ranking(choose: Choose) -> MethodFactory:
     """Return a factory of methods whose argument is the name of a ranking; without one it is the task's."""
 
     def made(argument: str) -> Method:
@@ -296,8 +303,8 @@ def _by_ranking(choose: Choose) -> MethodFactory:
     return made
 
 
-METHODS.register("cna")(_by_ranking(_ranked))
-METHODS.register("cna-tuned")(_by_ranking(_tuned))
+METHODS.register("cna")(by_ranking(_ranked))
+METHODS.register("cna-tuned")(by_ranking(_tuned))
 METHODS.register_fixed("largest", CircuitMethod(_largest))
 
 

@@ -21,12 +21,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neuroswitch.activations import Intervention, layer_paths, projected_out
+from neuroswitch.activations import layer_paths, projected_out
 from neuroswitch.methods.base import METHODS, Task
 from neuroswitch.methods.caa import FINALISTS, LAYERS, addition, middle_layers
 from neuroswitch.methods.differences import closing_tokens, mean_differences, tokens_of
 from neuroswitch.methods.fitted import FittedChange, damaged, identity, load_fitted
-from neuroswitch.methods.tuning import Validation, choose_setting, opening_odds, screen, validation_of
+from neuroswitch.methods.tuning import Validation, choose_at_damage, opening_odds, screen, validation_of
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.sites import stream_width
@@ -83,17 +83,18 @@ class DirectionalAblation:
             (layer, place - last): found[place, i] for i, layer in enumerate(layers) for place in range(last)
         }
         validation = validation_of(model, task, progress=progress)
-        search = _Search(model, task, validation, vectors)
+        search = _Search(model, validation, vectors)
         finalists, passed = search.finalists(search.screened(progress), progress)
-        ablations = [search.ablation(one) for one in finalists]
-        winner, how = choose_setting(model, task, validation, ablations, progress)
+        ablations = [search.fitted(one).at for one in finalists]
+        winner, strength, how = choose_at_damage(model, task, validation, ablations, progress, strongest=1.0)
         chosen = finalists[winner]
         direction = vectors[chosen.layer, chosen.position]
         description = (
             f"removes strength times one direction from the residual stream of every layer, at every position:"
             f" the difference of means behind layer {chosen.layer} at token {chosen.position} of the prompts of"
             f" {task.contrast.name!r}; out of {len(vectors)} candidates {len(finalists)} were screened by the first"
-            f" token of answers ({passed}; its KL on negative prompts is {chosen.kl:.3f} nats), and one of them {how}"
+            f" token of answers ({passed}; its KL on negative prompts is {chosen.kl:.3f} nats), and one of them, at"
+            f" strength {strength:g}, {how}"
         )
         return projection(model, direction / direction.norm(), "direction", description)
 
@@ -111,19 +112,18 @@ class _Search:
     """One search for a direction among vectors by (layer, position)."""
 
     model: LanguageModel
-    task: Task
     validation: Validation
     vectors: dict[tuple[int, int], Tensor]
 
-    def ablation(self, candidate: Candidate) -> Intervention:
-        return projection(self.model, self.vectors[candidate.layer, candidate.position]).at(1.0)
+    def fitted(self, candidate: Candidate) -> FittedChange:
+        return projection(self.model, self.vectors[candidate.layer, candidate.position])
 
     def screened(self, progress: Progress) -> list[Candidate]:
         """Return all candidates, the lowest evidence of the behaviour first."""
         found = []
         for done, (layer, position) in enumerate(self.vectors, start=1):
             candidate = Candidate(layer, position, 0.0, 0.0)
-            odds, kl = screen(self.model, self.validation, self.ablation(candidate))
+            odds, kl = screen(self.model, self.validation, self.fitted(candidate).at(1.0))
             found.append(candidate._replace(odds=odds, kl=kl))
             progress("screen directions", done, len(self.vectors))
         return sorted(found, key=lambda one: (one.odds, one.kl))

@@ -20,7 +20,7 @@ from neuroswitch.methods.base import METHODS, Method, Task
 from neuroswitch.methods.differences import mean_differences
 from neuroswitch.methods.fitted import FittedChange, identity, load_fitted
 from neuroswitch.methods.sae_files import SparseCoder, read_sae, require_sae_lens
-from neuroswitch.methods.tuning import choose_setting, validation_of
+from neuroswitch.methods.tuning import choose_at_damage, validation_of
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 
@@ -55,12 +55,12 @@ class SparseFeatures:
             raise WeakBehaviour("no feature of the SAE is more active on positive prompts", found=self.source)
         counts = sorted({min(count, len(ranked)) for count in COUNTS})
         validation = validation_of(model, task, progress=progress)
-        candidates = [ablation(model, coder, ranked[:count]).at(1.0) for count in counts]
-        chosen, how = choose_setting(model, task, validation, candidates, progress)
+        candidates = [ablation(model, coder, ranked[:count]).at for count in counts]
+        chosen, strength, how = choose_at_damage(model, task, validation, candidates, progress, strongest=1.0)
         description = (
             f"subtracts strength times what {counts[chosen]} of {coder.features} SAE features decode to, behind"
             f" {coder.path} at every position; ranked by the difference of their means on the discovery prompts"
-            f" of {task.contrast.name!r}; how many of {counts} was {how}"
+            f" of {task.contrast.name!r}; how many of {counts}, at strength {strength:g}, was {how}"
         )
         return ablation(model, coder, ranked[: counts[chosen]], description)
 

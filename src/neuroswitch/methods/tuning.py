@@ -1,32 +1,39 @@
-"""How settings of methods are chosen: on validation prompts, by their effect on the behaviour and on the rest.
+"""How settings of methods are chosen: on validation prompts, by the behaviour that is left at a given damage.
 
-Two steps: `screen` is cheap and looks at the first token of the answer only; `attempt` lets the model answer and
-counts the answers that show the behaviour. A setting that breaks the model must not win, so both also measure
-damage. Test prompts are never used.
+`screen` is cheap and looks at the first token of the answer only. `choose_at_damage` brings each candidate to the
+strength at which its divergence on benign answers reaches the task's limit, lets the model answer there, and takes
+the candidate with the lowest rate. So all methods are tuned by one rule and one limit. Test prompts are never used.
 
 Source of the screening: bypass score and KL of Arditi et al. (arXiv:2406.11717), with the opening tokens of the
 model's own answers instead of a list written by hand.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neuroswitch.activations import Intervention, next_token_log_probabilities, read_outputs
+from neuroswitch.activations import Intervention, divergence, next_token_log_probabilities, read_outputs
 from neuroswitch.answering import Reader, generate_tokens
 from neuroswitch.batching import compute_prefix, in_batches, plan_batches
 from neuroswitch.errors import WeakBehaviour
 from neuroswitch.methods.base import Task
+from neuroswitch.methods.damage import CLOSE, STRONGEST, BenignAnswers, strength_at
 from neuroswitch.methods.differences import tokens_of
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress
+from neuroswitch.prompts import Prompt
 
 PROMPTS = 24
 """Validation prompts that are answered for each setting that is attempted."""
+
+BENIGN, BENIGN_TOKENS = 24, 16
+"""Negative validation prompts whose untouched answers show damage, and the tokens of each, at most."""
 
 SCREENED = 8
 """Validation prompts of each pile that are read for each setting that is screened."""
@@ -48,21 +55,27 @@ class Trial:
         distinct: Share of 4-grams of tokens that repeat no earlier one of the same answer, 0-1.
         surprise: Median over all answers' tokens of -log p under the untouched model, nats. The median, because
             in an answer with other content a few tokens are unlikely, and in noise most are.
+        kl: KL(untouched || changed) on the untouched model's own benign answers, nats per token.
     """
 
     rate: float
     distinct: float
     surprise: float
+    kl: float = 0.0
 
-    def harms(self, baseline: "Trial") -> bool:
-        """Return whether answers are more repetitive or unlikely than those of the untouched model."""
+    def harms(self, baseline: "Trial", most_kl: float) -> bool:
+        """Return whether answers are more repetitive or unlikely than untouched ones, or benign ones change more."""
         return (
-            self.distinct < baseline.distinct - LEAST_DISTINCT
+            self.kl > (1 + CLOSE) * most_kl
+            or self.distinct < baseline.distinct - LEAST_DISTINCT
             or self.surprise > baseline.surprise + MOST_SURPRISE
         )
 
     def __str__(self) -> str:
-        return f"rate {self.rate:.2f}, distinct 4-grams {self.distinct:.2f}, median surprise {self.surprise:.2f} nats"
+        return (
+            f"rate {self.rate:.2f}, KL {self.kl:.3f} nats per token on benign answers, distinct 4-grams "
+            f"{self.distinct:.2f}, median surprise {self.surprise:.2f} nats"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +90,7 @@ class Validation:
         baseline: The untouched model's answers.
         openings: Tokens with which answers that show the behaviour begin, and others do not.
         untouched: Its next-token log-probabilities behind the negative prompts.
+        benign: Its answers to negative prompts that do not show the behaviour.
     """
 
     positive: list[list[int]]
@@ -86,6 +100,7 @@ class Validation:
     baseline: Trial
     openings: tuple[int, ...]
     untouched: Float[Tensor, "negative vocabulary"]
+    benign: BenignAnswers
 
     def compared(self, trial: Trial) -> str:
         """Return a trial beside that of the untouched model, for descriptions."""
@@ -96,7 +111,7 @@ def validation_of(model: LanguageModel, task: Task, *, progress: Progress) -> Va
     """Let the untouched model answer the validation prompts.
 
     Raises:
-        WeakBehaviour: None of its answers shows the behaviour.
+        WeakBehaviour: None of its answers shows the behaviour, or all answers to negative prompts do.
     """
     piles = task.contrast.validation
     prompts = piles.positive[:PROMPTS]
@@ -120,7 +135,24 @@ def validation_of(model: LanguageModel, task: Task, *, progress: Progress) -> Va
         baseline=_trial(model, positive, answers, shown),
         openings=_openings(answers, shown, untouched.argmax(-1).tolist()),
         untouched=untouched,
+        benign=_benign_answers(model, task, piles.negative[:BENIGN]),
     )
+
+
+def _benign_answers(model: LanguageModel, task: Task, prompts: Sequence[Prompt]) -> BenignAnswers:
+    """Let the untouched model answer negative prompts, and keep the answers that do not show the behaviour."""
+    ids = tokens_of(model, prompts, task)
+    decoding = replace(task.decoding, max_new_tokens=min(BENIGN_TOKENS, task.decoding.max_new_tokens))
+    answers = generate_tokens(model, ids, decoding)
+    shown = _shown(model, task, answers, zip(ids, [prompt.text for prompt in prompts], strict=True))
+    kept = [i for i, one in enumerate(shown) if not one and answers[i]]
+    if not kept:
+        raise WeakBehaviour(
+            "the model shows the behaviour on all negative validation prompts, so damage cannot be measured",
+            found=f"{len(shown)} of {len(shown)} answers",
+            do="use negative prompts that do not bring it about, or another detector",
+        )
+    return BenignAnswers.of(model, [ids[i] for i in kept], [answers[i] for i in kept])
 
 
 def screen(model: LanguageModel, validation: Validation, intervention: Intervention) -> tuple[float, float]:
@@ -134,7 +166,7 @@ def screen(model: LanguageModel, validation: Validation, intervention: Intervent
         odds = opening_odds(model, validation, validation.screened)
         changed = _log_probabilities(model, validation.negative)
     before = validation.untouched
-    return odds, float((before.exp() * (before - changed)).sum(-1).mean())
+    return odds, float(divergence(before, changed).mean())
 
 
 def opening_odds(model: LanguageModel, validation: Validation, ids: Sequence[Sequence[int]]) -> float:
@@ -144,11 +176,12 @@ def opening_odds(model: LanguageModel, validation: Validation, ids: Sequence[Seq
 
 
 def attempt(model: LanguageModel, task: Task, validation: Validation, intervention: Intervention) -> Trial:
-    """Let the model answer the validation prompts in one setting."""
+    """Let the model answer the validation prompts in one setting, and measure its damage."""
     with intervention.applied(model):
         answers = generate_tokens(model, validation.positive, task.decoding)
     shown = _shown(model, task, answers, zip(validation.positive, validation.questions, strict=True))
-    return _trial(model, validation.positive, answers, shown)
+    found = _trial(model, validation.positive, answers, shown)
+    return replace(found, kl=validation.benign.kl(model, intervention))
 
 
 def choose_setting(
@@ -167,20 +200,63 @@ def choose_setting(
     for done, intervention in enumerate(interventions, start=1):
         trials.append(attempt(model, task, validation, intervention))
         progress("answer validation prompts", done, len(interventions))
-    chosen = best(trials, validation.baseline)
+    chosen = best(trials, validation.baseline, task.most_kl)
     prompts = len(validation.positive)
     return chosen, f"chosen on {prompts} validation prompts: {validation.compared(trials[chosen])}"
 
 
-def best(trials: Sequence[Trial], baseline: Trial) -> int:
+class Choice(NamedTuple):
+    """The candidate that was chosen, the strength at which it was tried, and how it was chosen, in words."""
+
+    place: int
+    strength: float
+    how: str
+
+
+def choose_at_damage(
+    model: LanguageModel,
+    task: Task,
+    validation: Validation,
+    candidates: Sequence[Callable[[float], Intervention]],
+    progress: Progress,
+    *,
+    strongest: float = STRONGEST,
+) -> Choice:
+    """Choose between candidates, each at the strength at which its damage reaches the task's limit.
+
+    Args:
+        model: The model, untouched.
+        task: Its `most_kl` is the limit.
+        validation: Prompts that no candidate was fitted to.
+        candidates: From a strength to an intervention; where two are level, the earlier one is taken.
+        progress: Called after each candidate.
+        strongest: The largest strength that makes sense; 1 where 1 removes everything.
+    """
+    strengths, settings = [], []
+    for done, at in enumerate(candidates, start=1):
+        strength = strength_at(partial(_damage, model, validation, at), task.most_kl, strongest=strongest)
+        strengths.append(strength)
+        settings.append(at(strength))
+        progress("search the strength of the damage allowed", done, len(candidates))
+    place, how = choose_setting(model, task, validation, settings, progress)
+    return Choice(place, strengths[place], how)
+
+
+def _damage(
+    model: LanguageModel, validation: Validation, at: Callable[[float], Intervention], strength: float
+) -> float:
+    return validation.benign.kl(model, at(strength))
+
+
+def best(trials: Sequence[Trial], baseline: Trial, most_kl: float) -> int:
     """Return the place of the setting with the lowest rate among those that do no harm.
 
-    Among equals, and where all do harm, it is the one with the lowest surprise.
+    Among equals it is the first; where all do harm, the one with the lowest divergence.
     """
-    harmless = [i for i, trial in enumerate(trials) if not trial.harms(baseline)]
+    harmless = [i for i, trial in enumerate(trials) if not trial.harms(baseline, most_kl)]
     if harmless:
-        return min(harmless, key=lambda i: (trials[i].rate, trials[i].surprise))
-    return min(range(len(trials)), key=lambda i: trials[i].surprise)
+        return min(harmless, key=lambda i: trials[i].rate)
+    return min(range(len(trials)), key=lambda i: trials[i].kl)
 
 
 def _openings(
