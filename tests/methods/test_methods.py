@@ -26,8 +26,9 @@ from planted_task import firm, logits, task_of
 from tiny import tiny_llama
 
 NEURONS = ["cna", "cna:delta", "random", "random:3", "largest"]
-TUNED = ["caa", "direction", "cna-tuned", "cna-learned"]
-ALL = [*NEURONS, *TUNED, "caa-paper", "caa-paper:toward", "prompt:say no"]
+GATES = ["gate", "gate:anchor", "gate:scale"]
+TUNED = ["caa", "direction", "cna-tuned", "cna-learned", *GATES, "gate:scale:3"]
+ALL = [*NEURONS, *TUNED, "cna-pinned", "caa-paper", "caa-paper:toward", "prompt:say no"]
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-@pytest.mark.parametrize("name", [*TUNED, "cna"])
+@pytest.mark.parametrize("name", [*TUNED, "cna", "cna-pinned"])
 def test_a_method_ends_the_planted_behaviour_on_prompts_it_has_not_seen(
     name: str, planted: Planted, task: Task, fits: dict[str, Fitted]
 ) -> None:
@@ -139,11 +140,8 @@ def test_a_damaged_folder_and_another_model_are_refused(
 
     with pytest.raises(WrongModel):
         method.load(tmp_path / "fit", tiny_llama(intermediate_size=72))
-    tensors = (
-        tmp_path
-        / "fit"
-        / ("circuit.safetensors" if name.startswith(("cna", "random", "largest")) else TENSORS)
-    )
+    is_circuit = isinstance(fits[name], FittedCircuit)
+    tensors = tmp_path / "fit" / ("circuit.safetensors" if is_circuit else TENSORS)
     tensors.write_bytes(tensors.read_bytes()[:-1])
     with pytest.raises(BadRun):
         method.load(tmp_path / "fit", planted.model)
@@ -156,7 +154,7 @@ def test_a_folder_of_another_method_is_refused(
 ) -> None:
     fits["caa"].save(tmp_path / "fit")
 
-    for name in ("caa-paper", "direction", "prompt:x"):
+    for name in ("caa-paper", "direction", "prompt:x", "gate", "gate:anchor", "cna-pinned"):
         with pytest.raises(BadRun, match="'caa'"):
             get_method(name).load(tmp_path / "fit", planted.model)
     with pytest.raises(BadRun, match="not a circuit folder"):
@@ -346,7 +344,20 @@ def test_a_system_prompt_needs_a_template_and_a_text(chatty: LanguageModel, task
 
 
 @pytest.mark.parametrize(
-    "name", ["caa:3", "direction:x", "random:x", "largest:2", "cna:nothing", "caa-paper:x", "circuit", "no"]
+    "name",
+    [
+        "caa:3",
+        "direction:x",
+        "random:x",
+        "largest:2",
+        "cna:nothing",
+        "caa-paper:x",
+        "gate:x",
+        "gate:scale:0",
+        "cna-pinned:no",
+        "circuit",
+        "no",
+    ],
 )
 def test_a_wrong_argument_is_said(name: str) -> None:
     with pytest.raises(BadOption):

@@ -15,6 +15,8 @@ from neuroswitch.activations.output import log_probability_gradient as log_proba
 from neuroswitch.activations.output import next_token_log_probabilities as next_token_log_probabilities
 from neuroswitch.activations.output import norm_gain as norm_gain
 from neuroswitch.activations.output import output_columns as output_columns
+from neuroswitch.activations.pins import anchored_neurons as anchored_neurons
+from neuroswitch.activations.pins import pinned_neurons as pinned_neurons
 from neuroswitch.activations.reading import Activations as Activations
 from neuroswitch.activations.reading import capturing as capturing
 from neuroswitch.activations.reading import read_last_token as read_last_token

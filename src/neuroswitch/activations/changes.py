@@ -122,10 +122,7 @@ def scaled_neurons(
         module = model.module.get_submodule(site.path)
         factors = multipliers[[rows[neuron + offset] for neuron in local.tolist()]].float().cpu()
         if site.kind == "dense":
-            mask = torch.ones(site.width).index_put((local,), factors)
-            # packed weights may be buffers
-            weight = next(chain(module.parameters(), module.buffers()), mask)
-            mask = mask if weight.is_meta else mask.to(weight.device)
+            mask = beside_weights(module, torch.ones(site.width).index_put((local,), factors))
             changes[site.path] = ModuleChange(before=partial(_scaled_input, mask))
         else:
             changes[site.path] = ModuleChange(
@@ -133,6 +130,13 @@ def scaled_neurons(
             )
     with changed_modules(model, changes):
         yield
+
+
+def beside_weights(module: nn.Module, values: Tensor) -> Tensor:
+    """Return values on the device of a module's weights, so that no forward pass has to copy them there."""
+    # packed weights may be buffers
+    weight = next(chain(module.parameters(), module.buffers()), values)
+    return values if weight.is_meta else values.to(weight.device)
 
 
 def _scaled_input(

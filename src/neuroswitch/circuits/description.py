@@ -119,7 +119,8 @@ def read_description(path: Path) -> Description:
         raise BadCircuit(
             f"{path.parent} is not a circuit folder",
             found=f"no {path.name} in it",
-            do="name the folder that `discover` or `run` wrote; an interrupted save leaves none",
+            do="name the folder that `discover` or `run` wrote; an interrupted save leaves none, and a method that "
+            "does not multiply neurons, such as a pinned one, has none",
         ) from None
     except ValidationError as error:
         first = error.errors()[0]

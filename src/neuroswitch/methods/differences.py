@@ -75,7 +75,7 @@ def mean_differences(
 
 
 def mean_over(
-    rows: Sequence[Sequence[int]], summed: Summed, *, progress: Progress, stage: str
+    rows: Sequence[Sequence[int]], summed: Summed, *, progress: Progress, stage: str, size: int = BATCH
 ) -> Float[Tensor, "*shape"]:
     """Return the mean of what is read of token sequences, batch by batch.
 
@@ -84,6 +84,7 @@ def mean_over(
         summed: From a batch to the sum of what is read of its sequences, float64.
         progress: Called after each batch.
         stage: Name of the work.
+        size: Sequences of a batch, at most.
     """
-    batches = plan_batches(list(map(len, rows)), BATCH)
+    batches = plan_batches(list(map(len, rows)), size)
     return reduce(torch.add, in_batches(summed, rows, batches, progress=progress, stage=stage)) / len(rows)
