@@ -193,18 +193,25 @@ class PromptChoice(BehaviourChoice):
 class CircuitChoice:
     """How neurons are scored, and how many are kept."""
 
-    ranking: str = "readout"
+    ranking: str = "writers"
     """How neurons are scored."""
-    size: Size = 0.001
+    size: Size = 0.0005
     """Size of a circuit: a fraction such as 0.001, or a count such as 116."""
+    dose: Finite = 2.0
+    """At strength 1 a neuron is multiplied by 1 - dose: 1 ablates it, 2 reverses it."""
 
     def __post_init__(self) -> None:
-        """Refuse a size that could not be meant.
+        """Refuse a size or a dose that could not be meant.
 
         Raises:
-            BadOption: It is neither a fraction nor a count.
+            BadOption: The size is neither a fraction nor a count, or the dose is 0 or not finite.
         """
         require_size(self.size)
+        require_finite("--dose", self.dose)
+        if self.dose == 0:
+            raise BadOption(
+                "a dose of 0 changes no neuron", do="give another, such as --dose 1, which ablates"
+            )
 
 
 @group("Controls")

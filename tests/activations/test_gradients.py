@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from neuroswitch.activations import differentiable_log_probabilities, neuron_gradients, scaled_neurons
+from neuroswitch.batching import NO_PREFIX, prefix_with_graph
 from neuroswitch.errors import UnsupportedModel
 from tiny import tiny_model
 
@@ -57,6 +58,24 @@ def test_a_batch_gives_what_its_sequences_give() -> None:
 
     both = alone(0, [4, 11]) + alone(1, [7])
     assert torch.allclose(both, _effects(model), rtol=1e-3, atol=1e-6)
+
+
+def test_a_shared_prefix_changes_neither_values_nor_gradients() -> None:
+    model, rows = tiny_model("llama"), [[5, 6, 7, 8, 9, 3, 2], [5, 6, 7, 8, 4]]
+    places, ids = [[5], [4]], torch.tensor([3, 40, 70])
+    found = []
+    for prefix_of in (prefix_with_graph, lambda model, rows: NO_PREFIX):
+        multipliers = torch.tensor([0.5, -1.0, 2.0], requires_grad=True)
+        with scaled_neurons(model, ids, multipliers):
+            prefix = prefix_of(model, rows)
+            log_p = differentiable_log_probabilities(model, rows, places, prefix)
+        found.append(
+            (prefix.length, log_p, torch.autograd.grad(log_p[[0, 1], [4, 11]].sum(), multipliers)[0])
+        )
+    (length, one, gradient), (none, other, whole) = found
+    assert (length, none) == (4, 0)
+    assert torch.allclose(one, other, atol=1e-5)
+    assert torch.allclose(gradient, whole, rtol=1e-3, atol=1e-6)
 
 
 def test_nothing_is_left_in_the_model() -> None:

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neuroswitch.batching import padded, text_only
+from neuroswitch.batching import NO_PREFIX, Prefix, padded, text_only
 from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models import LanguageModel
 from neuroswitch.sites import first_tensor, hooked
@@ -24,22 +24,28 @@ Reduce = Callable[[Float[Tensor, "sequences time width"], Float[Tensor, "sequenc
 
 
 def differentiable_log_probabilities(
-    model: LanguageModel, ids: Sequence[Sequence[int]], positions: Sequence[Sequence[int]]
+    model: LanguageModel,
+    ids: Sequence[Sequence[int]],
+    positions: Sequence[Sequence[int]],
+    prefix: Prefix = NO_PREFIX,
 ) -> Float[Tensor, "rows vocabulary"]:
     """Return next-token log-probabilities at chosen tokens in the current state of the model, with their graph.
 
     Args:
         model: The model.
         ids: Token ids of each sequence, padded on the right together.
-        positions: For each sequence the positions whose next token is meant.
+        positions: For each sequence the positions whose next token is meant, none of them inside the prefix.
+        prefix: What all sequences begin with, as `prefix_with_graph` made it in the same state.
 
     Returns:
         One row for each position, sequence by sequence, float32, on the device of the model.
     """
-    batch = padded(ids).tokens
-    rows = [b * batch.shape[1] + at for b, places in enumerate(positions) for at in places]
+    batch = padded(ids).tokens[:, prefix.length :]  # (B, T)
+    rows = [b * batch.shape[1] + at - prefix.length for b, places in enumerate(positions) for at in places]
+    past = prefix.expanded(len(batch))
+    state = {} if past is None else {"past_key_values": past}
     with text_only(model.module):
-        output = model.decoder(input_ids=batch.to(model.device), use_cache=False)
+        output = model.decoder(input_ids=batch.to(model.device), use_cache=past is not None, **state)
     hidden = first_tensor(model.decoder, output[0]).flatten(0, 1)  # (B * T, H)
     chosen = hidden[torch.tensor(rows, device=hidden.device)]
     weight: Tensor = model.head.weight  # type: ignore[assignment]

@@ -16,4 +16,5 @@ from neuroswitch.batching.plain import text_only as text_only
 from neuroswitch.batching.prefix import NO_PREFIX as NO_PREFIX
 from neuroswitch.batching.prefix import Prefix as Prefix
 from neuroswitch.batching.prefix import compute_prefix as compute_prefix
+from neuroswitch.batching.prefix import prefix_with_graph as prefix_with_graph
 from neuroswitch.batching.prefix import returns_cache as returns_cache

@@ -5,7 +5,6 @@ must be computed again. Reuse is exact for attention over the whole past. For mo
 of state (a window, a recurrence) there is no prefix, and prompts are computed in full.
 """
 
-import copy
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,18 +35,20 @@ class Prefix:
     cache: DynamicCache | None
 
     def expanded(self, batch: int) -> DynamicCache | None:
-        """Return a copy of the cache for a batch; None where there is no prefix."""
+        """Return a copy of the cache for a batch, through which gradients flow; None where there is no prefix."""
         if self.cache is None:
             return None
-        state = copy.deepcopy(self.cache)
-        state.batch_repeat_interleave(batch)
+        state = DynamicCache()
+        for index, layer in enumerate(self.cache.layers):
+            if isinstance(layer, DynamicLayer) and layer.keys is not None and layer.values is not None:
+                keys, values = (one.repeat_interleave(batch, 0) for one in (layer.keys, layer.values))
+                state.update(keys, values, index)
         return state
 
 
 NO_PREFIX = Prefix(0, None)
 
 
-@torch.inference_mode()
 def compute_prefix(model: LanguageModel, ids: Sequence[Sequence[int]]) -> Prefix:
     """Run the shared beginning of all prompts once, in the present state of the model.
 
@@ -55,6 +56,12 @@ def compute_prefix(model: LanguageModel, ids: Sequence[Sequence[int]]) -> Prefix
         model: The model.
         ids: Token ids of every prompt; the last token of each stays outside of the prefix.
     """
+    with torch.inference_mode():
+        return prefix_with_graph(model, ids)
+
+
+def prefix_with_graph(model: LanguageModel, ids: Sequence[Sequence[int]]) -> Prefix:
+    """Do what `compute_prefix` does where gradients are wanted."""
     length = min(shared_prefix(ids), min(map(len, ids), default=1) - 1)
     if len(ids) < 2 or length < SHORTEST_PREFIX or not _accepts_prefix(model):
         return NO_PREFIX

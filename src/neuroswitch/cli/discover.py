@@ -102,6 +102,7 @@ def _search(asked: _Asked, folder: Path, strength: float, progress: Progress) ->
         asked.behaviour.detector,
         ranking=settings.circuit.ranking,
         size=settings.circuit.size,
+        dose=settings.circuit.dose,
         chat=settings.chat,
         progress=progress,
     )
@@ -125,7 +126,7 @@ def _search_streamed(asked: _Asked, folder: Path, strength: float, progress: Pro
         chat=settings.chat,
         progress=progress,
     )
-    found = select(scores, settings.circuit.size)
+    found = select(scores, settings.circuit.size, dose=settings.circuit.dose)
     with reading_weights(source):  # of the layers that the circuit is in, for its fingerprint
         found.save(folder, model=model, strength=strength)
     return found

@@ -16,6 +16,7 @@ from neuroswitch.discovery.responses import Shows
 from neuroswitch.discovery.selection import select
 from neuroswitch.discovery.streaming import collect_streamed, rank_streamed, require_streamable
 from neuroswitch.models import LanguageModel
+from neuroswitch.options import CircuitChoice
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import ContrastSet
 
@@ -26,7 +27,8 @@ def find_circuit(  # noqa: PLR0913  the one call that does all steps; four are o
     detector: Detector | Shows | None = None,
     *,
     ranking: str = DEFAULT,
-    size: float = 0.001,
+    size: float = CircuitChoice.size,
+    dose: float = CircuitChoice.dose,
     chat: ChatFormat = ChatFormat(),
     progress: Progress = silent,
 ) -> Circuit:
@@ -39,11 +41,12 @@ def find_circuit(  # noqa: PLR0913  the one call that does all steps; four are o
             detector, or a function of response and prompt. None counts every response to a positive prompt.
         ranking: How neurons are scored; `RANKINGS.names()` lists the names.
         size: Below 1 a fraction of all neurons, else a count.
+        dose: Of every neuron: at strength 1 it is multiplied by 1 - dose, so that 1 ablates it and 2 reverses it.
         chat: System prompt and thinking mode.
         progress: Called after each batch.
 
     Returns:
-        The circuit; every neuron has dose 1.
+        The circuit.
 
     Raises:
         BadOption: There is no such ranking, or the size gives no circuit.
@@ -52,12 +55,12 @@ def find_circuit(  # noqa: PLR0913  the one call that does all steps; four are o
     Examples:
         >>> circuit = ns.find_circuit(model, contrast, detector, size=0.001)
         >>> circuit.provenance.ranking
-        'readout'
+        'writers'
         >>> len(ns.find_circuit(model, contrast, ranking="delta", size=5))
         5
     """
     scores = find_scores(model, contrast, detector, ranking=ranking, chat=chat, progress=progress)
-    return select(scores, size)
+    return select(scores, size, dose=dose)
 
 
 def find_scores(

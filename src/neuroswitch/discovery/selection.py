@@ -14,16 +14,17 @@ from neuroswitch.values import require_size
 Side = Literal["promoters", "suppressors"]
 
 
-def select(scores: Scores, size: float = 0.001, *, side: Side = "promoters") -> Circuit:
+def select(scores: Scores, size: float = 0.001, *, side: Side = "promoters", dose: float = 1.0) -> Circuit:
     """Keep the neurons that score highest.
 
     Args:
         scores: What `rank` returned.
         size: Below 1 a fraction of all neurons of the model (0.001 is the paper's 0.1 %), else a count.
         side: Neurons that promote the behaviour (score above 0), or neurons that suppress it (below 0).
+        dose: Of every neuron: at strength 1 it is multiplied by 1 - dose.
 
     Returns:
-        The circuit, with dose 1 for every neuron; it contains no universal neuron.
+        The circuit; it contains no universal neuron.
 
     Raises:
         BadOption: The size gives no neuron, or more than have a score of the right sign.
@@ -49,7 +50,7 @@ def select(scores: Scores, size: float = 0.001, *, side: Side = "promoters") -> 
     return Circuit(
         layout=statistics.layout,
         ids=ids,
-        doses=torch.ones(count),
+        doses=torch.full((count,), float(dose)),
         scores=scores.value[ids],
         positive_mean=statistics.positive.neurons.mean[ids].float(),
         negative_mean=statistics.negative.neurons.mean[ids].float(),
@@ -58,7 +59,12 @@ def select(scores: Scores, size: float = 0.001, *, side: Side = "promoters") -> 
             contrast=statistics.contrast,
             prompts_sha256=statistics.prompts_sha256,
             ranking=scores.ranking,
-            arguments={"size": size, "side": side, "universal_left_out": int(statistics.universal.sum())},
+            arguments={
+                "size": size,
+                "side": side,
+                "dose": dose,
+                "universal_left_out": int(statistics.universal.sum()),
+            },
             versions=versions(),
             date=now(),
             command=command_line(),

@@ -168,6 +168,7 @@ class Fitter:
                 chat=settings.chat,
                 decoding=replace(settings.decoding, max_new_tokens=VALIDATION_TOKENS),
                 size=settings.circuit.size,
+                dose=settings.circuit.dose,
                 ranking=self.ranking().used,
                 seed=settings.controls.seed,
                 known={},

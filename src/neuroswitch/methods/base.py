@@ -16,6 +16,7 @@ from neuroswitch.chat import ChatFormat
 from neuroswitch.circuits import Circuit
 from neuroswitch.discovery import DEFAULT, Scores, Shows, find_scores
 from neuroswitch.models import LanguageModel
+from neuroswitch.options import CircuitChoice
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import ContrastSet
 from neuroswitch.registry import Registry
@@ -31,6 +32,7 @@ class Task:
         chat: System prompt and thinking mode.
         decoding: Length and batch size of the answers by which settings are chosen.
         size: Size of circuits: below 1 a fraction of all neurons, else a count.
+        dose: Of every neuron of a circuit whose doses are not chosen otherwise.
         ranking: The ranking of methods that choose neurons and name none themselves.
         most_kl: Damage that a tuned setting may do: KL(untouched || changed) on benign answers, nats per token.
         seed: Of everything random.
@@ -43,7 +45,8 @@ class Task:
     shows: Shows
     chat: ChatFormat = ChatFormat()
     decoding: Decoding = Decoding(max_new_tokens=32)
-    size: float = 0.001
+    size: float = CircuitChoice.size
+    dose: float = CircuitChoice.dose
     ranking: str = DEFAULT
     most_kl: float = 0.03
     seed: int = 0

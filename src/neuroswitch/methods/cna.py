@@ -1,8 +1,8 @@
 """Contrastive neuron attribution: scale the neurons of a circuit at every token position.
 
-`cna` finds the circuit of a ranking, `cna-tuned` chooses its size and dose on validation prompts, `circuit:FOLDER`
-reads a saved one. `random` and `largest` are controls: they scale as many neurons, chosen without regard to the
-behaviour.
+`cna` finds the circuit of a ranking, `cna-paper` that of the paper, `cna-tuned` chooses size and dose on
+validation prompts, `circuit:FOLDER` reads a saved one. `random` and `largest` are controls: they scale as many
+neurons, chosen without regard to the behaviour.
 
 Source: Herring, Naviasky & Malhotra (arXiv:2605.12290), steps 1 to 6.
 """
@@ -33,7 +33,7 @@ from neuroswitch.provenance import Provenance
 from neuroswitch.records import LARGEST
 from neuroswitch.storage import new_folder
 
-SIZES = (0.25, 0.5, 1)
+SIZES = (0.5, 1, 2)
 """The sizes that `cna-tuned` tries, as multiples of the task's; at equal results the smallest is kept."""
 
 
@@ -109,7 +109,8 @@ class FittedCircuit(ChangesModel):
     @property
     def description(self) -> str:
         """What is scaled, and how it was chosen."""
-        made, dose = self.circuit.provenance, "" if bool((self.circuit.doses == 1).all()) else " x dose"
+        made, doses = self.circuit.provenance, self.circuit.doses.unique().tolist()
+        dose = " x dose" if len(doses) > 1 else "" if doses == [1.0] else f" x {doses[0]:g}"
         chosen = made.arguments.get(
             HOW,
             f"chosen by the ranking {made.ranking!r} on the discovery prompts of {made.contrast!r}, with no"
@@ -167,8 +168,13 @@ class CircuitMethod:
 
 
 def _ranked(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
-    """Find the circuit of the task's ranking and size: the method `cna`."""
-    return select_plain(task.scores(model, progress=progress), task.size)
+    """Find the circuit of the task's ranking, size and dose: the method `cna`."""
+    return select_plain(task.scores(model, progress=progress), task.size, task.dose)
+
+
+def _published(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
+    """Find the circuit as the paper does, whatever the task says: the method `cna-paper`."""
+    return _ranked(model, replace(task, ranking="delta", size=0.001, dose=1.0), progress)
 
 
 def _tuned(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
@@ -211,7 +217,8 @@ def _drawn(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
 
 def _largest(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
     """Return the largest neurons on the positive discovery prompts: the method `largest`."""
-    return largest_circuit(model, task.contrast, size=task.size, chat=task.chat, progress=progress)
+    found = largest_circuit(model, task.contrast, size=task.size, chat=task.chat, progress=progress)
+    return found.dosed(task.dose)
 
 
 def largest_circuit(
@@ -266,9 +273,9 @@ def largest_circuit(
     return Circuit(layout=model.layout, ids=largest, doses=torch.ones(len(largest)), provenance=provenance)
 
 
-def select_plain(scores: Scores, size: float) -> Circuit:
+def select_plain(scores: Scores, size: float, dose: float = 1.0) -> Circuit:
     """Select a circuit without date and command, so that equal fits are equal files."""
-    circuit = select(scores, size)
+    circuit = select(scores, size, dose=dose)
     return replace(circuit, provenance=replace(circuit.provenance, date="", command=""))
 
 
@@ -305,6 +312,7 @@ def by_ranking(choose: Choose) -> MethodFactory:
 
 METHODS.register("cna")(by_ranking(_ranked))
 METHODS.register("cna-tuned")(by_ranking(_tuned))
+METHODS.register_fixed("cna-paper", CircuitMethod(_published))
 METHODS.register_fixed("largest", CircuitMethod(_largest))
 
 

@@ -29,8 +29,8 @@ from neuroswitch.activations import (
     scaled_neurons,
 )
 from neuroswitch.answering import Decoding, Reader, generate_tokens
+from neuroswitch.batching import prefix_with_graph
 from neuroswitch.circuits import Circuit
-from neuroswitch.discovery import budget
 from neuroswitch.errors import WeakBehaviour
 from neuroswitch.methods.base import METHODS, Task
 from neuroswitch.methods.cna import Scaling, by_ranking, chosen_by, select_plain
@@ -41,22 +41,19 @@ from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import Piles, Prompt
 
-SHARE = 0.5
-"""How many neurons get doses, as a share of the task's size."""
-
 START = 2.0
 """Dose of every neuron before the first step."""
 
 TOKENS = 10
 """Tokens of each answer that is learned from."""
 
-PROMPTS = 32
-"""Positive prompts, and negative ones, that are answered to be learned from, at most."""
+PROMPTS, CHECKED = 32, 12
+"""Positive prompts, and negative ones, that are answered to be learned from, and to be checked with, at most."""
 
 PROVISIONAL = (2.0, 1.0, 3.0)
 """Strengths at which the circuit makes the model answer without the behaviour, until it does."""
 
-STEPS, CHECK, PATIENCE = 60, 10, 2
+STEPS, CHECK, PATIENCE = 40, 10, 2
 """Steps at most; steps between two looks at the validation loss; looks without a gain after which to stop."""
 
 DRAWN = 4
@@ -110,7 +107,7 @@ def gather_lessons(
     Args:
         model: The model, untouched.
         task: Detector and chat format.
-        piles: Prompts of the discovery or the validation split.
+        piles: Some prompts of the discovery or the validation split.
         circuit: What is ablated, more and more, to get answers without the behaviour.
         progress: Called after each batch.
 
@@ -118,7 +115,7 @@ def gather_lessons(
         WeakBehaviour: No prompt has an answer with and one without the behaviour, or no benign prompt is left.
     """
     answering = _Answering(model, task, progress)
-    positive, negative = piles.positive[:PROMPTS], piles.negative[:PROMPTS]
+    positive, negative = piles
     shows = answering.answers(positive, 0.0, circuit, wanted=True)
     without: dict[int, list[int]] = {}
     for strength in PROVISIONAL:
@@ -165,17 +162,31 @@ class _Answering:
         }
 
 
+def _first(piles: Piles, count: int) -> Piles:
+    return Piles(*(pile[:count] for pile in piles))
+
+
+def _log_probabilities(model: LanguageModel, rows: list[list[int]], spans: list[range]) -> Tensor:
+    """Read the answers of a batch in the current state; what the prompts share is computed once."""
+    prefix = prefix_with_graph(model, [row[: span.start + 1] for row, span in zip(rows, spans, strict=True)])
+    return differentiable_log_probabilities(model, rows, spans, prefix)
+
+
 def learned(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
     """Learn the doses of the best neurons of a ranking: the method `cna-learned`.
 
     The ranking's circuit with equal doses is a candidate too, so that what was learned is kept only where it leaves
     no more of the behaviour at the same damage on validation prompts.
     """
-    scores, usual = task.scores(model, progress=progress), budget(task.size, model.layout.size)
-    circuit = select_plain(scores, max(1, round(SHARE * usual)))
+    scores = task.scores(model, progress=progress)
+    circuit = select_plain(scores, task.size)
     validation = validation_of(model, task, progress=progress)
-    lessons = gather_lessons(model, task, task.contrast.discovery, circuit, progress=progress)
-    checks = gather_lessons(model, task, task.contrast.validation, circuit, progress=progress)
+    lessons = gather_lessons(
+        model, task, _first(task.contrast.discovery, PROMPTS), circuit, progress=progress
+    )
+    checks = gather_lessons(
+        model, task, _first(task.contrast.validation, CHECKED), circuit, progress=progress
+    )
     start = circuit.dosed(START)
     taught = learn_doses(model, start, lessons, checks, seed=task.seed, progress=progress)
     candidates = {"learned": taught, "equal": circuit}
@@ -244,7 +255,7 @@ def _losses(
         starts = [len(pair.prompt) for pair in part for _ in range(2)]
         spans = [range(begin - 1, len(row) - 1) for begin, row in zip(starts, rows, strict=True)]
         with scaled_neurons(model, ids, 1 - doses):
-            log_p = differentiable_log_probabilities(model, rows, spans)
+            log_p = _log_probabilities(model, rows, spans)
         targets = torch.tensor(
             [token for begin, row in zip(starts, rows, strict=True) for token in row[begin:]]
         )
@@ -257,7 +268,7 @@ def _losses(
         few = benign.part(range(start, min(start + DRAWN, len(benign.rows))))
         before = next_token_log_probabilities(model, few.hidden)
         with scaled_neurons(model, ids, 1 - doses):
-            after = differentiable_log_probabilities(model, few.rows, few.spans)
+            after = _log_probabilities(model, few.rows, few.spans)
         yield WEIGHT * divergence(before.to(after.device), after).mean() * len(few.rows) / len(benign.rows)
 
 
