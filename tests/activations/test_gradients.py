@@ -37,7 +37,8 @@ def test_the_total_effect_is_the_derivative_with_respect_to_the_multiplier(kind:
             changed = torch.ones(5)
             changed[place] += sign * step
             with scaled_neurons(model, ids, changed):
-                values.append(float(_chosen(differentiable_log_probabilities(model, ROWS, PLACES))))
+                number = _chosen(differentiable_log_probabilities(model, ROWS, PLACES))
+                values.append(number.item())
         found.append((values[0] - values[1]) / (2 * step))
     assert torch.allclose(torch.tensor(found), effects[ids], rtol=0.1, atol=2e-4)
 

@@ -26,8 +26,16 @@ from neuroswitch.batching import compute_prefix, fitting_batch, in_batches, plan
 from neuroswitch.chat import ChatFormat, encode, read_token
 from neuroswitch.circuits import found_with
 from neuroswitch.detectors import Detector
+from neuroswitch.discovery.effects import ATTRIBUTIONS
 from neuroswitch.discovery.rankings import DEFAULT, RANKINGS
-from neuroswitch.discovery.responses import Gathering, Shows, always, gather_contributions, shows_of
+from neuroswitch.discovery.responses import (
+    Answering,
+    Gathering,
+    Shows,
+    always,
+    gather_contributions,
+    shows_of,
+)
 from neuroswitch.discovery.shared import merged_statistics
 from neuroswitch.discovery.statistics import ClassStatistics, Contribution, Moments, NeuronStatistics
 from neuroswitch.discovery.universal import universal_neurons
@@ -45,9 +53,10 @@ class Reading:
         chat: System prompt and thinking mode.
         batch_size: Prompts per forward pass; the numbers do not depend on it. None takes what fits into
             the memory that is free; either is halved where memory runs out.
-        needs: What to collect beyond neurons: `next_token`, `layers`, `contribution` (a ranking's `needs`).
-        shows: Which responses to positive prompts show the behaviour, for contributions.
-        gathering: How responses are gathered, for contributions.
+        needs: What to collect beyond neurons: `next_token`, `layers`, `contribution`, `total_effect` (a
+            ranking's `needs`).
+        shows: Which responses to positive prompts show the behaviour, for what needs responses.
+        gathering: How responses are gathered, for what needs them.
 
     Examples:
         >>> reading = ns.Reading(batch_size=4, needs=frozenset())
@@ -115,12 +124,12 @@ def collect(
         layout=model.layout,
         positive=class_statistics(model, positive, reading, progress=progress, stage="read positive prompts"),
         negative=class_statistics(model, negative, reading, progress=progress, stage="read negative prompts"),
-        contribution=_contribution(model, contrast, reading, progress),
         universal=_universal(model, reading, progress),
         model=model.identity,
         contrast=contrast.name,
         prompts_sha256=contrast.sha256,
         found=found_with(contrast.discovery, reading.chat, _tokens_read(model, contrast, reading)),
+        **_attributed(model, contrast, reading, progress),
     )
 
 
@@ -185,14 +194,16 @@ def _universal(model: LanguageModel, reading: Reading, progress: Progress) -> Te
     return universal_neurons((batch.neurons for batch in batches), team=team_of(model))
 
 
-def _contribution(
+def _attributed(
     model: LanguageModel, contrast: ContrastSet, reading: Reading, progress: Progress
-) -> Contribution | None:
-    if "contribution" not in reading.needs:
-        return None
-    return gather_contributions(
-        model, contrast.discovery, reading.shows, reading.gathering, chat=reading.chat, progress=progress
-    )
+) -> dict[str, Contribution]:
+    """Return what is asked for of what needs responses, by its name in `NeuronStatistics`."""
+    answering = Answering(model, reading.gathering, reading.chat, progress)
+    return {
+        need: gather_contributions(answering, contrast.discovery, reading.shows, attribution)
+        for need, attribution in ATTRIBUTIONS.items()
+        if need in reading.needs
+    }
 
 
 def _tokens_read(model: LanguageModel, contrast: ContrastSet, reading: Reading) -> dict[str, int]:
