@@ -16,7 +16,7 @@ from neuroswitch.discovery.streaming import require_streamable
 from neuroswitch.errors import BadOption, UnsupportedModel
 from neuroswitch.models.handle import LanguageModel
 from neuroswitch.progress import silent
-from planted_task import firm, task_of
+from planted_task import task_of, unsure
 from sets import prompts, tiny_contrast
 from tiny import tiny_llama, tiny_model
 
@@ -82,7 +82,7 @@ def test_the_score_is_the_difference_between_own_responses_that_show_the_behavio
 
 
 def test_the_planted_neurons_are_found() -> None:
-    planted = firm()
+    planted = unsure()
     task = task_of(planted)
     circuit = find_circuit(planted.model, task.contrast, task.shows, ranking="total_effect", size=4)
     assert circuit.ids.tolist() == planted.ids.tolist()

@@ -26,7 +26,7 @@ from planted_task import firm, logits, task_of
 from tiny import tiny_llama
 
 NEURONS = ["cna", "cna:delta", "random", "random:3", "largest"]
-TUNED = ["caa", "direction", "cna-tuned"]
+TUNED = ["caa", "direction", "cna-tuned", "cna-doses"]
 ALL = [*NEURONS, *TUNED, "caa-paper", "caa-paper:toward", "prompt:say no"]
 
 
@@ -250,7 +250,7 @@ def test_the_largest_neurons_are_the_largest(planted: Planted, task: Task, fits:
 def test_what_was_tuned_is_described(name: str, fits: dict[str, Fitted]) -> None:
     said = fits[name].description
 
-    assert ("layer" in said or "how many of" in said) and (
+    assert any(what in said for what in ("layer", "how many of", "which damage of")) and (
         "6 validation prompts" in said or "on 6 answers" in said
     )
     assert "rate 0.00" in said and "rate 1.00" in said

@@ -4,6 +4,8 @@ from dataclasses import asdict
 from typing import Literal
 
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 
 from neuroswitch.circuits import Circuit
 from neuroswitch.discovery.rankings import Scores
@@ -38,14 +40,14 @@ def select(scores: Scores, size: float = 0.001, *, side: Side = "promoters") -> 
     statistics = scores.statistics
     count = budget(size, statistics.layout.size)
     value = scores.value if side == "promoters" else -scores.value
-    qualified = (value > 0) & ~statistics.universal
-    if count > int(qualified.sum()):
+    qualify = qualified(scores, side)
+    if count > int(qualify.sum()):
         raise BadOption(
             f"there are not enough {side} for a circuit of {count} neurons",
-            found=f"{int(qualified.sum())} that qualify, of {statistics.layout.size}",
+            found=f"{int(qualify.sum())} that qualify, of {statistics.layout.size}",
             do="choose a smaller size, or check that the two piles of prompts differ",
         )
-    ids = value.masked_fill(~qualified, -torch.inf).topk(count).indices.sort().values
+    ids = value.masked_fill(~qualify, -torch.inf).topk(count).indices.sort().values
     return Circuit(
         layout=statistics.layout,
         ids=ids,
@@ -65,6 +67,12 @@ def select(scores: Scores, size: float = 0.001, *, side: Side = "promoters") -> 
             found=statistics.found,
         ),
     )
+
+
+def qualified(scores: Scores, side: Side = "promoters") -> Bool[Tensor, " neurons"]:
+    """Return which neurons may be in a circuit: those with a score of the right sign that are not universal."""
+    value = scores.value if side == "promoters" else -scores.value
+    return (value > 0) & ~scores.statistics.universal
 
 
 def budget(size: float, neurons: int) -> int:

@@ -5,6 +5,7 @@ Importing the package registers them; optional libraries are imported when a met
 
 from neuroswitch.methods import caa as caa
 from neuroswitch.methods import direction as direction
+from neuroswitch.methods import doses as doses
 from neuroswitch.methods import prompt as prompt
 from neuroswitch.methods import sae as sae
 from neuroswitch.methods.base import METHODS as METHODS

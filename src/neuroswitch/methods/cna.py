@@ -166,7 +166,7 @@ class CircuitMethod:
 
 def _ranked(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
     """Find the circuit of the task's ranking and size: the method `cna`."""
-    return _select(task.scores(model, progress=progress), task.size)
+    return selected(task.scores(model, progress=progress), task.size)
 
 
 def _tuned(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
@@ -186,7 +186,7 @@ def _tuned(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
     )
     tuned = circuits[chosen]
     seen = with_prompts(tuned.provenance.found, [one for pile in task.contrast.validation for one in pile])
-    return _explained(replace(tuned, provenance=replace(tuned.provenance, found=seen)), found)
+    return explained(replace(tuned, provenance=replace(tuned.provenance, found=seen)), found)
 
 
 def _drawn(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
@@ -199,7 +199,7 @@ def _drawn(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
         f"random neurons, as many of each site as the circuit of the ranking {matched.provenance.ranking!r}"
         f" has there, none of its own; seed {task.seed}, nothing tuned"
     )
-    return _explained(random_circuit(matched, seed=task.seed), how)
+    return explained(random_circuit(matched, seed=task.seed), how)
 
 
 def _largest(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
@@ -259,7 +259,7 @@ def largest_circuit(
     return Circuit(layout=model.layout, ids=largest, doses=torch.ones(len(largest)), provenance=provenance)
 
 
-def _select(scores: Scores, size: float) -> Circuit:
+def selected(scores: Scores, size: float) -> Circuit:
     """Select a circuit without date and command, so that equal fits are equal files."""
     circuit = select(scores, size)
     return replace(circuit, provenance=replace(circuit.provenance, date="", command=""))
@@ -270,19 +270,20 @@ def _of_several_sizes(scores: Scores, usual: int) -> list[Circuit]:
     circuits: list[Circuit] = []
     for count in dict.fromkeys(max(1, round(factor * usual)) for factor in SIZES):
         try:
-            circuits.append(_select(scores, count))
+            circuits.append(selected(scores, count))
         except BadOption:
             if not circuits:
                 raise
     return circuits
 
 
-def _explained(circuit: Circuit, how: str) -> Circuit:
+def explained(circuit: Circuit, how: str) -> Circuit:
+    """Say in the circuit's provenance how it was chosen."""
     made = circuit.provenance
     return replace(circuit, provenance=replace(made, arguments={**made.arguments, HOW: how}))
 
 
-def _by_ranking(choose: Choose) -> MethodFactory:
+def by_ranking(choose: Choose) -> MethodFactory:
     """Return a factory of methods whose argument is the name of a ranking; without one it is the task's."""
 
     def made(argument: str) -> Method:
@@ -296,8 +297,8 @@ def _by_ranking(choose: Choose) -> MethodFactory:
     return made
 
 
-METHODS.register("cna")(_by_ranking(_ranked))
-METHODS.register("cna-tuned")(_by_ranking(_tuned))
+METHODS.register("cna")(by_ranking(_ranked))
+METHODS.register("cna-tuned")(by_ranking(_tuned))
 METHODS.register_fixed("largest", CircuitMethod(_largest))
 
 
