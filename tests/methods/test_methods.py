@@ -25,7 +25,7 @@ from planted import Planted
 from planted_task import firm, logits, task_of
 from tiny import tiny_llama
 
-NEURONS = ["cna", "cna:delta", "random", "random:3", "largest"]
+NEURONS = ["cna", "cna:delta", "cna-stable", "cna-stable:writers", "random", "random:3", "largest"]
 TUNED = ["caa", "direction", "cna-tuned", "cna-doses"]
 ALL = [*NEURONS, *TUNED, "caa-paper", "caa-paper:toward", "prompt:say no"]
 

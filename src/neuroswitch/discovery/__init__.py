@@ -1,5 +1,8 @@
 """Prompts in, circuit out: statistics, rankings, selections."""
 
+from neuroswitch.discovery.bootstrap import BootstrapSelection as BootstrapSelection
+from neuroswitch.discovery.bootstrap import Resampling as Resampling
+from neuroswitch.discovery.bootstrap import bootstrap_selection as bootstrap_selection
 from neuroswitch.discovery.collection import Reading as Reading
 from neuroswitch.discovery.collection import collect as collect
 from neuroswitch.discovery.collection import read_batches as read_batches

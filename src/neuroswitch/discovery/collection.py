@@ -9,11 +9,12 @@ Source: contrastive pair search of Herring, Naviasky & Malhotra (arXiv:2605.1229
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import reduce
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from neuroswitch.activations import (
@@ -120,10 +121,26 @@ def collect(
             do="give Reading.of(ranking, detector) as the reading",
         )
     positive, negative = contrast.discovery
+    classes = (
+        class_statistics(model, positive, reading, progress=progress, stage="read positive prompts"),
+        class_statistics(model, negative, reading, progress=progress, stage="read negative prompts"),
+    )
+    return completed(model, contrast, reading, classes, progress)
+
+
+def completed(
+    model: LanguageModel,
+    contrast: ContrastSet,
+    reading: Reading,
+    classes: tuple[ClassStatistics, ClassStatistics],
+    progress: Progress,
+) -> NeuronStatistics:
+    """Add to the statistics of both classes all that `collect` returns beside them; errors as there."""
+    positive, negative = classes
     return NeuronStatistics(
         layout=model.layout,
-        positive=class_statistics(model, positive, reading, progress=progress, stage="read positive prompts"),
-        negative=class_statistics(model, negative, reading, progress=progress, stage="read negative prompts"),
+        positive=positive,
+        negative=negative,
         universal=_universal(model, reading, progress),
         model=model.identity,
         contrast=contrast.name,
@@ -147,7 +164,7 @@ def class_statistics(
         BadPrompts: The pile is empty.
     """
     batches = read_batches(model, prompts, reading, progress=progress, stage=stage)
-    own = reduce(_merge, (_of_batch(model, batch, reading) for batch in batches), None)
+    own = reduce(merge, (summarised(values_of(model, batch, reading)) for batch in batches), None)
     return merged_statistics(own, team_of(model))
 
 
@@ -159,9 +176,24 @@ def read_batches(
     progress: Progress,
     stage: str,
 ) -> Iterator[Activations]:
+    """Read prompts batch by batch, as `read_numbered` does, without the numbers."""
+    return (batch for _, batch in read_numbered(model, prompts, reading, progress=progress, stage=stage))
+
+
+def read_numbered(
+    model: LanguageModel,
+    prompts: Sequence[Prompt],
+    reading: Reading,
+    *,
+    progress: Progress,
+    stage: str,
+) -> Iterator[tuple[list[int], Activations]]:
     """Read prompts batch by batch, sorted by length so that little is padded.
 
     In a team of processes each reads its own batches; where memory runs out, a batch comes in halves.
+
+    Yields:
+        Which prompts these are, as places in `prompts`, and what was read at their last token.
     """
     ids = [encode(model.tokenizer, prompt, reading.chat) for prompt in prompts]
     lengths = list(map(len, ids))
@@ -170,22 +202,36 @@ def read_batches(
 
     batches = plan_batches(lengths, size, team=team_of(model))
     outputs = layer_paths(model) if "layers" in reading.needs else ()
-    read = partial(read_last_token, model, prefix=prefix, outputs=outputs)
-    return in_batches(read, ids, batches, progress=progress, stage=stage)
+
+    def read(places: Sequence[int]) -> tuple[list[int], Activations]:
+        rows = [ids[place] for place in places]
+        return list(places), read_last_token(model, rows, prefix, outputs=outputs)
+
+    return in_batches(read, range(len(ids)), batches, progress=progress, stage=stage)
 
 
-def _of_batch(model: LanguageModel, batch: Activations, reading: Reading) -> ClassStatistics:
+def values_of(
+    model: LanguageModel, batch: Activations, reading: Reading
+) -> dict[str, Float[Tensor, "prompts width"]]:
+    """Return what is asked for of each prompt, by its name in `ClassStatistics`."""
+    values = {"neurons": batch.neurons, "normed": batch.normed}
+    if "next_token" in reading.needs:
+        values["next_token"] = next_token_log_probabilities(model, batch.normed).exp()
+    if "layers" in reading.needs:
+        values["layers"] = torch.cat(list(batch.outputs.values()), 1)
+    return values
+
+
+def summarised(values: Mapping[str, Float[Tensor, "prompts width"]]) -> ClassStatistics:
+    """Return the statistics of some prompts, of what `values_of` returned for them."""
+    moments = {name: Moments.of(each) for name, each in values.items()}
     return ClassStatistics(
-        neurons=Moments.of(batch.neurons),
-        normed=Moments.of(batch.normed),
-        next_token=Moments.of(next_token_log_probabilities(model, batch.normed).exp())
-        if "next_token" in reading.needs
-        else None,
-        layers=Moments.of(torch.cat(list(batch.outputs.values()), 1)) if "layers" in reading.needs else None,
+        moments["neurons"], moments["normed"], moments.get("next_token"), moments.get("layers")
     )
 
 
-def _merge(left: ClassStatistics | None, right: ClassStatistics) -> ClassStatistics:
+def merge(left: ClassStatistics | None, right: ClassStatistics) -> ClassStatistics:
+    """Return the statistics of both together."""
     return right if left is None else left.merge(right)
 
 

@@ -4,13 +4,14 @@ from dataclasses import asdict
 from typing import Literal
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Int64
 from torch import Tensor
 
 from neuroswitch.circuits import Circuit
 from neuroswitch.discovery.rankings import Scores
 from neuroswitch.errors import BadOption
 from neuroswitch.provenance import Provenance, command_line, now, versions
+from neuroswitch.storage import JsonObject
 from neuroswitch.values import require_size
 
 Side = Literal["promoters", "suppressors"]
@@ -48,10 +49,22 @@ def select(scores: Scores, size: float = 0.001, *, side: Side = "promoters") -> 
             do="choose a smaller size, or check that the two piles of prompts differ",
         )
     ids = value.masked_fill(~qualify, -torch.inf).topk(count).indices.sort().values
+    return circuit_of(scores, ids, {"size": size, "side": side})
+
+
+def circuit_of(scores: Scores, ids: Int64[Tensor, " k"], arguments: JsonObject) -> Circuit:
+    """Make the circuit of chosen neurons, with dose 1 for each.
+
+    Args:
+        scores: What `rank` returned; their statistics give the class means.
+        ids: Flat ids, ascending.
+        arguments: How they were chosen.
+    """
+    statistics = scores.statistics
     return Circuit(
         layout=statistics.layout,
         ids=ids,
-        doses=torch.ones(count),
+        doses=torch.ones(len(ids)),
         scores=scores.value[ids],
         positive_mean=statistics.positive.neurons.mean[ids].float(),
         negative_mean=statistics.negative.neurons.mean[ids].float(),
@@ -60,7 +73,7 @@ def select(scores: Scores, size: float = 0.001, *, side: Side = "promoters") -> 
             contrast=statistics.contrast,
             prompts_sha256=statistics.prompts_sha256,
             ranking=scores.ranking,
-            arguments={"size": size, "side": side, "universal_left_out": int(statistics.universal.sum())},
+            arguments={**arguments, "universal_left_out": int(statistics.universal.sum())},
             versions=versions(),
             date=now(),
             command=command_line(),

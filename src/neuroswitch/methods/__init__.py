@@ -8,6 +8,7 @@ from neuroswitch.methods import direction as direction
 from neuroswitch.methods import doses as doses
 from neuroswitch.methods import prompt as prompt
 from neuroswitch.methods import sae as sae
+from neuroswitch.methods import stable as stable
 from neuroswitch.methods.base import METHODS as METHODS
 from neuroswitch.methods.base import ChangesModel as ChangesModel
 from neuroswitch.methods.base import Fitted as Fitted

@@ -260,8 +260,12 @@ def largest_circuit(
 
 
 def selected(scores: Scores, size: float) -> Circuit:
-    """Select a circuit without date and command, so that equal fits are equal files."""
-    circuit = select(scores, size)
+    """Select a circuit without date and command."""
+    return undated(select(scores, size))
+
+
+def undated(circuit: Circuit) -> Circuit:
+    """Leave date and command out of a circuit, so that equal fits are equal files."""
     return replace(circuit, provenance=replace(circuit.provenance, date="", command=""))
 
 
