@@ -15,8 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neuroswitch.activations import neuron_gradients
-from neuroswitch.activations.gradients import Objective
+from neuroswitch.activations import Objective, neuron_gradients
 from neuroswitch.discovery.contribution import Attributing, Attribution, Response, direct
 from neuroswitch.models import LanguageModel
 from neuroswitch.sites import stream_width

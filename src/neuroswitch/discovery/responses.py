@@ -21,7 +21,7 @@ from neuroswitch.detectors import Detector
 from neuroswitch.discovery.contribution import Attribution, Response, contributions
 from neuroswitch.discovery.shared import all_answers
 from neuroswitch.discovery.statistics import Contribution, Moments
-from neuroswitch.errors import WeakBehaviour
+from neuroswitch.errors import BadPrompts, WeakBehaviour
 from neuroswitch.models import LanguageModel, team_of
 from neuroswitch.progress import Progress
 from neuroswitch.prompts import Piles, Prompt
@@ -134,6 +134,25 @@ def gather_contributions(
             do="use prompts that bring it about, another detector, or the ranking 'delta', which needs no responses",
         )
     return Contribution(positive, negative)
+
+
+def benign_responses(
+    model: LanguageModel, prompts: Sequence[Prompt], shows: Shows, chat: ChatFormat, progress: Progress
+) -> list[Response]:
+    """Let the model answer negative prompts, and keep the answers that do not show the behaviour.
+
+    Raises:
+        BadPrompts: There are none.
+    """
+    answering = Answering(model, Gathering(), chat, progress)
+    benign = answering.responses(prompts, lambda answer, prompt: not shows(answer, prompt))
+    if not benign:
+        raise BadPrompts(
+            "the model shows the behaviour on every negative discovery prompt, so there is no answer to keep",
+            found=f"0 benign answers to {len(prompts)} prompts",
+            do="use negative prompts that do not bring it about, or the method 'cna', which needs no answers",
+        )
+    return benign
 
 
 def always(response: str, prompt: str | None) -> bool:

@@ -7,11 +7,15 @@ The neurons are those that a ranking scores highest; how much of each is removed
 from dataclasses import replace
 
 from neuroswitch.circuits import HOW, Circuit, with_prompts
-from neuroswitch.discovery import budget
-from neuroswitch.discovery.contribution import Response
-from neuroswitch.discovery.least_damage import Box, Damage, damage_probes, pruned_doses
-from neuroswitch.discovery.responses import Answering, Gathering
-from neuroswitch.discovery.selection import qualified
+from neuroswitch.discovery import (
+    Box,
+    Damage,
+    benign_responses,
+    budget,
+    damage_probes,
+    pruned_doses,
+    qualified,
+)
 from neuroswitch.errors import BadPrompts
 from neuroswitch.methods.base import METHODS, Task
 from neuroswitch.methods.cna import Scaling, by_ranking, selected
@@ -38,7 +42,8 @@ def _dosed(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
     """Solve the least-damage problem for several damages, and keep the best circuit: the method `cna-doses`."""
     scores, most = task.scores(model, progress=progress), budget(task.size, model.layout.size)
     pool = selected(scores, max(1, min(POOL, int(qualified(scores).sum()))))
-    benign = _benign(model, task, progress)
+    negative = task.contrast.discovery.negative
+    benign = benign_responses(model, negative, task.shows, task.chat, progress)
     damage = Damage(damage_probes(model, benign, pool.ids, count=PROBES, seed=task.seed, progress=progress))
     if not damage.probes.any():
         raise BadPrompts(
@@ -85,24 +90,6 @@ def dosed_circuits(pool: Circuit, damage: Damage, most: int) -> list[Circuit]:
         provenance = replace(pool.provenance, arguments={**pool.provenance.arguments, **said})
         circuits.append(Circuit(layout=pool.layout, ids=pool.ids[rows], provenance=provenance, **given))
     return circuits
-
-
-def _benign(model: LanguageModel, task: Task, progress: Progress) -> list[Response]:
-    """Let the model answer the negative discovery prompts, and keep the answers that do not show the behaviour.
-
-    Raises:
-        BadPrompts: There are none.
-    """
-    negative = task.contrast.discovery.negative
-    answering = Answering(model, Gathering(), task.chat, progress)
-    benign = answering.responses(negative, lambda answer, prompt: not task.shows(answer, prompt))
-    if not benign:
-        raise BadPrompts(
-            "the model shows the behaviour on every negative discovery prompt, so there is no answer to keep",
-            found=f"0 benign answers to {len(negative)} prompts",
-            do="use negative prompts that do not bring it about, or the method 'cna', which needs no answers",
-        )
-    return benign
 
 
 def _recorded(circuit: Circuit, task: Task, how: str, seed: int) -> Circuit:

@@ -4,7 +4,7 @@ Source: `discovery.bootstrap`.
 """
 
 from neuroswitch.circuits import Circuit
-from neuroswitch.discovery.bootstrap import Resampling, bootstrap_selection
+from neuroswitch.discovery import Resampling, bootstrap_selection
 from neuroswitch.methods.base import METHODS, Task
 from neuroswitch.methods.cna import by_ranking, explained, undated
 from neuroswitch.models import LanguageModel
