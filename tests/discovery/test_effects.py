@@ -8,7 +8,7 @@ from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.discovery import effects
 from neuroswitch.discovery.collection import collect
 from neuroswitch.discovery.contribution import Response, contributions
-from neuroswitch.discovery.effects import total
+from neuroswitch.discovery.effects import effects_in_state, total
 from neuroswitch.discovery.finding import find_circuit
 from neuroswitch.discovery.rankings import rank
 from neuroswitch.discovery.responses import Answering, Gathering
@@ -44,6 +44,35 @@ def test_the_effect_on_a_response_is_the_derivative_by_multipliers() -> None:
 
     assert found.count == 4
     torch.testing.assert_close(found.mean.float(), expected, rtol=1e-3, atol=1e-7)
+
+
+def test_effects_in_a_state_are_differences_between_states_near_it() -> None:
+    model = tiny_llama()
+    responses, ids = _responses(model), torch.tensor([3, 70, 71, 150])
+    multipliers, step = torch.tensor([0.0, 2.0, -1.0, 1.0]), 0.05
+    found = effects_in_state(model, responses, ids, multipliers)
+
+    def likelihood(changed: torch.Tensor) -> float:
+        with scaled_neurons(model, ids, changed), torch.no_grad():
+            log_p = [
+                differentiable_log_probabilities(model, [one.whole], [one.positions]) for one in responses
+            ]
+        means = [
+            each.double().gather(1, torch.tensor(one.tokens)[:, None]).mean()
+            for each, one in zip(log_p, responses, strict=True)
+        ]
+        return float(torch.stack(means).mean())
+
+    for place in range(4):
+        near = [multipliers.clone() for _ in range(2)]
+        near[0][place] += step
+        near[1][place] -= step
+        expected = (likelihood(near[0]) - likelihood(near[1])) / (2 * step)
+        assert float(found[place]) == pytest.approx(expected, rel=0.05, abs=1e-5)
+    ones = effects_in_state(model, responses, ids, torch.ones(4))
+    torch.testing.assert_close(
+        ones, contributions(model, responses, total).mean.float()[ids], rtol=1e-3, atol=1e-6
+    )
 
 
 def test_batches_and_scarce_memory_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,7 @@ def test_the_circuit_says_how_its_doses_came_about(task: Task, circuit: Circuit)
     said = circuit.provenance.arguments
     assert said["box"] == [0.0, 2.0] and said["seed"] == 0 and said["probes"] == module.PROBES
     assert said["wanted_damage"] in DAMAGES
+    assert said["round"] in (1, 2)
     assert isinstance(said["price"], float) and said["price"] > 0
     description = FittedCircuit(circuit).description
     assert "1 - strength x dose" in description and "6 validation prompts: rate 0.00" in description
@@ -88,7 +89,7 @@ def test_more_damage_buys_larger_doses_and_dearer_neurons_get_smaller_ones(
     pool = selected(task.scores(planted.model), 4)
     generator = torch.Generator().manual_seed(0)
     probes = torch.randn(200, 4, generator=generator) * torch.tensor([1.0, 1.0, 1.0, 3.0])
-    circuits = dosed_circuits(replace(pool, scores=torch.ones(4)), Damage(probes), 4)
+    circuits = dosed_circuits(pool, torch.ones(4), Damage(probes), 4)
 
     sums = [float(one.doses.sum()) for one in circuits]
     assert sums == sorted(sums) and sums[0] < sums[-1]
@@ -103,6 +104,29 @@ def test_without_benign_answers_there_is_nothing_to_keep(planted: Planted, task:
     )
     with pytest.raises(BadPrompts, match="every negative discovery prompt"):
         _fit(planted, shows)
+
+
+def test_the_second_round_sees_what_the_first_circuit_has_left(
+    planted: Planted, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ranking is made to see two planted neurons only, so that the other two are left."""
+    scores, two = task.scores(planted.model), planted.ids[:2]
+    value = torch.full_like(scores.value, 1e-6)
+    value[two] = 1
+    blind = replace(task, size=4, known={"delta_effect": replace(scores, value=value)})
+    measured = []
+    real = module.dosed_circuits
+
+    def kept(pool, benefit, *rest, **named):  # type: ignore[no-untyped-def]
+        measured.append(benefit)
+        return real(pool, benefit, *rest, **named)
+
+    monkeypatch.setattr(module, "dosed_circuits", kept)
+    _fit(planted, blind)
+    first, second = measured
+    pool = selected(blind.scores(planted.model), len(first)).ids
+    assert set(pool[first.topk(2).indices].tolist()) == set(two.tolist())
+    assert set(pool[second.topk(4).indices].tolist()) == set(planted.ids.tolist())
 
 
 def test_experts_are_refused() -> None:

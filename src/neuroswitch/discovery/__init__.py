@@ -6,6 +6,8 @@ from neuroswitch.discovery.bootstrap import bootstrap_selection as bootstrap_sel
 from neuroswitch.discovery.collection import Reading as Reading
 from neuroswitch.discovery.collection import collect as collect
 from neuroswitch.discovery.collection import read_batches as read_batches
+from neuroswitch.discovery.contribution import Response as Response
+from neuroswitch.discovery.effects import effects_in_state as effects_in_state
 from neuroswitch.discovery.finding import find_circuit as find_circuit
 from neuroswitch.discovery.finding import find_scores as find_scores
 from neuroswitch.discovery.finding import find_scores_streamed as find_scores_streamed
@@ -19,6 +21,8 @@ from neuroswitch.discovery.rankings import RANKINGS as RANKINGS
 from neuroswitch.discovery.rankings import Scores as Scores
 from neuroswitch.discovery.rankings import rank as rank
 from neuroswitch.discovery.rankings import ranking as ranking
+from neuroswitch.discovery.responses import Answering as Answering
+from neuroswitch.discovery.responses import Gathering as Gathering
 from neuroswitch.discovery.responses import Shows as Shows
 from neuroswitch.discovery.responses import benign_responses as benign_responses
 from neuroswitch.discovery.selection import budget as budget

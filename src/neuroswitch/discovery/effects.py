@@ -12,16 +12,25 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
-from neuroswitch.activations import Objective, neuron_gradients
+from neuroswitch.activations import (
+    Objective,
+    differentiable_log_probabilities,
+    neuron_gradients,
+    scaled_neurons,
+)
+from neuroswitch.batching import compatible, in_batches, plan_batches
 from neuroswitch.discovery.contribution import Attributing, Attribution, Response, direct
 from neuroswitch.models import LanguageModel
+from neuroswitch.progress import Progress, silent
 from neuroswitch.sites import stream_width
 
 MEMORY = 2**30
 """Bytes that one batch may take for what the backward pass needs."""
+BATCH = 32
+"""Responses that are differentiated together at most."""
 
 
 def total(model: LanguageModel, responses: Sequence[Response]) -> Attributing:
@@ -60,6 +69,44 @@ def effects_on(
     )
 
 
+def effects_in_state(
+    model: LanguageModel,
+    responses: Sequence[Response],
+    ids: Int64[Tensor, " n"],
+    multipliers: Float[Tensor, " n"],
+    *,
+    progress: Progress = silent,
+) -> Float[Tensor, " n"]:
+    """Differentiate responses with respect to multipliers in a state in which they are not 1.
+
+    Args:
+        model: The model, untouched, without experts among the neurons.
+        responses: What is differentiated; at least one.
+        ids: Flat ids of neurons.
+        multipliers: What each of them is multiplied by.
+        progress: Called after each batch.
+
+    Returns:
+        The derivative of the mean log-probability of the responses, nats per token, float32; at multipliers of 1
+        the mean of the total effects.
+    """
+    lengths = [len(one.whole) for one in responses]
+    size = min(BATCH, differentiable_batch(model, responses))
+    batches = plan_batches(lengths, size, groups=compatible(model, lengths))
+
+    def summed(batch: Sequence[Response]) -> Tensor:
+        with torch.inference_mode(False), torch.enable_grad():
+            state = multipliers.detach().clone().requires_grad_()
+            with scaled_neurons(model, ids, state):
+                places = [one.positions for one in batch]
+                log_p = differentiable_log_probabilities(model, [one.whole for one in batch], places)
+            (found,) = torch.autograd.grad(_mean_log_probabilities(batch, log_p), state)
+        return found.double().cpu()
+
+    parts = in_batches(summed, responses, batches, progress=progress, stage="differentiate responses")
+    return (sum(parts, torch.zeros(len(ids), dtype=torch.float64)) / len(responses)).float()
+
+
 def differentiable_batch(model: LanguageModel, responses: Sequence[Response]) -> int:
     """Estimate how many responses can be differentiated at once: at least 1.
 
@@ -86,6 +133,13 @@ def log_probability_of(
 
 
 def _total_effects(model: LanguageModel, batch: Sequence[Response]) -> Float[Tensor, "responses neurons"]:
+    return effects_on(model, batch, partial(_mean_log_probabilities, batch))
+
+
+def _mean_log_probabilities(
+    batch: Sequence[Response], log_p: Float[Tensor, "rows vocabulary"]
+) -> Float[Tensor, ""]:
+    """Return the sum over responses of their log-probability per token."""
     targets = torch.tensor([token for one in batch for token in one.tokens])
     weights = torch.cat([torch.full((len(one.tokens),), 1 / len(one.tokens)) for one in batch])
-    return effects_on(model, batch, partial(log_probability_of, targets, weights))
+    return log_probability_of(targets, weights, log_p)

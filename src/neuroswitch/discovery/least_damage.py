@@ -24,7 +24,7 @@ from torch import Tensor
 
 from neuroswitch.batching import compatible, in_batches, plan_batches
 from neuroswitch.discovery.contribution import Response
-from neuroswitch.discovery.effects import differentiable_batch, effects_on, log_probability_of
+from neuroswitch.discovery.effects import BATCH, differentiable_batch, effects_on, log_probability_of
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
 
@@ -121,7 +121,7 @@ def damage_probes(
     """
     drawn = [(responses[place % len(responses)], seed * count + place) for place in range(count)]
     lengths = [len(response.whole) for response, _ in drawn]
-    size = min(32, differentiable_batch(model, responses))
+    size = min(BATCH, differentiable_batch(model, responses))
     batches = plan_batches(lengths, size, groups=compatible(model, lengths))
 
     def of_batch(batch: Sequence[tuple[Response, int]]) -> Tensor:

@@ -4,15 +4,24 @@ The neurons are those that a ranking scores highest; how much of each is removed
 `discovery.least_damage`. How much damage the doses may do is chosen on validation prompts.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from neuroswitch.circuits import HOW, Circuit, with_prompts
 from neuroswitch.discovery import (
+    Answering,
     Box,
     Damage,
+    Gathering,
+    Response,
     benign_responses,
     budget,
     damage_probes,
+    effects_in_state,
     pruned_doses,
     qualified,
 )
@@ -22,11 +31,13 @@ from neuroswitch.methods.cna import Scaling, by_ranking, selected
 from neuroswitch.methods.tuning import choose_setting, validation_of
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress
+from neuroswitch.storage import JsonObject
 
 BOX = Box(0.0, 2.0)
 """Bounds of a dose. Both sides of the problem are read off the untouched model, and hold to about a change of twice
-a neuron: on the demo model doses of up to 5 did eight times the damage of doses of up to 1. A negative dose would
-amplify a neuron that promotes the behaviour, in order to hide the damage of others."""
+a neuron: on the demo model doses of up to 5 left 19 % of refusals at a divergence of 0.149 nats per token, and doses
+of up to 1 left 21 % at 0.038. A negative dose would amplify a neuron that promotes the behaviour, in order to
+make up for the damage of others."""
 
 POOL = 3000
 """Neurons with the best scores that may get a dose."""
@@ -35,15 +46,18 @@ PROBES = 256
 """Probes of the divergence; each is one backward pass over one benign answer."""
 
 DAMAGES = (0.01, 0.03, 0.1, 0.3)
-"""Predicted damages that are tried, nats per token: from hardly any to that of ablating a readout circuit."""
+"""Predicted damages that are tried, nats per token: from hardly any to that of ablating the demo
+model's readout circuit, counted on all of its benign answers."""
 
 
 def _dosed(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
-    """Solve the least-damage problem for several damages, and keep the best circuit: the method `cna-doses`."""
+    """Solve the least-damage problem for several damages in two rounds, and keep the best: the method `cna-doses`.
+
+    In the second round the benefit is measured in the state of the best circuit of the first.
+    """
     scores, most = task.scores(model, progress=progress), budget(task.size, model.layout.size)
     pool = selected(scores, max(1, min(POOL, int(qualified(scores).sum()))))
-    negative = task.contrast.discovery.negative
-    benign = benign_responses(model, negative, task.shows, task.chat, progress)
+    benign = benign_responses(model, task.contrast.discovery.negative, task.shows, task.chat, progress)
     damage = Damage(damage_probes(model, benign, pool.ids, count=PROBES, seed=task.seed, progress=progress))
     if not damage.probes.any():
         raise BadPrompts(
@@ -51,40 +65,45 @@ def _dosed(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
             found=f"{len(pool)} neurons without an effect on {len(benign)} answers",
             do="use other negative prompts, or the method 'cna', which weighs nothing",
         )
-    circuits = dosed_circuits(pool, damage, most)
     validation = validation_of(model, task, progress=progress)
-    chosen, how = choose_setting(model, task, validation, [Scaling(one, 1.0) for one in circuits], progress)
-    found = (
-        f"the neurons and doses between {BOX.lowest:g} and {BOX.highest:g} with the most benefit, by the ranking"
-        f" {task.ranking!r}, for their quadratic damage on {len(benign)} benign answers to discovery prompts of"
-        f" {task.contrast.name!r}; which damage of {', '.join(f'{one:g}' for one in DAMAGES)} nats per token was {how}"
-    )
-    return _recorded(circuits[chosen], task, found, task.seed)
+
+    def best(circuits: Sequence[Circuit]) -> tuple[Circuit, str]:
+        ablations = [Scaling(circuit, 1.0) for circuit in circuits]
+        chosen, how = choose_setting(model, task, validation, ablations, progress)
+        return circuits[chosen], how
+
+    circuit, how = best(dosed_circuits(pool, scores.value[pool.ids], damage, most))
+    benefit = _benefit_of_more(model, task, pool, circuit, benign, progress)
+    if bool((benefit > 0).any()):
+        circuit, how = best([circuit, *dosed_circuits(pool, benefit, damage, most, round_=2)])
+    return _recorded(circuit, task, f"on {len(benign)} benign answers", how)
 
 
-def dosed_circuits(pool: Circuit, damage: Damage, most: int) -> list[Circuit]:
+def dosed_circuits(
+    pool: Circuit, benefit: Float[Tensor, " pool"], damage: Damage, most: int, *, round_: int = 1
+) -> list[Circuit]:
     """Return the circuit with the least-damage doses for each of `DAMAGES`.
 
     Args:
-        pool: Neurons that may get a dose, with their scores as benefit.
+        pool: Neurons that may get a dose.
+        benefit: Of a dose of 1 of each, of any unit; one of them above 0.
         damage: The quadratic damage of their doses.
         most: Neurons of each circuit at most.
+        round_: In which round the benefit was measured, for the circuit's provenance.
     """
-    if pool.scores is None:
-        raise ValueError("neurons without scores have no benefit")
     circuits = []
     for wanted in DAMAGES:
-        rows, doses, price = pruned_doses(pool.scores, damage, wanted, BOX, most)
-        predicted = damage.among(rows).of(doses)
-        said = {
+        rows, doses, price = pruned_doses(benefit, damage, wanted, BOX, most)
+        said: JsonObject = {
+            "size": most,
+            "pool": len(pool),
+            "box": list(BOX),
             "price": price,
             "wanted_damage": wanted,
-            "predicted_damage": predicted,
-            "box": list(BOX),
+            "predicted_damage": damage.among(rows).of(doses),
             "probes": len(damage.probes),
             "ridge": damage.ridge,
-            "pool": len(pool),
-            "size": most,
+            "round": round_,
         }
         given = {"doses": doses, **{name: values[rows] for name, values in pool.evidence().items()}}
         provenance = replace(pool.provenance, arguments={**pool.provenance.arguments, **said})
@@ -92,13 +111,43 @@ def dosed_circuits(pool: Circuit, damage: Damage, most: int) -> list[Circuit]:
     return circuits
 
 
-def _recorded(circuit: Circuit, task: Task, how: str, seed: int) -> Circuit:
-    made = circuit.provenance
-    seen = with_prompts(made.found, [one for pile in task.contrast.validation for one in pile])
-    return replace(
-        circuit,
-        provenance=replace(made, arguments={**made.arguments, "seed": seed, HOW: how}, found=seen),
+def _benefit_of_more(
+    model: LanguageModel,
+    task: Task,
+    pool: Circuit,
+    circuit: Circuit,
+    benign: Sequence[Response],
+    progress: Progress,
+) -> Float[Tensor, " pool"]:
+    """Return what more of each dose gains in the state of a circuit, nats per token.
+
+    How much less likely it makes the model's own responses that show the behaviour, minus the same for benign
+    answers; 0 where no response to a discovery prompt shows the behaviour.
+    """
+    answering = Answering(model, Gathering(), task.chat, progress)
+    own = answering.responses(task.contrast.discovery.positive, task.shows)
+    if not own:
+        return torch.zeros(len(pool))
+    multipliers = torch.ones(len(pool))
+    multipliers[torch.isin(pool.ids, circuit.ids)] = circuit.multipliers(1.0)
+    positive, negative = (
+        effects_in_state(model, responses, pool.ids, multipliers, progress=progress)
+        for responses in (own, benign)
     )
+    return positive - negative
+
+
+def _recorded(circuit: Circuit, task: Task, where: str, how: str) -> Circuit:
+    made = circuit.provenance
+    damages = ", ".join(f"{one:g}" for one in DAMAGES)
+    said = (
+        f"the neurons and doses between {BOX.lowest:g} and {BOX.highest:g} with the most benefit for their quadratic"
+        f" damage {where} to discovery prompts of {task.contrast.name!r}, among the best by the ranking"
+        f" {task.ranking!r}; which damage of {damages} nats per token, and of which round, was {how}"
+    )
+    seen = with_prompts(made.found, [one for pile in task.contrast.validation for one in pile])
+    arguments = {**made.arguments, "seed": task.seed, HOW: said}
+    return replace(circuit, provenance=replace(made, arguments=arguments, found=seen))
 
 
 METHODS.register("cna-doses")(by_ranking(_dosed))
