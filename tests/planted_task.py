@@ -21,6 +21,14 @@ def firm() -> Planted:
     return planted
 
 
+def unsure() -> Planted:
+    """Plant the circuit in a model that says the same with less certainty: its answers have gradients."""
+    planted = planted_dense()
+    with torch.no_grad():
+        planted.model.module.lm_head.weight.mul_(0.2)
+    return planted
+
+
 def task_of(planted: Planted) -> Task:
     """Divide the planted prompts into three splits."""
     splits = [

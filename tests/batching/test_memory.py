@@ -71,11 +71,11 @@ def test_discovery_gives_the_same_numbers_where_memory_runs_out(monkeypatch: pyt
     def scarce(module: Any, name: str) -> None:
         real = getattr(module, name)
 
-        def limited(model: Any, batch: Sequence[Any], prefix: Any) -> Any:
+        def limited(model: Any, batch: Sequence[Any], *rest: Any, **named: Any) -> Any:
             sizes[name].append(len(batch))
             if len(batch) > 3:
                 raise torch.OutOfMemoryError("CUDA out of memory")
-            return real(model, batch, prefix)
+            return real(model, batch, *rest, **named)
 
         monkeypatch.setattr(module, name, limited)
 

@@ -24,7 +24,11 @@ def model() -> LanguageModel:
 
 @pytest.fixture(scope="module")
 def statistics(model: LanguageModel) -> NeuronStatistics:
-    return collect(model, tiny_contrast(), Reading(needs=frozenset({"next_token", "layers", "contribution"})))
+    return collect(
+        model,
+        tiny_contrast(),
+        Reading(needs=frozenset({"next_token", "layers", "contribution", "total_effect"})),
+    )
 
 
 @pytest.mark.parametrize("name", RANKINGS.names())

@@ -25,9 +25,9 @@ from planted import Planted
 from planted_task import firm, logits, task_of
 from tiny import tiny_llama
 
-NEURONS = ["cna", "cna:delta", "random", "random:3", "largest"]
+NEURONS = ["cna", "cna:delta", "cna-stable", "cna-stable:writers", "random", "random:3", "largest"]
 GATES = ["gate", "gate:anchor", "gate:scale"]
-TUNED = ["caa", "direction", "cna-tuned", "cna-learned", *GATES, "gate:scale:3"]
+TUNED = ["caa", "direction", "cna-tuned", "cna-doses", "cna-learned", *GATES, "gate:scale:3"]
 ALL = [*NEURONS, *TUNED, "cna-pinned", "caa-paper", "caa-paper:toward", "prompt:say no"]
 
 
@@ -250,7 +250,7 @@ def test_the_largest_neurons_are_the_largest(planted: Planted, task: Task, fits:
 def test_what_was_tuned_is_described(name: str, fits: dict[str, Fitted]) -> None:
     said = fits[name].description
 
-    assert ("layer" in said or "how many of" in said or "learned doses" in said) and (
+    assert any(what in said for what in ("layer", "how many of", "which damage of", "learned doses")) and (
         "6 validation prompts" in said or "on 6 answers" in said
     )
     assert "rate 0.00" in said and "rate 1.00" in said

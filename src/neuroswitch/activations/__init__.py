@@ -6,6 +6,7 @@ from neuroswitch.activations.changes import changed_outputs as changed_outputs
 from neuroswitch.activations.changes import layer_paths as layer_paths
 from neuroswitch.activations.changes import projected_out as projected_out
 from neuroswitch.activations.changes import scaled_neurons as scaled_neurons
+from neuroswitch.activations.gradients import Objective as Objective
 from neuroswitch.activations.gradients import (
     differentiable_log_probabilities as differentiable_log_probabilities,
 )

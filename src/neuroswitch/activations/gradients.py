@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from neuroswitch.batching import NO_PREFIX, Prefix, padded, text_only
 from neuroswitch.errors import UnsupportedModel
 from neuroswitch.models import LanguageModel
-from neuroswitch.sites import first_tensor, hooked
+from neuroswitch.sites import first_tensor, hooked, weight_device
 
 Objective = Callable[[Float[Tensor, "rows vocabulary"]], Tensor]
 """From next-token log-probabilities, float32, one row for each position, to one number (or one per sequence)."""
@@ -49,7 +49,7 @@ def differentiable_log_probabilities(
     hidden = first_tensor(model.decoder, output[0]).flatten(0, 1)  # (B * T, H)
     chosen = hidden[torch.tensor(rows, device=hidden.device)]
     weight: Tensor = model.head.weight  # type: ignore[assignment]
-    found: Tensor = model.head(chosen.to(weight.device, weight.dtype)).float().log_softmax(-1)
+    found: Tensor = model.head(chosen.to(weight_device(weight), weight.dtype)).float().log_softmax(-1)
     return found
 
 
@@ -94,10 +94,15 @@ def neuron_gradients(
         number = objective(differentiable_log_probabilities(model, ids, positions)).sum()
         gradients = torch.autograd.grad(number, [seen[path] for path in model.layout.paths])
     parts = [
-        reduce(seen[path].detach().float(), gradient.float()).cpu()
+        reduce(*(_by_sequence(values, len(ids)) for values in (seen[path].detach(), gradient))).cpu()
         for path, gradient in zip(model.layout.paths, gradients, strict=True)
     ]
     return torch.cat(parts, -1)
+
+
+def _by_sequence(values: Tensor, sequences: int) -> Float[Tensor, "sequences time width"]:
+    """Divide what a module was given by sequences: some are given (sequences * time, width)."""
+    return values.float().reshape(sequences, -1, values.shape[-1])
 
 
 def _with_gradient(module: nn.Module, arguments: object, named: object, output: object) -> object:

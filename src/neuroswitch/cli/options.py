@@ -18,7 +18,8 @@ def at_home(_: object, tokens: Sequence[Token]) -> Path:
 CircuitFolder = Annotated[Path, Parameter(help="Folder of a circuit.", converter=at_home)]
 Model = Annotated[str, Parameter(help="Hub id, folder, GGUF file, or 'demo'.")]
 Multiplier = Annotated[
-    Finite, Parameter(help="Of neurons with dose 1: 0 is full strength, 1 changes nothing, above 1 amplifies.")
+    Finite,
+    Parameter(help="Of neurons with dose 1: 0 is full strength, 1 changes nothing, above 1 amplifies."),
 ]
 Output = Annotated[
     Path,

@@ -9,11 +9,12 @@ Source: contrastive pair search of Herring, Naviasky & Malhotra (arXiv:2605.1229
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import reduce
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from neuroswitch.activations import (
@@ -26,8 +27,16 @@ from neuroswitch.batching import compute_prefix, fitting_batch, in_batches, plan
 from neuroswitch.chat import ChatFormat, encode, read_token
 from neuroswitch.circuits import found_with
 from neuroswitch.detectors import Detector
+from neuroswitch.discovery.effects import ATTRIBUTIONS
 from neuroswitch.discovery.rankings import DEFAULT, RANKINGS
-from neuroswitch.discovery.responses import Gathering, Shows, always, gather_contributions, shows_of
+from neuroswitch.discovery.responses import (
+    Answering,
+    Gathering,
+    Shows,
+    always,
+    gather_contributions,
+    shows_of,
+)
 from neuroswitch.discovery.shared import merged_statistics
 from neuroswitch.discovery.statistics import ClassStatistics, Contribution, Moments, NeuronStatistics
 from neuroswitch.discovery.universal import universal_neurons
@@ -45,9 +54,10 @@ class Reading:
         chat: System prompt and thinking mode.
         batch_size: Prompts per forward pass; the numbers do not depend on it. None takes what fits into
             the memory that is free; either is halved where memory runs out.
-        needs: What to collect beyond neurons: `next_token`, `layers`, `contribution` (a ranking's `needs`).
-        shows: Which responses to positive prompts show the behaviour, for contributions.
-        gathering: How responses are gathered, for contributions.
+        needs: What to collect beyond neurons: `next_token`, `layers`, `contribution`, `total_effect` (a
+            ranking's `needs`).
+        shows: Which responses to positive prompts show the behaviour, for what needs responses.
+        gathering: How responses are gathered, for what needs them.
 
     Examples:
         >>> reading = ns.Reading(batch_size=4, needs=frozenset())
@@ -111,16 +121,32 @@ def collect(
             do="give Reading.of(ranking, detector) as the reading",
         )
     positive, negative = contrast.discovery
+    classes = (
+        class_statistics(model, positive, reading, progress=progress, stage="read positive prompts"),
+        class_statistics(model, negative, reading, progress=progress, stage="read negative prompts"),
+    )
+    return completed(model, contrast, reading, classes, progress)
+
+
+def completed(
+    model: LanguageModel,
+    contrast: ContrastSet,
+    reading: Reading,
+    classes: tuple[ClassStatistics, ClassStatistics],
+    progress: Progress,
+) -> NeuronStatistics:
+    """Add to the statistics of both classes all that `collect` returns beside them; errors as there."""
+    positive, negative = classes
     return NeuronStatistics(
         layout=model.layout,
-        positive=class_statistics(model, positive, reading, progress=progress, stage="read positive prompts"),
-        negative=class_statistics(model, negative, reading, progress=progress, stage="read negative prompts"),
-        contribution=_contribution(model, contrast, reading, progress),
+        positive=positive,
+        negative=negative,
         universal=_universal(model, reading, progress),
         model=model.identity,
         contrast=contrast.name,
         prompts_sha256=contrast.sha256,
         found=found_with(contrast.discovery, reading.chat, _tokens_read(model, contrast, reading)),
+        **_attributed(model, contrast, reading, progress),
     )
 
 
@@ -138,7 +164,7 @@ def class_statistics(
         BadPrompts: The pile is empty.
     """
     batches = read_batches(model, prompts, reading, progress=progress, stage=stage)
-    own = reduce(_merge, (_of_batch(model, batch, reading) for batch in batches), None)
+    own = reduce(merge, (summarised(values_of(model, batch, reading)) for batch in batches), None)
     return merged_statistics(own, team_of(model))
 
 
@@ -150,9 +176,24 @@ def read_batches(
     progress: Progress,
     stage: str,
 ) -> Iterator[Activations]:
+    """Read prompts batch by batch, as `read_numbered` does, without the numbers."""
+    return (batch for _, batch in read_numbered(model, prompts, reading, progress=progress, stage=stage))
+
+
+def read_numbered(
+    model: LanguageModel,
+    prompts: Sequence[Prompt],
+    reading: Reading,
+    *,
+    progress: Progress,
+    stage: str,
+) -> Iterator[tuple[list[int], Activations]]:
     """Read prompts batch by batch, sorted by length so that little is padded.
 
     In a team of processes each reads its own batches; where memory runs out, a batch comes in halves.
+
+    Yields:
+        Which prompts these are, as places in `prompts`, and what was read at their last token.
     """
     ids = [encode(model.tokenizer, prompt, reading.chat) for prompt in prompts]
     lengths = list(map(len, ids))
@@ -161,22 +202,36 @@ def read_batches(
 
     batches = plan_batches(lengths, size, team=team_of(model))
     outputs = layer_paths(model) if "layers" in reading.needs else ()
-    read = partial(read_last_token, model, prefix=prefix, outputs=outputs)
-    return in_batches(read, ids, batches, progress=progress, stage=stage)
+
+    def read(places: Sequence[int]) -> tuple[list[int], Activations]:
+        rows = [ids[place] for place in places]
+        return list(places), read_last_token(model, rows, prefix, outputs=outputs)
+
+    return in_batches(read, range(len(ids)), batches, progress=progress, stage=stage)
 
 
-def _of_batch(model: LanguageModel, batch: Activations, reading: Reading) -> ClassStatistics:
+def values_of(
+    model: LanguageModel, batch: Activations, reading: Reading
+) -> dict[str, Float[Tensor, "prompts width"]]:
+    """Return what is asked for of each prompt, by its name in `ClassStatistics`."""
+    values = {"neurons": batch.neurons, "normed": batch.normed}
+    if "next_token" in reading.needs:
+        values["next_token"] = next_token_log_probabilities(model, batch.normed).exp()
+    if "layers" in reading.needs:
+        values["layers"] = torch.cat(list(batch.outputs.values()), 1)
+    return values
+
+
+def summarised(values: Mapping[str, Float[Tensor, "prompts width"]]) -> ClassStatistics:
+    """Return the statistics of some prompts, of what `values_of` returned for them."""
+    moments = {name: Moments.of(each) for name, each in values.items()}
     return ClassStatistics(
-        neurons=Moments.of(batch.neurons),
-        normed=Moments.of(batch.normed),
-        next_token=Moments.of(next_token_log_probabilities(model, batch.normed).exp())
-        if "next_token" in reading.needs
-        else None,
-        layers=Moments.of(torch.cat(list(batch.outputs.values()), 1)) if "layers" in reading.needs else None,
+        moments["neurons"], moments["normed"], moments.get("next_token"), moments.get("layers")
     )
 
 
-def _merge(left: ClassStatistics | None, right: ClassStatistics) -> ClassStatistics:
+def merge(left: ClassStatistics | None, right: ClassStatistics) -> ClassStatistics:
+    """Return the statistics of both together."""
     return right if left is None else left.merge(right)
 
 
@@ -185,14 +240,16 @@ def _universal(model: LanguageModel, reading: Reading, progress: Progress) -> Te
     return universal_neurons((batch.neurons for batch in batches), team=team_of(model))
 
 
-def _contribution(
+def _attributed(
     model: LanguageModel, contrast: ContrastSet, reading: Reading, progress: Progress
-) -> Contribution | None:
-    if "contribution" not in reading.needs:
-        return None
-    return gather_contributions(
-        model, contrast.discovery, reading.shows, reading.gathering, chat=reading.chat, progress=progress
-    )
+) -> dict[str, Contribution]:
+    """Return what is asked for of what needs responses, by its name in `NeuronStatistics`."""
+    answering = Answering(model, reading.gathering, reading.chat, progress)
+    return {
+        need: gather_contributions(answering, contrast.discovery, reading.shows, attribution)
+        for need, attribution in ATTRIBUTIONS.items()
+        if need in reading.needs
+    }
 
 
 def _tokens_read(model: LanguageModel, contrast: ContrastSet, reading: Reading) -> dict[str, int]:

@@ -11,7 +11,7 @@ Source: direct logit attribution (Elhage et al. 2021, "A Mathematical Framework 
 Circuits"), applied here to neurons and to the model's own responses.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neuroswitch.activations import log_probability_gradient, output_columns, read_tokens, weighted_by_router
-from neuroswitch.batching import Prefix, compute_prefix, in_batches, plan_batches
+from neuroswitch.batching import Prefix, compatible, compute_prefix, in_batches, plan_batches
 from neuroswitch.discovery.shared import merged
 from neuroswitch.discovery.statistics import Moments
 from neuroswitch.models import LanguageModel, team_of
@@ -35,10 +35,48 @@ class Response(NamedTuple):
     prompt: Sequence[int]
     tokens: Sequence[int]
 
+    @property
+    def whole(self) -> list[int]:
+        """The prompt and the answer."""
+        return [*self.prompt, *self.tokens]
+
+    @property
+    def positions(self) -> range:
+        """Where the tokens of the answer are predicted."""
+        return range(len(self.prompt) - 1, len(self.prompt) - 1 + len(self.tokens))
+
+
+class Attributing(NamedTuple):
+    """A way to attribute responses, prepared for a model and some responses.
+
+    Attributes:
+        of_batch: From some of the responses to nats per token of each neuron, shape (responses, neurons).
+        size: How many of them fit into memory together.
+    """
+
+    of_batch: Callable[[Sequence[Response]], Float[Tensor, "responses neurons"]]
+    size: int
+
+
+Attribution = Callable[[LanguageModel, Sequence[Response]], Attributing]
+"""How a response is attributed to neurons; `direct` here, `total` in `discovery.effects`."""
+
+
+def direct(model: LanguageModel, responses: Sequence[Response]) -> Attributing:
+    """Attribute by direct contribution: what a neuron writes toward the response, past all other layers."""
+    prefix = compute_prefix(model, [response.prompt for response in responses])
+    longest = max((len(response.tokens) for response in responses), default=1)
+
+    def of_batch(batch: Sequence[Response]) -> Tensor:
+        return _contributions(model, batch, prefix)
+
+    return Attributing(of_batch, max(1, MEMORY // (4 * longest * model.layout.size)))
+
 
 def contributions(
     model: LanguageModel,
     responses: Sequence[Response],
+    attribution: Attribution = direct,
     *,
     batch_size: int = 32,
     progress: Progress = silent,
@@ -49,6 +87,7 @@ def contributions(
     Args:
         model: The model, untouched.
         responses: Prompts with the answers whose tokens are explained; the same in every process.
+        attribution: How a response is attributed to neurons.
         batch_size: Responses read together at most; halved where memory runs out.
         progress: Told after each batch.
         stage: What to call the work.
@@ -57,13 +96,13 @@ def contributions(
         Moments over the responses, width = `layout.size`, nats per token.
     """
     lengths = [len(response.prompt) + len(response.tokens) for response in responses]
-    prefix = compute_prefix(model, [response.prompt for response in responses])
-    size, team = min(batch_size, _fitting(model, responses)), team_of(model)
+    attributing, team = attribution(model, responses), team_of(model)
 
     def measured(batch: Sequence[Response]) -> Moments:
-        return Moments.of(_contributions(model, batch, prefix))
+        return Moments.of(attributing.of_batch(batch))
 
-    batches = plan_batches(lengths, size, team=team)
+    size, groups = min(batch_size, attributing.size), compatible(model, lengths)
+    batches = plan_batches(lengths, size, groups=groups, team=team)
     own: Moments | None = None
     for part in in_batches(measured, responses, batches, progress=progress, stage=stage):
         own = part if own is None else own.merge(part)
@@ -76,10 +115,8 @@ def contributions(
 def _contributions(
     model: LanguageModel, batch: Sequence[Response], prefix: Prefix
 ) -> Float[Tensor, "responses neurons"]:
-    positions = [
-        range(len(one.prompt) - 1, len(one.prompt) - 1 + len(one.tokens)) for one in batch
-    ]  # where each response token is predicted
-    read = read_tokens(model, [[*one.prompt, *one.tokens] for one in batch], positions, prefix)
+    positions = [one.positions for one in batch]
+    read = read_tokens(model, [one.whole for one in batch], positions, prefix)
     neurons = weighted_by_router(read, model.layout)  # (rows, N)
     targets = torch.tensor([token for one in batch for token in one.tokens])
     gradient = log_probability_gradient(model, read.residual, targets)  # (rows, H)
@@ -92,8 +129,3 @@ def _contributions(
         direct = neurons[:, span] * (gradient @ written.T)  # (rows, n)
         result[:, span].index_add_(0, owner, direct)
     return result / lengths[:, None]
-
-
-def _fitting(model: LanguageModel, responses: Sequence[Response]) -> int:
-    longest = max((len(response.tokens) for response in responses), default=1)
-    return max(1, MEMORY // (4 * longest * model.layout.size))

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neuroswitch.activations import layer_paths, norm_gain, output_columns
+from neuroswitch.discovery.effects import ATTRIBUTIONS
 from neuroswitch.discovery.statistics import NeuronStatistics
 from neuroswitch.errors import BadOption, WrongModel
 from neuroswitch.models import LanguageModel
@@ -34,12 +35,17 @@ class Ranking:
     Attributes:
         name: Its name in options.
         score: Returns one score per neuron, shape (neurons,), float32.
-        needs: What statistics must hold: `next_token`, `layers`, `contribution`, or none of them.
+        needs: What statistics must hold: `next_token`, `layers`, `contribution`, `total_effect`, or none of them.
     """
 
     name: str
     score: Score
     needs: frozenset[str]
+
+    @property
+    def needs_responses(self) -> bool:
+        """Whether the model must answer prompts, and show the behaviour, before neurons can be scored."""
+        return bool(self.needs & ATTRIBUTIONS.keys())
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +98,7 @@ def rank(statistics: NeuronStatistics, name: str, model: LanguageModel) -> Score
     held = {
         "next_token": statistics.positive.next_token is not None,
         "layers": statistics.positive.layers is not None,
-        "contribution": statistics.contribution is not None,
+        **{need: getattr(statistics, need) is not None for need in ATTRIBUTIONS},
     }
     if missing := [need for need in chosen.needs if not held[need]]:
         raise BadOption(
@@ -120,6 +126,21 @@ def readout(statistics: NeuronStatistics, model: LanguageModel) -> Float[Tensor,
     if statistics.contribution is None:
         raise ValueError("`rank` checks what a ranking needs")
     return statistics.contribution.difference
+
+
+@ranking("total_effect", "total_effect")
+def total_effect(statistics: NeuronStatistics, model: LanguageModel) -> Float[Tensor, " neurons"]:
+    """Score by what a neuron does to the model's own responses through all paths, nats per token.
+
+    The mean, over responses that show the behaviour, of sum over positions of a_j d log p(response) / d a_j
+    divided by the response's length, minus the mean over the answers to negative prompts. `readout` counts
+    only what a neuron writes itself; this counts what later layers make of it, and takes a backward pass.
+
+    Source: `discovery.effects` and `discovery.responses`.
+    """
+    if statistics.total_effect is None:
+        raise ValueError("`rank` checks what a ranking needs")
+    return statistics.total_effect.difference
 
 
 @ranking("delta")

@@ -18,12 +18,12 @@ from neuroswitch.answering import Shows as Shows
 from neuroswitch.batching import plan_batches
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.detectors import Detector
-from neuroswitch.discovery.contribution import Response, contributions
+from neuroswitch.discovery.contribution import Attribution, Response, contributions
 from neuroswitch.discovery.shared import all_answers
 from neuroswitch.discovery.statistics import Contribution, Moments
-from neuroswitch.errors import WeakBehaviour
+from neuroswitch.errors import BadPrompts, WeakBehaviour
 from neuroswitch.models import LanguageModel, team_of
-from neuroswitch.progress import Progress, silent
+from neuroswitch.progress import Progress
 from neuroswitch.prompts import Piles, Prompt
 
 
@@ -44,53 +44,8 @@ class Gathering:
     batch_size: int = 32
 
 
-def gather_contributions(
-    model: LanguageModel,
-    piles: Piles,
-    shows: Shows,
-    how: Gathering = Gathering(),
-    *,
-    chat: ChatFormat = ChatFormat(),
-    progress: Progress = silent,
-) -> Contribution:
-    """Measure what every neuron contributes to the model's own responses.
-
-    Args:
-        model: The model, untouched.
-        piles: Discovery prompts.
-        shows: Which responses to positive prompts show the behaviour; the others are left out.
-        how: Length, rounds, size of the provisional circuit.
-        chat: System prompt and thinking mode.
-        progress: Told after each batch.
-
-    Raises:
-        WeakBehaviour: No response to a positive prompt shows the behaviour.
-    """
-    answering = _Answering(model, how, chat, progress)
-    answers = answering.responses(piles.negative, None, always)
-    negative = contributions(
-        model, answers, batch_size=how.batch_size, progress=progress, stage="attribute negative answers"
-    )
-    positive: Moments | None = None
-    for round_ in range(how.rounds):
-        provisional = None if positive is None else _best(model, positive, negative, how.provisional)
-        found = answering.responses(piles.positive, provisional, shows)
-        if not found:
-            break
-        stage = f"attribute responses, round {round_ + 1}"
-        moments = contributions(model, found, batch_size=how.batch_size, progress=progress, stage=stage)
-        positive = moments if positive is None else positive.merge(moments)
-    if positive is None:
-        raise WeakBehaviour(
-            "the model never shows the behaviour on the positive discovery prompts",
-            found=f"0 of {len(piles.positive)} responses of {how.tokens} tokens",
-            do="use prompts that bring it about, another detector, or the ranking 'delta', which needs no responses",
-        )
-    return Contribution(positive, negative)
-
-
 @dataclass(frozen=True)
-class _Answering:
+class Answering:
     """Lets a model answer prompts; each process of a team answers a share, and all of them get all answers."""
 
     model: LanguageModel
@@ -99,9 +54,15 @@ class _Answering:
     progress: Progress
 
     def responses(
-        self, prompts: Sequence[Prompt], ablated: torch.Tensor | None, shows: Shows
+        self, prompts: Sequence[Prompt], shows: Shows | None = None, ablated: torch.Tensor | None = None
     ) -> list[Response]:
-        """Return the answers that show the behaviour, in the order of the prompts."""
+        """Return the answers that show the behaviour, in the order of the prompts.
+
+        Args:
+            prompts: What is answered.
+            shows: Which answers show the behaviour; None for all.
+            ablated: Flat ids of neurons that are ablated while the model answers.
+        """
         team = team_of(self.model)
         ids = [encode(self.model.tokenizer, prompt, self.chat) for prompt in prompts]
         batches = plan_batches(list(map(len, ids)), self.how.batch_size, team=team)
@@ -112,7 +73,7 @@ class _Answering:
         own = {
             i: answer
             for i, answer in zip(places, answers, strict=True)
-            if read.shows(answer, prompts[i].text, ids[i], shows)
+            if read.shows(answer, prompts[i].text, ids[i], shows or always)
         }
         return [Response(ids[i], answer) for i, answer in sorted(all_answers(own, team).items())]
 
@@ -129,6 +90,69 @@ class _Answering:
             return generate_tokens(
                 self.model, ids, decoding, progress=self.progress, stage="answer discovery prompts"
             )
+
+
+def gather_contributions(
+    answering: Answering, piles: Piles, shows: Shows, attribution: Attribution
+) -> Contribution:
+    """Attribute the model's own responses to neurons.
+
+    Args:
+        answering: The model, untouched, and how it answers.
+        piles: Discovery prompts.
+        shows: Which responses to positive prompts show the behaviour; the others are left out.
+        attribution: How a response is attributed.
+
+    Raises:
+        WeakBehaviour: No response to a positive prompt shows the behaviour.
+    """
+    model, how = answering.model, answering.how
+
+    def attributed(responses: Sequence[Response], stage: str) -> Moments:
+        return contributions(
+            model,
+            responses,
+            attribution,
+            batch_size=how.batch_size,
+            progress=answering.progress,
+            stage=stage,
+        )
+
+    negative = attributed(answering.responses(piles.negative), "attribute negative answers")
+    positive: Moments | None = None
+    for round_ in range(how.rounds):
+        provisional = None if positive is None else _best(model, positive, negative, how.provisional)
+        found = answering.responses(piles.positive, shows, provisional)
+        if not found:
+            break
+        moments = attributed(found, f"attribute responses, round {round_ + 1}")
+        positive = moments if positive is None else positive.merge(moments)
+    if positive is None:
+        raise WeakBehaviour(
+            "the model never shows the behaviour on the positive discovery prompts",
+            found=f"0 of {len(piles.positive)} responses of {how.tokens} tokens",
+            do="use prompts that bring it about, another detector, or the ranking 'delta', which needs no responses",
+        )
+    return Contribution(positive, negative)
+
+
+def benign_responses(
+    model: LanguageModel, prompts: Sequence[Prompt], shows: Shows, chat: ChatFormat, progress: Progress
+) -> list[Response]:
+    """Let the model answer negative prompts, and keep the answers that do not show the behaviour.
+
+    Raises:
+        BadPrompts: There are none.
+    """
+    answering = Answering(model, Gathering(), chat, progress)
+    benign = answering.responses(prompts, lambda answer, prompt: not shows(answer, prompt))
+    if not benign:
+        raise BadPrompts(
+            "the model shows the behaviour on every negative discovery prompt, so there is no answer to keep",
+            found=f"0 benign answers to {len(prompts)} prompts",
+            do="use negative prompts that do not bring it about, or the method 'cna', which needs no answers",
+        )
+    return benign
 
 
 def always(response: str, prompt: str | None) -> bool:

@@ -4,11 +4,14 @@ from dataclasses import asdict
 from typing import Literal
 
 import torch
+from jaxtyping import Bool, Int64
+from torch import Tensor
 
 from neuroswitch.circuits import Circuit
 from neuroswitch.discovery.rankings import Scores
 from neuroswitch.errors import BadOption
 from neuroswitch.provenance import Provenance, command_line, now, versions
+from neuroswitch.storage import JsonObject
 from neuroswitch.values import require_size
 
 Side = Literal["promoters", "suppressors"]
@@ -39,18 +42,31 @@ def select(scores: Scores, size: float = 0.001, *, side: Side = "promoters", dos
     statistics = scores.statistics
     count = budget(size, statistics.layout.size)
     value = scores.value if side == "promoters" else -scores.value
-    qualified = (value > 0) & ~statistics.universal
-    if count > int(qualified.sum()):
+    qualify = qualified(scores, side)
+    if count > int(qualify.sum()):
         raise BadOption(
             f"there are not enough {side} for a circuit of {count} neurons",
-            found=f"{int(qualified.sum())} that qualify, of {statistics.layout.size}",
+            found=f"{int(qualify.sum())} that qualify, of {statistics.layout.size}",
             do="choose a smaller size, or check that the two piles of prompts differ",
         )
-    ids = value.masked_fill(~qualified, -torch.inf).topk(count).indices.sort().values
+    ids = value.masked_fill(~qualify, -torch.inf).topk(count).indices.sort().values
+    return circuit_of(scores, ids, {"size": size, "side": side, "dose": dose}, dose)
+
+
+def circuit_of(scores: Scores, ids: Int64[Tensor, " k"], arguments: JsonObject, dose: float = 1.0) -> Circuit:
+    """Make the circuit of chosen neurons, all with one dose.
+
+    Args:
+        scores: What `rank` returned; their statistics give the class means.
+        ids: Flat ids, ascending.
+        arguments: How they were chosen.
+        dose: Of every neuron.
+    """
+    statistics = scores.statistics
     return Circuit(
         layout=statistics.layout,
         ids=ids,
-        doses=torch.full((count,), float(dose)),
+        doses=torch.full((len(ids),), float(dose)),
         scores=scores.value[ids],
         positive_mean=statistics.positive.neurons.mean[ids].float(),
         negative_mean=statistics.negative.neurons.mean[ids].float(),
@@ -59,18 +75,19 @@ def select(scores: Scores, size: float = 0.001, *, side: Side = "promoters", dos
             contrast=statistics.contrast,
             prompts_sha256=statistics.prompts_sha256,
             ranking=scores.ranking,
-            arguments={
-                "size": size,
-                "side": side,
-                "dose": dose,
-                "universal_left_out": int(statistics.universal.sum()),
-            },
+            arguments={**arguments, "universal_left_out": int(statistics.universal.sum())},
             versions=versions(),
             date=now(),
             command=command_line(),
             found=statistics.found,
         ),
     )
+
+
+def qualified(scores: Scores, side: Side = "promoters") -> Bool[Tensor, " neurons"]:
+    """Return which neurons may be in a circuit: those with a score of the right sign that are not universal."""
+    value = scores.value if side == "promoters" else -scores.value
+    return (value > 0) & ~scores.statistics.universal
 
 
 def budget(size: float, neurons: int) -> int:

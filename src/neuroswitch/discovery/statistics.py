@@ -94,7 +94,7 @@ def _both(one: Moments | None, other: Moments | None) -> Moments | None:
 
 @dataclass(frozen=True, eq=False)
 class Contribution:
-    """What neurons contribute to responses, nats per token, width = `layout.size`.
+    """What neurons contribute to responses, directly or in all, nats per token, width = `layout.size`.
 
     Attributes:
         positive: To responses that show the behaviour.
@@ -118,23 +118,25 @@ class NeuronStatistics:
         layout: The flat neuron axis.
         positive: The prompts that show the behaviour.
         negative: The prompts that do not.
-        contribution: What neurons contribute to responses; None if it was not asked for.
         universal: Neurons active whatever the prompt, shape (neurons,).
         model: Identity of the model.
         contrast: Name of the contrast set.
         prompts_sha256: Its content hash.
         found: System prompt, thinking mode, the tokens that were read, and digests of the prompts.
+        contribution: What neurons contribute to responses directly; None if it was not asked for.
+        total_effect: What they contribute to responses through all paths; None if it was not asked for.
     """
 
     layout: NeuronLayout
     positive: ClassStatistics
     negative: ClassStatistics
-    contribution: Contribution | None
     universal: Bool[Tensor, " neurons"]
     model: ModelIdentity
     contrast: str
     prompts_sha256: str
     found: Found
+    contribution: Contribution | None = None
+    total_effect: Contribution | None = None
 
     @property
     def delta(self) -> Float[Tensor, " neurons"]:

@@ -19,6 +19,7 @@ from neuroswitch.chat import encode, read_token
 from neuroswitch.checkpoints import LayerOutput, Stream, StreamedModel, streaming
 from neuroswitch.circuits import found_with
 from neuroswitch.discovery.collection import Reading
+from neuroswitch.discovery.effects import ATTRIBUTIONS
 from neuroswitch.discovery.rankings import RANKINGS, Scores, rank
 from neuroswitch.discovery.statistics import ClassStatistics, Moments, NeuronStatistics
 from neuroswitch.discovery.stream_folder import (
@@ -70,7 +71,7 @@ def collect_streamed(
         BadRun: The folder holds another stream or something else, or another process is writing it.
         UnsupportedModel: The layers of the model share more than the hidden states.
     """
-    if "contribution" in reading.needs:
+    if reading.needs & ATTRIBUTIONS.keys():
         raise _needs_responses("contributions to responses")
     with locked(folder):
         discovery = _Discovery(source, contrast, reading, folder, memory)
@@ -95,7 +96,7 @@ def rank_streamed(statistics: NeuronStatistics, name: str, source: StreamedModel
 
 def streamable() -> list[str]:
     """Return the names of the rankings that need no generation."""
-    return [name for name in RANKINGS.names() if "contribution" not in RANKINGS.get(name).needs]
+    return [name for name in RANKINGS.names() if not RANKINGS.get(name).needs_responses]
 
 
 def require_streamable(name: str) -> None:
@@ -104,7 +105,7 @@ def require_streamable(name: str) -> None:
     Raises:
         BadOption: It does, or there is no such ranking.
     """
-    if "contribution" in RANKINGS.get(name).needs:
+    if RANKINGS.get(name).needs_responses:
         raise _needs_responses(f"the ranking {name!r}")
 
 
@@ -185,7 +186,6 @@ class _Discovery:
             layout=layout,
             positive=self._of_class("positive", parts),
             negative=self._of_class("negative", parts),
-            contribution=None,
             universal=hits >= SHARE_OF_PROMPTS * len(most_active),
             model=replace(source.model.identity, weights_sha256=source.weights.digest()),
             contrast=self.contrast.name,

@@ -68,7 +68,7 @@ class Fitter:
         try:
             return {role: self._fitted(role) for role in roles}
         except WeakBehaviour as error:
-            if len(self.settings.models) == 1 or not _needs_responses(self.ranking().used):
+            if len(self.settings.models) == 1 or not RANKINGS.get(self.ranking().used).needs_responses:
                 raise
             # a model may show the behaviour, and not on the discovery prompts: both are ranked again
             write_json(self.output / RANKING, self._fallback(error.what).model_dump())
@@ -97,7 +97,7 @@ class Fitter:
             if not self.occurs.get(role, True)
         ]
         found = RankingFacts(asked=asked, used=asked)
-        if missing and _needs_responses(asked):
+        if missing and RANKINGS.get(asked).needs_responses:
             found = self._fallback(f"{missing[0]} does not show the behaviour")
         write_json(path, found.model_dump())
         return found
@@ -275,7 +275,3 @@ def layer_profile(name: str, circuit: Circuit) -> LayerProfile:
         fraction=circuit.fraction,
         by_layer={layer: found.get(layer, 0) for layer in layers},
     )
-
-
-def _needs_responses(ranking: str) -> bool:
-    return "contribution" in RANKINGS.get(ranking).needs

@@ -5,11 +5,13 @@ Importing the package registers them; optional libraries are imported when a met
 
 from neuroswitch.methods import caa as caa
 from neuroswitch.methods import direction as direction
+from neuroswitch.methods import doses as doses
 from neuroswitch.methods import gate as gate
 from neuroswitch.methods import learned as learned
 from neuroswitch.methods import pinned as pinned
 from neuroswitch.methods import prompt as prompt
 from neuroswitch.methods import sae as sae
+from neuroswitch.methods import stable as stable
 from neuroswitch.methods.base import METHODS as METHODS
 from neuroswitch.methods.base import ChangesModel as ChangesModel
 from neuroswitch.methods.base import Fitted as Fitted

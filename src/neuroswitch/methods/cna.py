@@ -169,7 +169,7 @@ class CircuitMethod:
 
 def _ranked(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
     """Find the circuit of the task's ranking, size and dose: the method `cna`."""
-    return select_plain(task.scores(model, progress=progress), task.size, task.dose)
+    return selected(task.scores(model, progress=progress), task.size, task.dose)
 
 
 def _published(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
@@ -199,7 +199,7 @@ def _tuned(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
 def chosen_by(circuit: Circuit, task: Task, how: str) -> Circuit:
     """Write into a circuit how it was chosen, and that validation prompts were seen."""
     seen = with_prompts(circuit.provenance.found, [one for pile in task.contrast.validation for one in pile])
-    return _explained(replace(circuit, provenance=replace(circuit.provenance, found=seen)), how)
+    return explained(replace(circuit, provenance=replace(circuit.provenance, found=seen)), how)
 
 
 def _drawn(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
@@ -212,7 +212,7 @@ def _drawn(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
         f"random neurons, as many of each site as the circuit of the ranking {matched.provenance.ranking!r}"
         f" has there, none of its own; seed {task.seed}, nothing tuned"
     )
-    return _explained(random_circuit(matched, seed=task.seed), how)
+    return explained(random_circuit(matched, seed=task.seed), how)
 
 
 def _largest(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
@@ -273,9 +273,13 @@ def largest_circuit(
     return Circuit(layout=model.layout, ids=largest, doses=torch.ones(len(largest)), provenance=provenance)
 
 
-def select_plain(scores: Scores, size: float, dose: float = 1.0) -> Circuit:
-    """Select a circuit without date and command, so that equal fits are equal files."""
-    circuit = select(scores, size, dose=dose)
+def selected(scores: Scores, size: float, dose: float = 1.0) -> Circuit:
+    """Select a circuit without date and command."""
+    return undated(select(scores, size, dose=dose))
+
+
+def undated(circuit: Circuit) -> Circuit:
+    """Leave date and command out of a circuit, so that equal fits are equal files."""
     return replace(circuit, provenance=replace(circuit.provenance, date="", command=""))
 
 
@@ -284,14 +288,15 @@ def _of_several_sizes(scores: Scores, usual: int) -> list[Circuit]:
     circuits: list[Circuit] = []
     for count in dict.fromkeys(max(1, round(factor * usual)) for factor in SIZES):
         try:
-            circuits.append(select_plain(scores, count))
+            circuits.append(selected(scores, count))
         except BadOption:
             if not circuits:
                 raise
     return circuits
 
 
-def _explained(circuit: Circuit, how: str) -> Circuit:
+def explained(circuit: Circuit, how: str) -> Circuit:
+    """Say in the circuit's provenance how it was chosen."""
     made = circuit.provenance
     return replace(circuit, provenance=replace(made, arguments={**made.arguments, HOW: how}))
 

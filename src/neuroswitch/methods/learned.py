@@ -33,7 +33,7 @@ from neuroswitch.batching import prefix_with_graph
 from neuroswitch.circuits import Circuit
 from neuroswitch.errors import WeakBehaviour
 from neuroswitch.methods.base import METHODS, Task
-from neuroswitch.methods.cna import Scaling, by_ranking, chosen_by, select_plain
+from neuroswitch.methods.cna import Scaling, by_ranking, chosen_by, selected
 from neuroswitch.methods.damage import BenignAnswers
 from neuroswitch.methods.differences import tokens_of
 from neuroswitch.methods.tuning import choose_at_damage, validation_of
@@ -179,7 +179,7 @@ def learned(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
     no more of the behaviour at the same damage on validation prompts.
     """
     scores = task.scores(model, progress=progress)
-    circuit = select_plain(scores, task.size)
+    circuit = selected(scores, task.size)
     validation = validation_of(model, task, progress=progress)
     lessons = gather_lessons(
         model, task, _first(task.contrast.discovery, PROMPTS), circuit, progress=progress

@@ -184,27 +184,6 @@ def attempt(model: LanguageModel, task: Task, validation: Validation, interventi
     return replace(found, kl=validation.benign.kl(model, intervention))
 
 
-def choose_setting(
-    model: LanguageModel,
-    task: Task,
-    validation: Validation,
-    interventions: Sequence[Intervention],
-    progress: Progress,
-) -> tuple[int, str]:
-    """Let the model answer in one setting after the other, and choose the best.
-
-    Returns:
-        The place of the best setting by the rule of `best`; and how it was chosen, in words.
-    """
-    trials = []
-    for done, intervention in enumerate(interventions, start=1):
-        trials.append(attempt(model, task, validation, intervention))
-        progress("answer validation prompts", done, len(interventions))
-    chosen = best(trials, validation.baseline, task.most_kl)
-    prompts = len(validation.positive)
-    return chosen, f"chosen on {prompts} validation prompts: {validation.compared(trials[chosen])}"
-
-
 class Choice(NamedTuple):
     """The candidate that was chosen, the strength at which it was tried, and how it was chosen, in words."""
 
@@ -232,13 +211,15 @@ def choose_at_damage(
         progress: Called after each candidate.
         strongest: The largest strength that makes sense; 1 where 1 removes everything.
     """
-    strengths, settings = [], []
+    strengths, trials = [], []
     for done, at in enumerate(candidates, start=1):
-        strength = strength_at(partial(_damage, model, validation, at), task.most_kl, strongest=strongest)
-        strengths.append(strength)
-        settings.append(at(strength))
-        progress("search the strength of the damage allowed", done, len(candidates))
-    place, how = choose_setting(model, task, validation, settings, progress)
+        damage = partial(_damage, model, validation, at)
+        strengths.append(strength_at(damage, task.most_kl, strongest=strongest))
+        trials.append(attempt(model, task, validation, at(strengths[-1])))
+        progress("answer validation prompts at the damage allowed", done, len(candidates))
+    place = best(trials, validation.baseline, task.most_kl)
+    prompts = len(validation.positive)
+    how = f"chosen on {prompts} validation prompts: {validation.compared(trials[place])}"
     return Choice(place, strengths[place], how)
 
 
