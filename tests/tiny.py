@@ -21,6 +21,7 @@ from transformers import (
 
 from architectures import ARCHITECTURES, COMMON, REFUSED
 from neuroswitch.models.handle import LanguageModel, ModelIdentity
+from neuroswitch.options import Units
 from neuroswitch.sites.finding import find_sites
 from neuroswitch.sites.probe import probe
 from wrappers import MARKERS, NOT_TEXT_ALONE, SEEING, TEXT, WRAPPERS
@@ -124,9 +125,9 @@ def tiny_module(name: str, *, seed: int = 0, **settings: object) -> PreTrainedMo
     return module
 
 
-def wrapped(module: PreTrainedModel, *, sites: str | None = None) -> LanguageModel:
+def wrapped(module: PreTrainedModel, *, sites: str | None = None, units: Units = "mlp") -> LanguageModel:
     """Make a `LanguageModel` of a module without loading anything."""
-    found = find_sites(module, sites)
+    found = find_sites(module, sites, units)
     probe(module, found)
     identity = ModelIdentity(
         name="tiny",
@@ -141,9 +142,9 @@ def wrapped(module: PreTrainedModel, *, sites: str | None = None) -> LanguageMod
     return LanguageModel(module, tiny_tokenizer(), found.layout, found.layers_path, identity)
 
 
-def tiny_model(name: str, *, seed: int = 0, **settings: object) -> LanguageModel:
+def tiny_model(name: str, *, seed: int = 0, units: Units = "mlp", **settings: object) -> LanguageModel:
     """Build a tiny random model of an entry of `ARCHITECTURES` or `WRAPPERS`."""
-    return wrapped(tiny_module(name, seed=seed, **settings))
+    return wrapped(tiny_module(name, seed=seed, **settings), units=units)
 
 
 def tiny_llama(*, seed: int = 0, **settings: object) -> LanguageModel:

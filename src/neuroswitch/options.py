@@ -6,7 +6,7 @@ the option, the text under it the help. The Python API takes the same objects. I
 """
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
@@ -51,6 +51,15 @@ CountOrNone = Annotated[int, Parameter(validator=Number(gte=0))]
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 
 
+Units = Literal["mlp", "attention", "both"]
+UNITS: dict[Units, str] = {
+    "mlp": "neurons",
+    "attention": "attention units",
+    "both": "neurons and attention units",
+}
+"""What units of a model may be: inputs of feed-forward output projections, of attention's, or of both; and in words."""
+
+
 @group("Model")
 @dataclass(frozen=True)
 class SourceOptions:
@@ -62,13 +71,24 @@ class SourceOptions:
     """Run Python code that comes with the model. Read it first."""
     sites: str | None = None
     """Where the neurons are, if they are not found: model.layers.{layer}.ffn.linear_out"""
+    units: Units = "mlp"
+    """mlp (neurons of feed-forward networks), attention (inputs of attention's output projections) or both."""
 
     def __post_init__(self) -> None:
         """Check what can be checked without the model.
 
         Raises:
-            BadOption: A pattern of sites has no place for the number of the layer.
+            BadOption: A pattern of sites has no place for the number of the layer, or there are no such units.
         """
+        if self.units not in UNITS:
+            raise BadOption(f"unknown units {self.units!r}", expected=", ".join(UNITS))
+        if self.sites is not None and self.units != "mlp":
+            raise BadOption(
+                "--sites and --units cannot be given together: the pattern says where the units are",
+                found=f"--sites {self.sites} and --units {self.units}",
+                expected="one of the two",
+                do="leave --units out, and name the projections with --sites; or leave --sites out",
+            )
         if self.sites is not None and any("{layer}" not in part for part in self.sites.split(",")):
             raise BadOption(
                 "--sites has no place for the number of the layer",

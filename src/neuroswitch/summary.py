@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from neuroswitch.errors import BadRun
+from neuroswitch.options import UNITS, Units
 from neuroswitch.records import UNTOUCHED, MeasureInfo
 from neuroswitch.statistics import Measurement
 from neuroswitch.storage import read_as, read_json
@@ -72,6 +73,7 @@ class TopNeuron(Part):
     """One neuron of a circuit; means are activations at the last prompt token.
 
     `tokens` are those that it promotes where the behaviour shows; empty where no weights were in memory.
+    `attention` says that it is an attention unit.
     """
 
     layer: int
@@ -83,6 +85,7 @@ class TopNeuron(Part):
     positive_mean: float | None
     negative_mean: float | None
     tokens: tuple[str, ...] = ()
+    attention: bool = False
 
 
 class LayerProfile(Part):
@@ -92,6 +95,12 @@ class LayerProfile(Part):
     neurons: int
     fraction: float
     by_layer: dict[int, int]
+    units: Units = "mlp"
+
+    @property
+    def words(self) -> str:
+        """Return what the units of the model are called: "neurons", "attention units" or both."""
+        return UNITS[self.units]
 
 
 class CircuitFacts(LayerProfile):
@@ -121,7 +130,8 @@ class ModelUsed(Part):
         asked: How prompts are put to it: its chat template, another's, or raw text.
         token_read: The token at which neurons are read.
         layers: Decoder layers.
-        neurons: MLP neurons.
+        neurons: MLP neurons, or the units that it was loaded with.
+        units: Which.
     """
 
     name: str
@@ -130,6 +140,7 @@ class ModelUsed(Part):
     token_read: str
     layers: int
     neurons: int
+    units: Units = "mlp"
 
 
 class ModelFacts(ModelUsed):

@@ -42,7 +42,8 @@ class Sketches:
     Attributes:
         written: Of the column of the output projection, shape (neurons, DIRECTIONS).
         read: Of the rows that feed the neuron (gate and up, or one), shape (neurons, 2, DIRECTIONS);
-            an expert's is its response to the directions. A row that does not exist is zero.
+            an expert's is its response to the directions. Of an attention unit it is the row of the value
+            projection that it averages over tokens. A row that does not exist, or is not known, is zero.
     """
 
     written: Float[Tensor, "neurons directions"]
@@ -74,8 +75,12 @@ def sketch_neurons(model: LanguageModel, ids: Int64[Tensor, " neurons"]) -> Sket
         Prerequisite: Weights are not in memory.
     """
     written = output_columns(model, ids)
+    sites = model.layout.sites
     read = [
-        _read(model.module, path, local).float().cpu() for path, local in model.layout.by_site(ids).items()
+        (_read_values if sites[at].units == "attention" else _read)(model.module, sites[at].path, local)
+        .float()
+        .cpu()
+        for at, local in model.layout.by_position(ids)
     ]
     return Sketches(
         written @ directions(written.shape[-1]).T, torch.cat([torch.zeros(0, 2, DIRECTIONS), *read])
@@ -110,6 +115,27 @@ def _read(module: nn.Module, path: str, local: Int64[Tensor, " n"]) -> Tensor:
             if part < 2:
                 found[:, part] = _rows(sibling, local + start, hidden)
                 part += 1
+    return found
+
+
+def _read_values(module: nn.Module, path: str, local: Int64[Tensor, " n"]) -> Tensor:
+    """Sketch the rows of the value projection that attention units are averages of.
+
+    Heads that share values, in groups of neighbours, share their rows. Where values are no projection `v_proj` of
+    their own beside the output projection, or heads are mixed (DiffLlama), the rows are not known.
+    """
+    found = torch.zeros(len(local), 2, DIRECTIONS)
+    block = module.get_submodule(path.rpartition(".")[0])
+    values, size = getattr(block, "v_proj", None), getattr(block, "head_dim", None)
+    if values is None or not is_linear(values) or hasattr(block, "lambda_q1"):
+        return found
+    width, (hidden, out) = linear_sizes(module.get_submodule(path))[0], linear_sizes(values)
+    rows, group = local, width // max(out, 1)
+    if out != width:
+        if not isinstance(size, int) or width % out or out % size:
+            return found
+        rows = local // size // group * size + local % size
+    found[:, 0] = _rows(values, rows, hidden)
     return found
 
 

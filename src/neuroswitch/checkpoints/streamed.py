@@ -106,7 +106,7 @@ def open_streamed(
 
     Args:
         source: As for `load_model`: folder, Hub id, GGUF file.
-        options: Revision, dtype, sites; the device is the CPU.
+        options: Revision, dtype, sites or units; the device is the CPU.
         progress: Called on downloads.
 
     Raises:
@@ -254,9 +254,9 @@ class _FromCheckpoint(AlignDevicesHook):  # type: ignore[misc]
 
 @contextmanager
 def reading_weights(streamed: StreamedModel) -> Iterator[None]:
-    """Read all weights of feed-forward networks on demand while the block is open.
+    """Read all weights of the blocks that hold sites on demand while the block is open.
 
-    Outside of it only what neurons write with is read on demand, which is a third of it.
+    Outside of it only what neurons write with is read on demand, a third of a feed-forward network.
     """
     module, sites = streamed.model.module, streamed.model.layout.paths
     networks = dict.fromkeys(sites)  # sites, and the linear maps beside them

@@ -68,9 +68,9 @@ def render_card(circuit: Circuit, name: str, facts: CardFacts, *, adapter: bool)
 {metadata.to_yaml()}
 ---
 
-# {name}: {len(circuit)} neurons behind "{provenance.contrast}"
+# {name}: {len(circuit)} {circuit.layout.words} behind "{provenance.contrast}"
 
-{len(circuit)} MLP neurons, {circuit.fraction:.3%} of those of `{called}`, whose activations \
+{circuit.counted()}, {circuit.fraction:.3%} of those of `{called}`, whose activations \
 tell prompts that show the behaviour "{provenance.contrast}" from prompts that do not. At strength a a neuron is \
 multiplied by 1 - a x dose: strength 1 ablates neurons of dose 1, strength -1 doubles them.
 
@@ -78,12 +78,12 @@ multiplied by 1 - a x dose: strength 1 ablates neurons of dose 1, strength -1 do
 * Ranking: {provenance.ranking}; arguments: {provenance.arguments or "none"}
 * Prompts: {provenance.contrast}, sha256 `{provenance.prompts_sha256}`
 * Model: {_model(provenance.model)}
-* Neurons by layer: {by_layer or "none"}
+* {circuit.layout.words.capitalize()} by layer: {by_layer or "none"}
 * Made {provenance.date or "at an unknown time"} with {_versions(provenance.versions)}
 
 ## Use
 
-{_usage(name, public, adapter=adapter)}
+{_usage(name, public, circuit.layout.units, adapter=adapter)}
 ## What was measured
 
 {_measured(facts.summary)}
@@ -110,11 +110,12 @@ def _versions(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {number}" for name, number in versions.items()) or "unknown versions"
 
 
-def _usage(name: str, public: str | None, *, adapter: bool) -> str:
+def _usage(name: str, public: str | None, units: str, *, adapter: bool) -> str:
+    options = "" if units == "mlp" else f', options=ns.LoadOptions(units="{units}")'
     native = f"""```python
 import neuroswitch as ns
 
-model = ns.load_model("{public or "folder of the base model"}")
+model = ns.load_model("{public or "folder of the base model"}"{options})
 circuit = ns.Circuit.load("{name}", model)
 with ns.scaled(model, circuit, multiplier=0.0):
     ...

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from neuroswitch.circuits.conditions import joined, restricted, same_model
+from neuroswitch.circuits.conditions import joined, restricted, same_model, units_advice
 from neuroswitch.errors import BadOption, WrongModel
 from neuroswitch.provenance import Provenance
 from neuroswitch.records import LARGEST, RANDOM
@@ -142,7 +142,7 @@ class Circuit:
 
     @property
     def fraction(self) -> float:
-        """Share of all MLP neurons of the model, 0-1."""
+        """Share of all neurons on the axis, 0-1: of the MLP neurons, or of the units that the model was loaded with."""
         return len(self) / self.layout.size
 
     def multipliers(self, strength: float) -> Float[Tensor, " neurons"]:
@@ -189,6 +189,26 @@ class Circuit:
     def by_layer(self) -> dict[int, int]:
         """Count the neurons of each layer; layers without any are left out."""
         return dict(sorted(Counter(neuron.layer for neuron in self.neurons()).items()))
+
+    def by_units(self) -> dict[str, int]:
+        """Count the neurons of each kind of unit, "mlp" and "attention"; kinds without any are left out."""
+        found: Counter[str] = Counter()
+        for position, local in self.layout.by_position(self.ids):
+            found[self.layout.sites[position].units] += len(local)
+        return dict(sorted(found.items()))
+
+    def counted(self) -> str:
+        """Return how many neurons it has, in words: "116 MLP neurons", "12 attention units and 4 MLP neurons".
+
+        Examples:
+            >>> circuit.counted()
+            '5 MLP neurons'
+        """
+        names = {"mlp": "MLP neurons", "attention": "attention units"}
+        only = "attention" if self.layout.units == "attention" else "mlp"
+        return " and ".join(
+            f"{count} {names[kind]}" for kind, count in (self.by_units() or {only: 0}).items()
+        )
 
     def sharing(self) -> int:
         """Count the neurons whose weights other layers use too, as in Zamba.
@@ -258,9 +278,10 @@ class Circuit:
         if self.layout != other.layout:
             raise WrongModel(
                 "the two circuits lie on different neuron axes",
-                found=f"{self.layout.size} neurons in {len(self.layout.sites)} sites and "
-                f"{other.layout.size} neurons in {len(other.layout.sites)} sites",
-                do="compare circuits of checkpoints of one shape only",
+                found=f"{self.layout.size} {self.layout.words} in {len(self.layout.sites)} sites and "
+                f"{other.layout.size} {other.layout.words} in {len(other.layout.sites)} sites",
+                do=units_advice(self.layout, other.layout)
+                or "compare circuits of checkpoints of one shape only",
             )
         return other
 

@@ -11,6 +11,7 @@ from neuroswitch.errors import BadPrompts
 from neuroswitch.options import ChatFormat
 from neuroswitch.prompts import Prompt, content_digest
 from neuroswitch.provenance import Found, Provenance
+from neuroswitch.sites import NeuronLayout
 from neuroswitch.storage import digest
 
 UNION = "|"
@@ -92,6 +93,21 @@ def same_model(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
     known = one.get("weights_sha256") and other.get("weights_sha256")
     keys = ("model_type", "config_sha256", *(["weights_sha256"] if known else []))
     return all(one.get(key) == other.get(key) for key in keys)
+
+
+def units_advice(made: NeuronLayout, given: NeuronLayout) -> str | None:
+    """Return what to do where a circuit and a model differ in the units that they were made with; None for the same.
+
+    Args:
+        made: Neuron axis of the circuit.
+        given: That of the model.
+    """
+    if made.units == given.units:
+        return None
+    return (
+        f"the circuit's axis has {made.words}, the model was loaded with {given.words}: load the model with "
+        f"--units {made.units} (units={made.units!r} in Python)"
+    )
 
 
 def joined(one: Provenance, other: Provenance) -> Provenance:

@@ -33,6 +33,8 @@ def _plausible(site: Site) -> Site:
     numbers = (site.layer, site.width, site.experts)
     if min(numbers) < 0 or site.layer >= MOST_LAYERS or not 0 < site.neurons <= LARGEST_MODEL:
         raise ValueError("numbers that no model has")
+    if site.kind == "experts" and site.units == "attention":
+        raise ValueError("experts of attention")
     if site.kind == "dense" and site.experts != 1:
         raise ValueError("experts of a dense layer")
     return site
@@ -82,6 +84,7 @@ class Description(BaseModel):
         neurons: Number of neurons; this and what follows is for human readers.
         fraction: Share of all neurons of the model, 0-1.
         by_layer: Layer -> number of neurons.
+        units: Kind of unit -> number of them; only where the model has others than MLP neurons.
         adapter: What the folder is to PEFT.
         sha256: Digest of all the rest of the document (`storage.signed`).
     """
@@ -95,6 +98,7 @@ class Description(BaseModel):
     neurons: int
     fraction: float
     by_layer: Mapping[int, int]
+    units: dict[Literal["mlp", "attention"], int] | None = None
     adapter: Mapping[str, object]
     sha256: Sha256
 

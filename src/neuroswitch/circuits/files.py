@@ -19,12 +19,13 @@ from safetensors.torch import save as dump_tensors
 
 from neuroswitch.circuits import fingerprint
 from neuroswitch.circuits.circuit import EVIDENCE, Circuit
-from neuroswitch.circuits.conditions import same_model
+from neuroswitch.circuits.conditions import same_model, units_advice
 from neuroswitch.circuits.description import AGAIN, SCHEMA, Description, read_description
 from neuroswitch.circuits.exports import ia3
 from neuroswitch.circuits.publishing import base_model_entry, published
 from neuroswitch.errors import BadCircuit, WrongModel
 from neuroswitch.models import LanguageModel
+from neuroswitch.sites import NeuronLayout
 from neuroswitch.storage import signed, updated_folder, write_atomic, write_json
 from neuroswitch.tensor_files import LARGEST_TENSORS, read_header, read_tensors
 from neuroswitch.untrusted import read_inside
@@ -90,6 +91,7 @@ def _write(
             "neurons": len(circuit),
             "fraction": circuit.fraction,
             "by_layer": circuit.by_layer(),
+            **({} if circuit.layout.units == "mlp" else {"units": circuit.by_units()}),
             "adapter": _adapter_note(circuit, strength, written=bool(adapter)),
             "provenance": circuit.provenance.to_json(),
             "layout": circuit.layout.to_json(),
@@ -148,15 +150,18 @@ def check_model(circuit: Circuit, model: LanguageModel) -> None:
     if circuit.layout != model.layout or not same_model(made_for, given):
         raise WrongModel(
             "this circuit was made for another model",
-            found=_identity(given, model.layout.size),
-            expected=_identity(made_for, circuit.layout.size),
-            do="load the model the circuit was made for, or find a circuit for this one",
+            found=_identity(given, model.layout),
+            expected=_identity(made_for, circuit.layout),
+            do=units_advice(circuit.layout, model.layout)
+            or "load the model the circuit was made for, or find a circuit for this one",
         )
 
 
-def _identity(model: Mapping[str, object], neurons: int) -> str:
+def _identity(model: Mapping[str, object], layout: NeuronLayout) -> str:
     keys = ("model_type", "config_sha256", "weights_sha256")
-    return f"{model.get('name')}: {neurons} neurons, " + ", ".join(f"{key} {model.get(key)}" for key in keys)
+    return f"{model.get('name')}: {layout.size} {layout.words}, " + ", ".join(
+        f"{key} {model.get(key)}" for key in keys
+    )
 
 
 def _adapter_note(circuit: Circuit, strength: float, *, written: bool) -> dict[str, object]:
@@ -222,5 +227,6 @@ def _require_counts(description: Description, circuit: Circuit) -> None:
         ValueError: It says something else.
     """
     said = (description.neurons, dict(description.by_layer), description.fraction)
-    if said != (len(circuit), circuit.by_layer(), circuit.fraction):
+    units = None if circuit.layout.units == "mlp" else circuit.by_units()
+    if said != (len(circuit), circuit.by_layer(), circuit.fraction) or description.units != units:
         raise ValueError(f"{DESCRIPTION} counts {said[0]} neurons where there are {len(circuit)}")

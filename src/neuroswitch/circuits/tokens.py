@@ -1,5 +1,7 @@
 """Which tokens a neuron promotes: what it writes, multiplied by the final norm's gain and the unembedding.
 
+An attention unit's are those of its column of attention's output projection.
+
 Source: "logit lens" on the output weights of MLP neurons (Geva et al. 2022, arXiv:2203.14680).
 """
 

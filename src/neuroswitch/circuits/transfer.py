@@ -7,6 +7,7 @@ mistake. `compare-models` needs it, to measure whether the same neurons have the
 from dataclasses import asdict, replace
 
 from neuroswitch.circuits.circuit import Circuit
+from neuroswitch.circuits.conditions import units_advice
 from neuroswitch.errors import WrongModel
 from neuroswitch.models import LanguageModel
 
@@ -34,10 +35,11 @@ def transferred(circuit: Circuit, model: LanguageModel) -> Circuit:
     if circuit.layout != model.layout:
         raise WrongModel(
             "this circuit cannot be transferred: the two models differ in shape",
-            found=f"{model.identity.name}: {model.layout.size} neurons in {len(model.layout.sites)} sites",
-            expected=f"{circuit.layout.size} neurons in {len(circuit.layout.sites)} sites, as in "
+            found=f"{model.identity.name}: {model.layout.size} {model.layout.words} in {len(model.layout.sites)} sites",
+            expected=f"{circuit.layout.size} {circuit.layout.words} in {len(circuit.layout.sites)} sites, as in "
             f"{circuit.provenance.model.get('name')}",
-            do="transfer between checkpoints of one shape, such as a base model and its instruct model",
+            do=units_advice(circuit.layout, model.layout)
+            or "transfer between checkpoints of one shape, such as a base model and its instruct model",
         )
     origin = {key: circuit.provenance.model.get(key) for key in ORIGIN}
     arguments = {**circuit.provenance.arguments, "transferred_from": origin}

@@ -18,7 +18,7 @@ from neuroswitch.batching import in_batches, plan_batches
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.circuits.comparison import Cause, NeuronCheck, compare, find_cause
-from neuroswitch.circuits.conditions import differences
+from neuroswitch.circuits.conditions import differences, units_advice
 from neuroswitch.circuits.files import load_fingerprint, read_circuit
 from neuroswitch.circuits.fingerprint import fingerprint_of
 from neuroswitch.errors import BadOption, BadPrompts, Prerequisite, WrongModel
@@ -151,8 +151,9 @@ def verify(
     if circuit.layout != model.layout:
         raise WrongModel(
             "this checkpoint has other neurons than the circuit's model",
-            found=f"{model.layout.size} neurons in {len(model.layout.sites)} sites",
-            expected=f"{circuit.layout.size} neurons in {len(circuit.layout.sites)} sites",
+            found=f"{model.layout.size} {model.layout.words} in {len(model.layout.sites)} sites",
+            expected=f"{circuit.layout.size} {circuit.layout.words} in {len(circuit.layout.sites)} sites",
+            do=units_advice(circuit.layout, model.layout) or "name a checkpoint of the circuit's own shape",
         )
     if contrast is not None and contrast.sha256 != circuit.provenance.prompts_sha256:
         raise BadPrompts(

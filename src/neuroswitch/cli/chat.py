@@ -42,7 +42,7 @@ def chat_command(
     dialogue, decoding = Dialogue(), Decoding(max_new_tokens=max_new_tokens)
     for sentence in differences(found.provenance, asdict(loaded.identity), options.chat):
         show_note(f"The circuit {sentence}.")
-    show(f"{len(found)} neurons x {multiplier:g}. {HELP}")
+    show(f"{found.counted()} x {multiplier:g}. {HELP}")
     while True:
         try:
             line = console.input("[bold]you>[/] ", markup=True).strip()

@@ -35,7 +35,7 @@ def inspect_command(
     found = Circuit.load(circuit)
     made = found.provenance
     show(
-        f"{len(found)} neurons ({found.fraction:.3%}) of {made.model['name']}, "
+        f"{found.counted()} ({found.fraction:.3%}) of {made.model['name']}, "
         f"ranking {made.ranking}, contrast set {made.contrast}, {made.date}"
     )
     for part in made.parts or (made,):
@@ -58,7 +58,7 @@ def how_found(made: "Provenance") -> str:
 
 def layers_table(circuit: "Circuit") -> Table:
     """Lay out how many neurons each layer has, with a bar."""
-    table = Table(title="neurons by layer")
+    table = Table(title=f"{circuit.layout.words} by layer")
     table.add_column("layer", justify="right")
     table.add_column("neurons", justify="right")
     table.add_column("")
@@ -72,17 +72,19 @@ def layers_table(circuit: "Circuit") -> Table:
 
 def neurons_table(circuit: "Circuit", tokens: list[list[str]] | None) -> Table:
     """Lay out the neurons of a circuit, strongest first."""
-    table = Table(title="strongest neurons")
+    table = Table(title=f"strongest {circuit.layout.words}")
     columns = {"dose": circuit.doses, **circuit.evidence()}
     for heading in ("layer", "neuron", *(name.replace("_mean", " mean") for name in columns)):
         table.add_column(heading, justify="right")
     if tokens:
         table.add_column("promotes", overflow="fold")
-    neurons = circuit.neurons()
+    neurons, units = circuit.neurons(), {site.path: site.units for site in circuit.layout.sites}
     order = (circuit.doses if circuit.scores is None else circuit.scores).abs().argsort(descending=True)
     for i in order.tolist():
         neuron = neurons[i]
         name = str(neuron.index) if neuron.expert is None else f"{neuron.index} of expert {neuron.expert}"
+        if circuit.layout.units == "both":
+            name = f"{name} of {units[neuron.path]}"
         cells = [f"{float(values[i]):.4g}" for values in columns.values()]
         promoted = [" ".join(map(repr, tokens[i]))] if tokens else []
         table.add_row(str(neuron.layer), name, *cells, *promoted)

@@ -139,6 +139,8 @@ class _Discovery:
             "needs": sorted(self.reading.needs),
             "versions": {name: versions()[name] for name in ("torch", "transformers")},
         }
+        if model.layout.units != "mlp":  # as folders say it that are older than units
+            settings["units"] = model.layout.units
         self.done = begin(self.folder, Finished(settings=settings, batches=self._batches()))
         self.end: dict[str, Tensor] = {}
         self.end_file = self.folder / "end.safetensors"

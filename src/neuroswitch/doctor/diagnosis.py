@@ -6,7 +6,7 @@ from itertools import groupby
 
 from neuroswitch.doctor.estimates import MemoryEstimate, TimeEstimate
 from neuroswitch.models import Quantization
-from neuroswitch.sites import Site
+from neuroswitch.sites import NeuronLayout, Site
 
 
 @dataclass(frozen=True)
@@ -85,16 +85,17 @@ class Diagnosis:
 def grouped(diagnosis: Diagnosis) -> list[str]:
     """Describe the sites, equal ones together: "24 x model.layers.{layer}.mlp.down_proj, dense, 4864"."""
 
-    def key(site: Site) -> tuple[str, str, int, int]:
+    def key(site: Site) -> tuple[str, str, int, int, str]:
         start = f"{diagnosis.layers_path}.{site.layer}."
         pattern = f"{diagnosis.layers_path}.{{layer}}.{site.path.removeprefix(start)}"
-        return (pattern, site.kind, site.width, site.experts)
+        return (pattern, site.kind, site.width, site.experts, site.units)
 
     groups = groupby(sorted(diagnosis.sites, key=key), key)
     lines = []
-    for (pattern, kind, width, experts), sites in groups:
+    for (pattern, kind, width, experts, units), sites in groups:
         each = f"{experts} experts of {width}" if kind == "experts" else str(width)
-        lines.append(f"{len(list(sites))} x {pattern}, {kind}, {each}")
+        what = ", attention" if units == "attention" else ""
+        lines.append(f"{len(list(sites))} x {pattern}, {kind}, {each}{what}")
     return lines
 
 
@@ -109,7 +110,11 @@ def lines(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
         for text in grouped(seen):
             yield "sites", text
         share = f"0.1 % are {seen.circuit:,}" if seen.circuit else "0.1 % are less than one: choose a --size"
-        yield "neurons", f"{seen.neurons:,}; {share}"
+        layout = NeuronLayout(seen.sites)
+        if layout.units == "mlp":
+            yield "neurons", f"{seen.neurons:,}; {share}"
+        else:
+            yield "units", f"{seen.neurons:,} {layout.words}; {share}"
     if seen.dtype:
         yield "dtype", seen.dtype
     if seen.quantization:

@@ -161,7 +161,7 @@ class _Examination:
     def sites(self, files: ModelFiles, module: PreTrainedModel) -> None:
         """Find the neurons."""
         with self.check("sites"):
-            found = find_sites(module, files.options.sites)
+            found = find_sites(module, files.options.sites, files.options.units)
             size = found.layout.size
             self.found = replace(
                 self.found,

@@ -110,7 +110,7 @@ class Facts(Part):
         for role, model in self.models.items():
             told = {**model.identity, **self.circumstances[role].model_dump()}
             found |= {f"{role}: {CALLED.get(key, key)}": one for key, one in told.items() if key not in WHERE}
-            found[f"{role}: neurons"] = (model.layers, model.neurons)
+            found[f"{role}: neurons"] = (model.layers, model.neurons, model.units)
         found |= {f"what {name} is read from": sha256 for name, sha256 in self.sources.items()}
         return found | {f"fitted method {name}": sha256 for name, sha256 in self.methods.items()}
 

@@ -244,7 +244,7 @@ def circuit_facts(model: LanguageModel, name: str, circuit: Circuit) -> CircuitF
     # without weights in memory it is not known what a neuron promotes
     known = model.module.device.type != "meta" and strongest.positive_mean is not None
     tokens = promoted_tokens(model, strongest) if known else [[] for _ in range(len(strongest))]
-    profile = layer_profile(name, circuit)
+    profile, units = layer_profile(name, circuit), {one.path: one.units for one in model.layout.sites}
     top = [
         TopNeuron(
             **neuron._asdict(),
@@ -253,6 +253,7 @@ def circuit_facts(model: LanguageModel, name: str, circuit: Circuit) -> CircuitF
             positive_mean=None if strongest.positive_mean is None else float(strongest.positive_mean[i]),
             negative_mean=None if strongest.negative_mean is None else float(strongest.negative_mean[i]),
             tokens=tuple(tokens[i]),
+            attention=units[neuron.path] == "attention",
         )
         for i, neuron in enumerate(strongest.neurons())
     ]
@@ -274,4 +275,5 @@ def layer_profile(name: str, circuit: Circuit) -> LayerProfile:
         neurons=len(circuit),
         fraction=circuit.fraction,
         by_layer={layer: found.get(layer, 0) for layer in layers},
+        units=circuit.layout.units,
     )

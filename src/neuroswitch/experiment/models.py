@@ -85,8 +85,8 @@ def check_pair(
 
 def _shape(model: LanguageModel) -> str:
     hidden = model.module.config.get_text_config(decoder=True).hidden_size
-    sites = len(model.layout.sites)
-    return f"{model.identity.model_type}, {model.layout.size} neurons in {sites} sites, hidden size {hidden}"
+    units = f"{model.layout.size} {model.layout.words} in {len(model.layout.sites)} sites"
+    return f"{model.identity.model_type}, {units}, hidden size {hidden}"
 
 
 @dataclass
@@ -161,4 +161,5 @@ def model_facts(model: LanguageModel, settings: ExperimentSettings, role: str, f
         token_read=f"{token.text!r}, the last of the prompt",
         layers=max(site.layer for site in model.layout.sites) + 1,
         neurons=model.layout.size,
+        units=model.layout.units,
     )

@@ -102,7 +102,9 @@ class _Folder(Recorded):
     def _model(self, role: str, cells: Sequence[Cell]) -> ModelFacts:
         methods = {name: found for name in self.settings.methods if (found := self._method(role, name))}
         profiles = [
-            LayerProfile(name=name, **one.circuit.model_dump(include={"neurons", "fraction", "by_layer"}))
+            LayerProfile(
+                name=name, **one.circuit.model_dump(include={"neurons", "fraction", "by_layer", "units"})
+            )
             for name, one in methods.items()
             if one.circuit is not None and name != RANDOM
         ]

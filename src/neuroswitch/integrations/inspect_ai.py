@@ -12,6 +12,7 @@ from neuroswitch.circuits import Circuit
 from neuroswitch.errors import Prerequisite
 from neuroswitch.methods import scaled
 from neuroswitch.models import LoadOptions, find_origin, wrap_model
+from neuroswitch.options import Units
 from neuroswitch.progress import silent
 from neuroswitch.values import require_finite
 
@@ -35,6 +36,7 @@ def neuroswitch() -> type[ModelAPI]:
             model_name: What `load_model` takes: Hub id, folder, GGUF file or "demo"; any name if `model_path` is given.
             circuit: Circuit folder; without one the model is untouched.
             multiplier: What the neurons are multiplied by; 0 ablates them.
+            units: As in `LoadOptions`.
             arguments: As Inspect's own provider takes them, generation settings included.
 
         Raises:
@@ -43,7 +45,13 @@ def neuroswitch() -> type[ModelAPI]:
         """
 
         def __init__(
-            self, model_name: str, *, circuit: str | None = None, multiplier: float = 0.0, **arguments: object
+            self,
+            model_name: str,
+            *,
+            circuit: str | None = None,
+            multiplier: float = 0.0,
+            units: Units = "mlp",
+            **arguments: object,
         ) -> None:
             multiplier, name = float(multiplier), str(arguments.get("model_path") or model_name)
             require_finite("a multiplier", multiplier)
@@ -57,7 +65,7 @@ def neuroswitch() -> type[ModelAPI]:
             super().__init__(model_name, **arguments)
             self._steering = ExitStack()  # open for as long as Inspect has the model
             if saved is not None:
-                model = wrap_model(self.model, self.tokenizer, name=name)
+                model = wrap_model(self.model, self.tokenizer, name=name, units=units)
                 self._steering.enter_context(scaled(model, saved, multiplier))
 
     return SteeredAPI

@@ -32,7 +32,7 @@ except ModuleNotFoundError as error:
 HARNESS_DEVICE = "cuda:0"
 """What lm-eval's command line passes where no --device was given, on any machine."""
 
-LOADING = ("dtype", "revision", "sites", "trust_remote_code")
+LOADING = ("dtype", "revision", "sites", "trust_remote_code", "units")
 
 
 @register_model("neuroswitch")
@@ -45,8 +45,8 @@ class SteeredLM(HFLM):
         multiplier: What the neurons are multiplied by; 0 ablates them.
         device: As in `LoadOptions`. The harness says "cuda:0" where none was named; without CUDA that is the best
             device that there is.
-        arguments: `dtype`, `revision`, `sites` and `trust_remote_code` as in `LoadOptions`; others as lm-eval's
-            own model takes them, such as `batch_size`.
+        arguments: `dtype`, `revision`, `sites`, `trust_remote_code` and `units` as in `LoadOptions`; others as
+            lm-eval's own model takes them, such as `batch_size`.
 
     Raises:
         BadOption: The multiplier is not finite.

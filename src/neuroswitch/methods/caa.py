@@ -172,7 +172,7 @@ class PaperAddition:
 
     def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedChange:
         """Find the vectors of all feed-forward output projections."""
-        paths, sign = model.layout.paths, 1.0 if self.toward else -1.0
+        paths, sign = _feed_forward_paths(model), 1.0 if self.toward else -1.0
         vectors = sign * mean_differences(model, task, paths, 1, progress=progress)[0]  # (sites, H)
         description = (
             f"adds strength times the mean difference of the feed-forward output in all {len(paths)} places,"
@@ -182,7 +182,19 @@ class PaperAddition:
 
     def load(self, folder: Path, model: LanguageModel) -> FittedChange:
         """Read the vectors."""
-        return _load_addition(folder, "caa-paper", model, model.layout.paths)
+        return _load_addition(folder, "caa-paper", model, _feed_forward_paths(model))
+
+
+def _feed_forward_paths(model: LanguageModel) -> tuple[str, ...]:
+    """Return the paths of the feed-forward output projections, or refuse a model that was loaded without them."""
+    paths = tuple(site.path for site in model.layout.sites if site.units == "mlp")
+    if not paths:
+        raise BadOption(
+            "the method 'caa-paper' adds to what feed-forward networks write",
+            found="a model that was loaded with attention units only",
+            do="load it with --units both, or leave --units out",
+        )
+    return paths
 
 
 METHODS.register_fixed("caa", ContrastiveAddition())

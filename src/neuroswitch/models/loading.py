@@ -30,6 +30,7 @@ from neuroswitch.models.origin import Origin, find_origin, own_errors
 from neuroswitch.models.placement import PARALLEL, placement, require_split
 from neuroswitch.models.quantization import ask_to_unpack, has_experts, quantizer_config, unpacks
 from neuroswitch.models.tokenizers import read_tokenizer, require_template
+from neuroswitch.options import SourceOptions, Units
 from neuroswitch.progress import Progress, silent
 from neuroswitch.sites import find_sites, probe, refuse_encoder
 from neuroswitch.templates import template_digest
@@ -159,7 +160,7 @@ def load_model(
             the Hub or the Python package index. A module of transformers is used as by `wrap_model`, under
             the name it was loaded by.
         tokenizer: The tokenizer of a module; otherwise used instead of the one that lies with the model.
-        options: Revision, type, device; for a module `sites` only.
+        options: Revision, type, device; for a module `sites` and `units` only.
         progress: Called on downloads and conversions.
 
     Raises:
@@ -179,7 +180,7 @@ def load_model(
     files = read_model_files(source, options=options, progress=progress)
     tokenizer = files.tokenizer() if tokenizer is None else tokenizer
     require_template(tokenizer)
-    return _proven(files.module(), tokenizer, files.origin, options.sites)
+    return _proven(files.module(), tokenizer, files.origin, options)
 
 
 def load_structure(
@@ -195,7 +196,12 @@ def load_structure(
 
 
 def wrap_model(
-    module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name: str, sites: str | None = None
+    module: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    name: str,
+    sites: str | None = None,
+    units: Units = "mlp",
 ) -> LanguageModel:
     """Use a model that is loaded already, for example quantised or adapted in a way of your own.
 
@@ -207,8 +213,10 @@ def wrap_model(
         tokenizer: Its tokenizer.
         name: Its name in circuits and reports.
         sites: As in `LoadOptions`.
+        units: As in `LoadOptions`.
 
     Raises:
+        BadOption: Sites and units are given together, or there are no such units.
         BadPrompts: The chat template rejects a message of a user.
         Prerequisite: The chat template does not pass on what a user says.
         UnsupportedModel: Its neurons were not found, or cannot be read; or it is a `PeftModel` whose adapter is no
@@ -222,7 +230,8 @@ def wrap_model(
     require_template(tokenizer)
     module = _unwrapped(module)
     revision = getattr(module.config, "_commit_hash", None)
-    return _proven(module, tokenizer, Origin(name, name, "wrapped", revision), sites)
+    where = SourceOptions(sites=sites, units=units)
+    return _proven(module, tokenizer, Origin(name, name, "wrapped", revision), where)
 
 
 def _wrapped(
@@ -235,15 +244,15 @@ def _wrapped(
             found=f"a {type(module).__name__} alone",
             do="load_model(module, tokenizer), with the tokenizer the module was loaded with",
         )
-    if options != LoadOptions(sites=options.sites):
+    if options != LoadOptions(sites=options.sites, units=options.units):
         raise BadOption(
             "a module that is loaded already cannot be loaded with other options",
             found=str(options),
-            expected="no option but sites",
+            expected="no option but sites or units",
             do="give the options to from_pretrained, or name the model instead of giving the module",
         )
     name = getattr(module, "name_or_path", "") or type(module).__name__
-    return wrap_model(module, tokenizer, name=name, sites=options.sites)
+    return wrap_model(module, tokenizer, name=name, sites=options.sites, units=options.units)
 
 
 def _unwrapped(module: PreTrainedModel) -> PreTrainedModel:
@@ -263,10 +272,10 @@ def _unwrapped(module: PreTrainedModel) -> PreTrainedModel:
 
 
 def _proven(
-    module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, origin: Origin, sites: str | None
+    module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, origin: Origin, where: SourceOptions
 ) -> LanguageModel:
     module.eval()
-    found = find_sites(module, sites)
+    found = find_sites(module, where.sites, where.units)
     if module.device.type != "meta":
         probe(module, found)
     identity = ModelIdentity(

@@ -1,17 +1,19 @@
-"""Where the neurons are: every feed-forward output projection of a decoder's layers.
+"""Where the neurons are: every output projection of a decoder's feed-forward networks, or of its attention.
 
-A neuron is one coordinate of the input of such a projection. Only the structure is looked at, so this
-works on the meta device; `probe.py` proves the result with a forward pass.
+A neuron is one coordinate of the input of a feed-forward output projection, an attention unit one of attention's.
+Only the structure is looked at, so this works on the meta device; `probe.py` proves the result with a forward pass.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from torch import nn
 
 from neuroswitch.errors import UnsupportedModel
+from neuroswitch.options import Units
+from neuroswitch.sites.attention import attention_projections
 from neuroswitch.sites.experts import experts_of
 from neuroswitch.sites.layers import CHOOSE_SITES, find_layers, stream_width, text_config
 from neuroswitch.sites.layout import NeuronLayout, Site
@@ -38,15 +40,17 @@ class _Place(NamedTuple):
     layer: int
     path: str
     module: nn.Module
+    units: Literal["mlp", "attention"] = "mlp"
 
 
-def find_sites(module: nn.Module, pattern: str | None = None) -> SiteMap:
-    """Find every feed-forward output projection of a decoder, by name or else by shape.
+def find_sites(module: nn.Module, pattern: str | None = None, units: Units = "mlp") -> SiteMap:
+    """Find every output projection of a decoder: feed-forward ones by name or else by shape, attention's by name.
 
     Args:
         module: A causal language model of transformers; its weights may be on the meta device.
         pattern: Where to look instead, such as "model.layers.{layer}.ffn.linear_out"; `*` stands
             for any one component of a path, and a comma separates several patterns.
+        units: "mlp", "attention", or "both": attention's site comes before the feed-forward ones of its layer.
 
     Raises:
         UnsupportedModel: No layer list, several of them, no projection, one that would be left
@@ -55,15 +59,27 @@ def find_sites(module: nn.Module, pattern: str | None = None) -> SiteMap:
     if pattern is not None:
         return _sites_at(module, pattern)
     layers_path, layers = find_layers(module)
+    attention = [] if units == "mlp" else _attention(module, layers_path, layers)
+    feed_forward = [] if units == "attention" else _feed_forward_sites(module, layers_path, layers)
+    found = sorted([*attention, *feed_forward], key=lambda place: place.layer)  # stable
+    return _site_map(
+        layers_path, (place._replace(path=f"{layers_path}.{place.layer}.{place.path}") for place in found)
+    )
+
+
+def _attention(module: nn.Module, layers_path: str, layers: nn.ModuleList) -> list[_Place]:
+    found = attention_projections(module, layers_path, layers)
+    return [_Place(layer, path, child, "attention") for layer, path, child in found]
+
+
+def _feed_forward_sites(module: nn.Module, layers_path: str, layers: nn.ModuleList) -> list[_Place]:
     places = [_Place(index, *found) for index, layer in enumerate(layers) for found in _feed_forward(layer)]
     shaped = _outermost(_shaped(module, places))
     sites = [place for place in places if _is_named(place)] or shaped
     if not sites or (sites is shaped and any(len(set(linear_sizes(place.module))) == 1 for place in shaped)):
         raise _nothing_found(module, layers_path, places)
     _leave_nothing_out(layers_path, places, shaped, sites)
-    return _site_map(
-        layers_path, (place._replace(path=f"{layers_path}.{place.layer}.{place.path}") for place in sites)
-    )
+    return sites
 
 
 def _feed_forward(layer: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
@@ -188,7 +204,8 @@ def _site_map(layers_path: str, places: Iterable[_Place]) -> SiteMap:
 def _site(place: _Place, tied_to: str | None) -> Site:
     experts = experts_of(place.module)
     if experts is None:
-        return Site(place.layer, place.path, "dense", linear_sizes(place.module)[0], tied_to=tied_to)
+        width = linear_sizes(place.module)[0]
+        return Site(place.layer, place.path, "dense", width, tied_to=tied_to, units=place.units)
     return Site(place.layer, place.path, "experts", experts.width, experts.count, tied_to)
 
 

@@ -12,11 +12,12 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from neuroswitch.errors import BadCircuit
+from neuroswitch.options import UNITS, Units
 
 
 @dataclass(frozen=True)
 class Site:
-    """One feed-forward output projection, or one container of expert output projections.
+    """One output projection of a feed-forward network or of attention, or one container of experts' projections.
 
     Attributes:
         layer: Index of the decoder layer, from 0.
@@ -26,6 +27,7 @@ class Site:
         experts: Number of experts; 1 for a dense site.
         tied_to: Path of the first site that has the same weights (Zamba shares one block between
             layers), None where the weights are its own. A neuron is scaled in its own layer only.
+        units: "mlp" for the inputs of a feed-forward output projection, "attention" for those of attention's.
     """
 
     layer: int
@@ -34,6 +36,7 @@ class Site:
     width: int
     experts: int = 1
     tied_to: str | None = field(default=None, compare=False)
+    units: Literal["mlp", "attention"] = "mlp"
 
     @property
     def neurons(self) -> int:
@@ -71,6 +74,19 @@ class NeuronLayout:
     def size(self) -> int:
         """Return the number of neurons of the model."""
         return self.offsets[-1]
+
+    @property
+    def units(self) -> Units:
+        """Return which units lie on the axis: "mlp", "attention" or "both"."""
+        found = {site.units for site in self.sites}
+        if len(found) > 1:
+            return "both"
+        return "attention" if "attention" in found else "mlp"
+
+    @property
+    def words(self) -> str:
+        """Return what the units are called: "neurons", "attention units" or both."""
+        return UNITS[self.units]
 
     def span(self, site: int) -> slice:
         """Return the flat ids of the site with this position in `sites`."""
@@ -138,10 +154,9 @@ class NeuronLayout:
 
     def to_json(self) -> dict[str, list[dict[str, object]]]:
         """Return a JSON object from which `from_json` builds an equal layout."""
+        left_out = ("tied_to", None), ("units", "mlp")  # as files say it that are older than these fields
         sites = [asdict(site) for site in self.sites]
-        return {
-            "sites": [{k: value for k, value in site.items() if k != "tied_to" or value} for site in sites]
-        }
+        return {"sites": [{k: v for k, v in site.items() if (k, v) not in left_out} for site in sites]}
 
     @staticmethod
     def from_json(data: Mapping[str, Iterable[Mapping[str, Any]]]) -> "NeuronLayout":

@@ -30,6 +30,26 @@ NOT_FEED_FORWARD = re.compile(
     r"|laurel|altup|indexer|compressor|vision_.*"
 )
 
+# the last components of the path of attention's output projection, from its block on
+ATTENTION_PROJECTIONS = (
+    "o_proj",  # Llama, Qwen, Gemma, Mistral and most others
+    "out_proj",  # OPT, GPT-Neo, GPT-J, BART's decoder, LFM2, linear attention of Qwen3-Next
+    "c_proj",  # GPT-2, GPT-BigCode
+    "dense",  # GPT-NeoX, Bloom, Falcon, Phi, Persimmon, CTRL
+    "output.dense",  # BERT and its like
+    "o_proj.linear",  # Moshi
+    "o_b_proj",  # DeepSeek V4, whose projection has two factors
+    "wo",
+    "Wo",  # ModernBERT decoder
+    "output",  # RWKV
+)
+
+# a component of a path inside a decoder layer, or the class of a module there, that is attention over the text
+ATTENTION = re.compile(r".*attn.*|.*attention.*", re.IGNORECASE)
+NOT_ATTENTION = re.compile(
+    r".*norm|.*cross.*|encoder_attn|vision_.*|.*convolution|.*_sconv|.*_hc|.*hyper_connection"
+)
+
 # a component of a path to layers for images or sound
 TOWERS = re.compile(r".*(image|img|vision|visual|video|audio|speech).*")
 

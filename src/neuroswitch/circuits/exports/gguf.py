@@ -1,7 +1,8 @@
 """A circuit for llama.cpp: as a GGUF LoRA, or written into a copy of a GGUF file.
 
 The LoRA works on a base of any quantisation and takes a scale with each request; the copy costs nothing at
-run time. Conversion to GGUF reorders attention only, so a neuron keeps its index.
+run time. Conversion to GGUF reorders queries and keys of attention only, so a neuron keeps its index, and so does an
+attention unit, which follows the values. Linear attention may be reordered too: it is refused.
 """
 
 import shutil
@@ -17,6 +18,7 @@ from neuroswitch.circuits.exports.forms import exporters, require_model
 from neuroswitch.circuits.exports.lora import factors
 from neuroswitch.errors import Prerequisite, UnsupportedModel
 from neuroswitch.models import LanguageModel
+from neuroswitch.sites import NeuronLayout
 from neuroswitch.storage import replace_atomic, require_new
 
 # transformers' model type -> llama.cpp's name, where they differ by more than "_text" or "_"
@@ -46,7 +48,7 @@ def export_gguf_lora(
     architecture = _architecture(model.identity.model_type)
     found = factors(circuit, model, strength, "gguf-lora")
     lora_rank = len(next(iter(found.values())).down)
-    named = {_gguf_name(architecture, path): change for path, change in found.items()}
+    named = {_gguf_name(architecture, path, circuit.layout): change for path, change in found.items()}
 
     def write(path: Path) -> None:
         writer = gguf.GGUFWriter(path, architecture)
@@ -86,7 +88,7 @@ def export_gguf(circuit: Circuit, base: LanguageModel | Path, destination: Path,
         architecture = _named_architecture(reader, base)
         widths = {site.path: site.width for site in circuit.layout.sites}
         for path, (local, multipliers) in circuit.site_multipliers(strength).items():
-            name = _gguf_name(architecture, path)
+            name = _gguf_name(architecture, path, circuit.layout)
             if name not in tensors:
                 raise UnsupportedModel(f"{base} has no tensor {name}", expected=f"the projection of {path}")
             _scale(tensors[name], widths[path], local, multipliers)
@@ -161,7 +163,7 @@ def _named_architecture(reader: gguf.GGUFReader, path: Path) -> str:
     return str(field.contents())
 
 
-def _gguf_name(architecture: str, path: str) -> str:
+def _gguf_name(architecture: str, path: str, layout: NeuronLayout) -> str:
     """Translate a site's path: `model.layers.3.mlp.down_proj` is `blk.3.ffn_down.weight`."""
     number = next(arch for arch, name in gguf.MODEL_ARCH_NAMES.items() if name == architecture)
     name = gguf.get_tensor_name_map(number, LAYERS).get_name(path)
@@ -172,5 +174,12 @@ def _gguf_name(architecture: str, path: str) -> str:
         raise UnsupportedModel(
             f"the gguf package has no name for {path} in models of type {architecture}",
             do="export the form 'weights', convert it with llama.cpp, and load the result",
+        )
+    if layout.sites[layout.paths.index(path)].units == "attention" and not name.endswith(".attn_output"):
+        raise UnsupportedModel(
+            f"llama.cpp may hold the inputs of {path} in another order than the model",
+            found=f"the tensor {name}, of linear attention or of a part that is not plain attention",
+            expected="attention units of plain attention, whose tensor is called attn_output",
+            do="export the form 'ia3' or 'lora' for PEFT, or 'weights'",
         )
     return f"{name}.weight"

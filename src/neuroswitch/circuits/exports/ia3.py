@@ -1,6 +1,7 @@
 """A circuit as a PEFT IA3 adapter: the files that `peft` and `transformers` read by themselves.
 
-IA3 multiplies the input of the modules that it calls feed-forward. A vector that holds the multipliers of the
+IA3 multiplies the input of the modules that it calls feed-forward, whatever they are; attention's output
+projection is one of them where a circuit has attention units. A vector that holds the multipliers of the
 circuit's neurons, and 1 elsewhere, is the circuit, bit for bit.
 
 Source: Liu et al. (2022), arXiv:2205.05638, section 3.3, where the vector is learned.

@@ -43,7 +43,7 @@ def export_weights(circuit: Circuit, base: LanguageModel | Path, destination: Pa
             values[chosen] = (values[chosen].float() * multipliers[chosen]).to(values.dtype)
         pairs = zip(circuit.neurons(), circuit.multipliers(strength).tolist(), strict=True)
         note = {
-            "what": f"{len(circuit)} MLP neurons scaled at strength {strength:g}",
+            "what": f"{circuit.counted()} scaled at strength {strength:g}",
             "strength": strength,
             "neurons": [{**neuron._asdict(), "multiplier": multiplier} for neuron, multiplier in pairs],
             "provenance": circuit.provenance.to_json(),

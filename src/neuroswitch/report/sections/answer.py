@@ -65,7 +65,7 @@ def _doing(view: View, cell: Cell) -> str:
     circuit = view.circuit_of(cell)
     if circuit is None:
         return f"The method {cell.method} at strength {short_number(cell.strength)}"
-    neurons = f"{thousands(circuit.neurons)} neurons ({share(circuit.fraction)} of all)"
+    neurons = f"{thousands(circuit.neurons)} {circuit.words} ({share(circuit.fraction)} of all)"
     done = view.doing(neurons, cell.strength)
     return done[0].upper() + done[1:]
 

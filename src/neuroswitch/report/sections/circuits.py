@@ -50,6 +50,7 @@ def layers_and_neurons(view: View) -> dict[str, object] | None:
             for role, one in view.circuits
             if one.top
         ],
+        "attention": any(one.attention for _, circuit in view.circuits for one in circuit.top),
         "experts": any(circuit.experts for _, circuit in view.circuits),
     }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from neuroswitch.options import UNITS
 from neuroswitch.report.view import View
 
 Record = tuple[str, Mapping[str, object]]
@@ -42,7 +43,7 @@ def _records(view: View) -> Iterator[Record]:
         facts: dict[str, object] = {
             **model.identity,
             "layers": model.layers,
-            "neurons": model.neurons,
+            UNITS[model.units]: model.neurons,
             "prompts are put to it": model.asked,
             "token read": model.token_read,
         }
