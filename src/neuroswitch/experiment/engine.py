@@ -273,7 +273,8 @@ class _Job:
         """Take every measure that runs the model."""
         wanted = [*self.settings.measures, *(["mmlu"] if exam is not None else [])]
         chosen = [MEASURES.get(name) for name in wanted]
-        takes = [one.take for one in chosen if isinstance(one, ModelMeasure) and one.take is not None]
+        # one function may take several measures
+        takes = dict.fromkeys(one.take for one in chosen if isinstance(one, ModelMeasure) and one.take is not None)
         if not takes:
             return
         model, rows = self.models.get(role), self._rows()
