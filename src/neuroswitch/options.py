@@ -237,7 +237,7 @@ class ManyControls(ControlChoice):
 @group("MMLU")
 @dataclass(frozen=True, kw_only=True)
 class ExamChoice:
-    """MMLU, asked through lm-eval."""
+    """MMLU, asked through lm-eval; and answered in words, step by step."""
 
     mmlu: str | None = None
     """MMLU questions: a JSONL file, or hub. Without it none are asked."""
@@ -249,6 +249,25 @@ class ExamChoice:
     """Solved examples before each question. Default: 5 where there are any."""
     mmlu_strengths: Annotated[Numbers | None, Parameter(show_default=False)] = None
     """Ask at these strengths only, with commas between. Default: at all."""
+    mmlu_cot_questions: Count | None = None
+    """How many questions of the file are also answered in words, step by step. Default: none."""
+    mmlu_cot_tokens: Count = 200
+    """Length limit of such an answer, in tokens."""
+
+    def __post_init__(self) -> None:
+        """Refuse questions in words that are not there.
+
+        Raises:
+            BadOption: There is no file of questions, or a count is below 1.
+        """
+        require_at_least(1, mmlu_cot_questions=self.mmlu_cot_questions, mmlu_cot_tokens=self.mmlu_cot_tokens)
+        if self.mmlu_cot_questions is not None and self.mmlu in (None, "hub"):
+            raise BadOption(
+                "questions that are answered step by step come from a file",
+                found=f"--mmlu {self.mmlu}" if self.mmlu else "--mmlu-cot-questions without --mmlu",
+                expected="--mmlu FILE.jsonl",
+                do="name a file of questions, or leave out --mmlu-cot-questions",
+            )
 
     @property
     def shots(self) -> int:

@@ -180,9 +180,7 @@ class Recorded:
                     self.values_of(row.model, one, info.name) for one in conditions
                 )
                 if taken and info.name not in found:
-                    found[info.name] = Measurement(
-                        info.name, 0.0, 0, 0.0, 0.0, info.unit, "0 by definition"
-                    )
+                    found[info.name] = Measurement(info.name, 0.0, 0, 0.0, 0.0, info.unit, "0 by definition")
         return found
 
     def _how(self, row: Cell, name: str, values: Values) -> str:
@@ -192,10 +190,14 @@ class Recorded:
             return info.how
         states = (UNTOUCHED,) if info.among.startswith("untouched") else (UNTOUCHED, *row.members)
         labels = [
-            self.answers.get((row.model, state, info.pile), {}).get(item) for state in states for item in values
+            self.answers.get((row.model, state, info.pile), {}).get(item)
+            for state in states
+            for item in values
         ]
         unjudged = sum(one is not None and one.label is None for one in labels)
-        return info.how + (f"; {unjudged} answers without a verdict count as not showing it" if unjudged else "")
+        return info.how + (
+            f"; {unjudged} answers without a verdict count as not showing it" if unjudged else ""
+        )
 
     def _values(self, row: Cell) -> dict[str, Values]:
         """Return the values of every measure that was taken: measure -> item -> one for each draw."""
@@ -242,6 +244,9 @@ class Recorded:
         if name == "mmlu":
             seed, shots = self.settings.controls.seed, self.settings.exam.shots
             return replace(info, how=f"{info.how}, {shots}-shot, questions drawn with seed {seed}")
+        if name.startswith("mmlu_cot"):
+            seed, most = self.settings.controls.seed, self.settings.exam.mmlu_cot_tokens
+            return replace(info, how=f"{info.how}, at most {most} tokens, questions drawn with seed {seed}")
         if name in TESTED:
             return replace(info, how=self.detector.how)
         return info

@@ -72,7 +72,7 @@ FIRST = replace(
 """Source: Weidmann, heretic, github.com/p-e-w/heretic, which prints it for harmless instructions."""
 
 UNSAID = (0,)
-"""Stands for an answer of no token where the first one is asked for; the last token is never fed, so it has no effect."""
+"""Stands for an answer of no token where the first one is asked for; the last token is never fed: it has no effect."""
 
 
 def take_kl(bench: Bench) -> None:
