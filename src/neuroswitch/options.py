@@ -294,18 +294,24 @@ class MatchChoice:
     """At which damage methods are compared; decides only what the report shows first."""
 
     damage: str = "kl"
-    """The measure of damage: kl, quality, perplexity, mmlu or over_refusal."""
+    """The measure of damage: kl, kl_first, quality, benign_quality, perplexity, mmlu, mmlu_cot or over_refusal."""
     budget: Finite | None = None
-    """Largest damage at which methods are compared. Default: the measure's own."""
+    """Damage at which methods are compared, above 0. Default: the measure's own, 0.03 nats per token for kl."""
 
     def __post_init__(self) -> None:
         """Refuse a budget that nothing can be compared with.
 
         Raises:
-            BadOption: It is not finite.
+            BadOption: It is not finite, or not above 0.
         """
         if self.budget is not None:
             require_finite("--budget", self.budget)
+            if self.budget <= 0:
+                raise BadOption(
+                    "--budget leaves no damage to compare methods at",
+                    found=f"{self.budget:g}",
+                    expected="a number above 0, such as 0.03",
+                )
 
 
 @group("Server")
