@@ -1,4 +1,4 @@
-"""Print the numbers of a comparison as Markdown: behaviour, damage and matched damage, one method a row.
+"""Print the numbers of a comparison as Markdown: behaviour, damage, rates at the same damage, one method a row.
 
 Reads `summary.json` as `neuroswitch compare` and `neuroswitch report` write it; needs no model.
 
@@ -34,7 +34,7 @@ def row(name: str, cell: Cell, summary: Summary, damage: Sequence[str]) -> str:
 
 
 def main() -> None:
-    """Print conditions, matched damage, and how methods were tuned."""
+    """Print conditions, rates at the same damage, and how methods were tuned."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path, help="folder of a comparison")
     summary = read_summary(parser.parse_args().folder / SUMMARY)
@@ -49,11 +49,11 @@ def main() -> None:
             summary.measures[matched.by].title,
             view.write(summary.measures[matched.by], matched.budget),
         )
-        print(f"\n| at {title} at most {limit} | strength | positive |")
-        print("|---|---|---|")
+        print(f"\n| at {title} {limit} | positive | mean rate up to there | strengths beside |")
+        print("|---|---|---|---|")
         for one in matched.rows:
-            strength = "-" if one.strength is None else words.short_number(one.strength)
-            print(f"| {one.method} | {strength} | {rate(one.behaviour)} |")
+            beside = " to ".join(map(words.short_number, dict.fromkeys(one.strengths)))
+            print(f"| {one.method} | {rate(one.rate)} | {rate(one.area)} | {beside} |")
     print()
     for model in summary.models.values():
         for name, facts in model.methods.items():

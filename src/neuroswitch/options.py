@@ -264,7 +264,7 @@ class ManyControls(ControlChoice):
 @group("MMLU")
 @dataclass(frozen=True, kw_only=True)
 class ExamChoice:
-    """MMLU, asked through lm-eval."""
+    """MMLU, asked through lm-eval; and answered in words, step by step."""
 
     mmlu: str | None = None
     """MMLU questions: a JSONL file, or hub. Without it none are asked."""
@@ -276,6 +276,25 @@ class ExamChoice:
     """Solved examples before each question. Default: 5 where there are any."""
     mmlu_strengths: Annotated[Numbers | None, Parameter(show_default=False)] = None
     """Ask at these strengths only, with commas between. Default: at all."""
+    mmlu_cot_questions: Count | None = None
+    """How many questions of the file are also answered in words, step by step. Default: none."""
+    mmlu_cot_tokens: Count = 200
+    """Length limit of such an answer, in tokens."""
+
+    def __post_init__(self) -> None:
+        """Refuse questions in words that are not there.
+
+        Raises:
+            BadOption: There is no file of questions, or a count is below 1.
+        """
+        require_at_least(1, mmlu_cot_questions=self.mmlu_cot_questions, mmlu_cot_tokens=self.mmlu_cot_tokens)
+        if self.mmlu_cot_questions is not None and self.mmlu in (None, "hub"):
+            raise BadOption(
+                "questions that are answered step by step come from a file",
+                found=f"--mmlu {self.mmlu}" if self.mmlu else "--mmlu-cot-questions without --mmlu",
+                expected="--mmlu FILE.jsonl",
+                do="name a file of questions, or leave out --mmlu-cot-questions",
+            )
 
     @property
     def shots(self) -> int:
@@ -302,18 +321,24 @@ class MatchChoice:
     """At which damage methods are compared; decides only what the report shows first."""
 
     damage: str = "kl"
-    """The measure of damage: kl, quality, perplexity, mmlu or over_refusal."""
+    """The measure of damage: kl, kl_first, quality, benign_quality, perplexity, mmlu, mmlu_cot or over_refusal."""
     budget: Finite | None = None
-    """Largest damage at which methods are compared. Default: the measure's own."""
+    """Damage at which methods are compared, above 0. Default: the measure's own, 0.03 nats per token for kl."""
 
     def __post_init__(self) -> None:
         """Refuse a budget that nothing can be compared with.
 
         Raises:
-            BadOption: It is not finite.
+            BadOption: It is not finite, or not above 0.
         """
         if self.budget is not None:
             require_finite("--budget", self.budget)
+            if self.budget <= 0:
+                raise BadOption(
+                    "--budget leaves no damage to compare methods at",
+                    found=f"{self.budget:g}",
+                    expected="a number above 0, such as 0.03",
+                )
 
 
 @group("Server")

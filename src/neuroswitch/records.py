@@ -44,6 +44,10 @@ STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 Finish = Literal["stop", "length", "settled"]
 
+Among = Literal["all", "untouched shows", "untouched does not show", "neither shows"]
+"""Which items a measure counts, by whether their answers show the behaviour; `neither` is the untouched model and the
+changed one. An answer without a verdict counts as one that does not show it."""
+
 
 @dataclass(frozen=True)
 class Completion:
@@ -160,6 +164,8 @@ class MeasureInfo:
             behaviour itself.
         from_zero: The untouched model scores 0 by definition.
         log: Costs are drawn on a logarithmic axis.
+        among: Which items count; the others are left out.
+        rows: The measure whose rows on disk hold the values; its own where empty.
     """
 
     name: str
@@ -173,6 +179,13 @@ class MeasureInfo:
     budget: float | None = None
     from_zero: bool = False
     log: bool = False
+    among: Among = "all"
+    rows: str = ""
+
+    @property
+    def source(self) -> str:
+        """Name of the measure whose rows on disk hold the values."""
+        return self.rows or self.name
 
     def cost_of(self, value: float, untouched: float) -> float:
         """Return what a value costs against the untouched model, in the unit of the measure."""

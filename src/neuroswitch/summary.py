@@ -15,7 +15,7 @@ from neuroswitch.statistics import Measurement
 from neuroswitch.storage import read_as, read_json
 
 SUMMARY = "summary.json"
-SCHEMA = 2
+SCHEMA = 3
 
 
 class Part(BaseModel):
@@ -157,22 +157,50 @@ class ModelFacts(ModelUsed):
     profiles: tuple[LayerProfile, ...] = ()
 
 
+class CurvePoint(Part):
+    """A strength of a method: its damage, a difference to the untouched model that is at least 0, and its rate."""
+
+    strength: float
+    damage: float
+    rate: float
+
+
 class MatchedRow(Part):
-    """A method at the strength where its damage is the largest within the budget; None where none is."""
+    """A method at a given damage, read off its curve over the strengths (`statistics.curves`).
+
+    Attributes:
+        method: Its name.
+        rate: At the budget, between the neighbouring strengths.
+        area: Mean rate over the damages from 0 to the budget.
+        strengths: Those on either side of the budget; 0 is the untouched model, and twice the same one means that
+            every strength costs less than the budget.
+        points: The curve, by damage; the first point is the untouched model.
+        circuits: How many circuits the method stands for.
+    """
 
     method: str
-    strength: float | None
-    behaviour: Measurement | None
-    damage: Measurement | None
-    p_adjusted: float | None
+    rate: Measurement
+    area: Measurement
+    strengths: tuple[float, float]
+    points: tuple[CurvePoint, ...]
+    circuits: int = 1
+
+
+class MatchedDifference(Part):
+    """The rate of the best circuit minus that of the best other method, at the same damage."""
+
+    circuit: str
+    other: str
+    difference: Measurement
 
 
 class Matched(Part):
-    """All methods at the same damage: at most `budget`, a difference to the untouched model."""
+    """All methods at the same damage: `budget`, a difference to the untouched model. The lowest rate comes first."""
 
     by: str
     budget: float
     rows: tuple[MatchedRow, ...]
+    difference: MatchedDifference | None = None
 
 
 class Chance(Part):
@@ -316,7 +344,7 @@ def read_summary(path: Path) -> Summary:
             f"{path} is not a summary of this version",
             found=f"version {content.get('version')!r}",
             expected=f"version {SCHEMA}",
-            do="run the command again into a new folder, or use the version of neuroswitch that wrote it",
+            do="run `neuroswitch report` on the folder: it computes the summary again from its rows",
         )
     do = "run `neuroswitch report` on the folder: it computes the summary again from its rows"
     return read_as(path, Summary, do=do)

@@ -42,6 +42,7 @@ COMPARE = {
     "--mmlu-questions": ("9", "exam.mmlu_questions", 9),
     "--mmlu-shots": ("0", "exam.mmlu_shots", 0),
     "--mmlu-strengths": ("0,1", "exam.mmlu_strengths", (0.0, 1.0)),
+    "--mmlu-cot-tokens": ("90", "exam.mmlu_cot_tokens", 90),
     "--xstest": ("hub", "safe_prompts.xstest", "hub"),
     "--xstest-limit": ("7", "safe_prompts.xstest_limit", 7),
     "--damage": ("mmlu", "match.damage", "mmlu"),
@@ -110,7 +111,7 @@ def test_every_option_reaches_the_settings(command: str) -> None:
             "compare --model m",
             ("m",),
             ("cna", "caa", "direction", "random"),
-            (0.0, 0.25, 0.5, 0.75, 1.0),
+            (),
             ("kl", "perplexity"),
             5,
         ),
@@ -126,6 +127,7 @@ def test_a_command_is_settings_of_one_experiment(
     settings, plain = found.settings, ExperimentSettings()
     assert (settings.models, settings.methods, settings.strengths) == (models, methods, strengths)
     assert (settings.measures, settings.controls.controls) == (measures, controls)
+    assert settings.own_strengths == (not strengths)
     for name in ("prompts", "circuit", "exam", "safe_prompts", "match", "chat", "loading", "until_settled"):
         assert getattr(settings, name) == getattr(plain, name), name
     assert settings.decoding.max_new_tokens == (64 if command == "demo" else 150)

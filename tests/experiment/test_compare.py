@@ -48,7 +48,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> ExperimentSettings:
     (folder / "safe.csv").write_text(SAFE)
     base = tiny_settings(
         folder,
-        detector="contains:cat|sea|night|big",
+        detector="contains:river|tea|what|one",
         controls=ControlChoice(controls=3),
         decoding=Decoding(max_new_tokens=6, batch_size=3),
         safe_prompts=SafePromptChoice(xstest=str(folder / "safe.csv"), xstest_limit=2),

@@ -11,8 +11,10 @@ from neuroswitch.summary import (
     AtLength,
     Cell,
     Chance,
+    CurvePoint,
     Judged,
     Matched,
+    MatchedDifference,
     MatchedRow,
     RankingFacts,
     Shared,
@@ -110,7 +112,7 @@ def _comparison(names: tuple[str, ...]) -> tuple[Summary, list[AnswerRow]]:
     model = model_facts(methods, profiles=(profile("cna"), profile("paper's ranking", LATE)))
     extras: dict[str, object] = {
         "match": "kl",
-        "matched": Matched(by="kl", budget=0.1, rows=tuple(matched_row(cells, name) for name in names)),
+        "matched": made_matched(cells, names),
         "by_length": tuple(
             AtLength(words=words, whole=whole, rate=proportion("behaviour", k, 64, how="rules"))
             for words, whole, k in ((10, 0, 22), (20, 4, 31), (40, 20, 38), (80, 57, 40), (150, 64, 40))
@@ -126,16 +128,37 @@ def _comparison(names: tuple[str, ...]) -> tuple[Summary, list[AnswerRow]]:
     return whole({"model": model}, cells, command, **extras), rows
 
 
-def matched_row(cells: Sequence[Cell], name: str) -> MatchedRow:
-    """Return a method at the greatest strength whose KL is at most 0.1."""
-    within = [one for one in cells if one.method == name and (one.measures["kl"].value or 0.0) <= 0.1]
-    best = within[-1]
+def made_matched(cells: Sequence[Cell], names: Sequence[str], budget: float = 0.1) -> Matched:
+    """Return the methods at a damage, the lowest rate first, and the best circuit beside the best other one."""
+    rows = sorted((matched_row(cells, name, budget) for name in names), key=lambda row: row.rate.value or 0.0)
+    others = [row.method for row in rows if row.method not in ("cna", "random")]
+    between = None
+    if others and "cna" in names:
+        found = number("difference", -0.15, 0.1)
+        between = MatchedDifference(circuit="cna", other=others[0], difference=found)
+    return Matched(by="kl", budget=budget, rows=tuple(rows), difference=between)
+
+
+def matched_row(cells: Sequence[Cell], name: str, budget: float) -> MatchedRow:
+    """Return a method at a damage: level between the strengths, since nothing else is looked at here."""
+    mine = [one for one in cells if one.method in (name, UNTOUCHED)]
+    points = tuple(
+        CurvePoint(
+            strength=one.strength,
+            damage=one.measures["kl"].value or 0.0,
+            rate=one.measures["behaviour"].value or 0.0,
+        )
+        for one in mine
+    )
+    below = sum(one.damage <= budget for one in points) - 1
+    beside = (points[below].strength, points[min(below + 1, len(points) - 1)].strength)
     return MatchedRow(
         method=name,
-        strength=best.strength,
-        behaviour=best.measures["behaviour"],
-        damage=best.measures["kl"],
-        p_adjusted=best.tests["behaviour"].p_adjusted,
+        rate=mine[below].measures["behaviour"],
+        area=number("area", points[below].rate + 0.1, 0.05),
+        strengths=beside,
+        points=points,
+        circuits=2 if name == "random" else 1,
     )
 
 

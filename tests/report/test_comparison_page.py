@@ -11,11 +11,12 @@ from pages import answer, spaced, with_row
 from neuroswitch.records import AnswerRow
 from neuroswitch.report import render_page
 from neuroswitch.report.plots import Chart
-from neuroswitch.report.sections.damage import pareto
+from neuroswitch.report.sections.damage import damage_table, pareto
 from neuroswitch.report.sections.limits import cautions
+from neuroswitch.report.sections.matched import curves
 from neuroswitch.report.sections.strengths import over_strengths
 from neuroswitch.report.view import MARKS, TONES, View
-from neuroswitch.summary import Cell, Summary
+from neuroswitch.summary import Cell, CurvePoint, Summary
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def place_of(summary: Summary, method: str, strength: float) -> int:
 
 def test_the_answer_names_the_best_method_at_the_same_damage_and_doubts_a_near_tie(summary: Summary) -> None:
     assert answer(summary) == (
-        "At the same damage (KL divergence from the untouched model at most 0.1), cna leaves the refusal rate "
+        "At the same damage (KL divergence from the untouched model of 0.1), cna leaves the refusal rate "
         "lowest: 9.4 %, from 62.5 % untouched; the next is direction with 28.1 %, though their intervals overlap."
     )
 
@@ -70,7 +71,7 @@ def test_without_matching_the_answer_is_about_full_strength(summary: Summary) ->
 
 def test_the_page_has_the_figures_of_the_paper_and_those_it_lacks(summary: Summary) -> None:
     ids = Tree(render_page(summary, [])).values("id")
-    names = "pareto matched full verdicts behaviour quality kl perplexity mmlu layers".split()
+    names = "pareto matched curves full verdicts behaviour quality kl perplexity mmlu layers".split()
     assert {f"{name}-plot" for name in names} <= set(ids)
     assert "rates-plot" not in ids
 
@@ -78,7 +79,7 @@ def test_the_page_has_the_figures_of_the_paper_and_those_it_lacks(summary: Summa
 def test_a_measure_that_was_not_taken_has_no_figure_and_is_named_as_missing(summary: Summary) -> None:
     tree = Tree(render_page(without(summary, "mmlu"), []))
     assert "mmlu-plot" not in tree.values("id")
-    assert "Not measured here: MMLU, over-refusal." in tree.text()
+    assert "Not measured here: MMLU, MMLU step by step, over-refusal." in tree.text()
 
 
 def test_without_any_damage_there_is_no_figure_of_it(summary: Summary) -> None:
@@ -86,7 +87,7 @@ def test_without_any_damage_there_is_no_figure_of_it(summary: Summary) -> None:
         update={"match": None, "matched": None}
     )
     ids = Tree(render_page(bare, [])).values("id")
-    assert not {"pareto-plot", "matched-plot", "kl-plot", "cost"} & set(ids)
+    assert not {"pareto-plot", "matched-plot", "curves-plot", "kl-plot", "cost"} & set(ids)
     assert {"full-plot", "behaviour-plot"} <= set(ids)
 
 
@@ -138,16 +139,67 @@ def test_every_line_by_strength_begins_at_the_untouched_model(summary: Summary) 
         assert series.points[0].y == summary.untouched().measures["behaviour"].value
 
 
-def test_methods_without_an_affordable_strength_are_named(summary: Summary) -> None:
+def with_matched(summary: Summary, method: str, **changes: object) -> Summary:
+    """Return the summary with another row of methods at the same damage."""
     matched = summary.matched
     assert matched is not None
-    out = matched.rows[1].model_copy(
-        update={"strength": None, "behaviour": None, "damage": None, "p_adjusted": None}
+    rows = tuple(row.model_copy(update=changes) if row.method == method else row for row in matched.rows)
+    return summary.model_copy(update={"matched": matched.model_copy(update={"rows": rows})})
+
+
+def test_methods_without_a_strength_on_one_side_of_the_budget_are_named(summary: Summary) -> None:
+    plain = Tree(render_page(summary, [])).text()
+    assert "Every strength that was measured costs more" not in plain
+    dear = with_matched(summary, "caa", strengths=(0.0, 0.25))
+    assert "Every strength that was measured costs more: caa." in Tree(render_page(dear, [])).text()
+    assert any("Every strength of caa costs more" in caution for caution in cautions(View(dear, [])))
+    cheap = with_matched(summary, "sae", strengths=(1.0, 1.0))
+    assert "costs less: cna, sae, random." in spaced(Tree(render_page(cheap, [])).text()).replace(
+        "cna, random, sae", "cna, sae, random"
     )
-    rows = (matched.rows[0], out, *matched.rows[2:])
-    summary = summary.model_copy(update={"matched": matched.model_copy(update={"rows": rows})})
-    assert "Above the limit at every strength measured: caa." in Tree(render_page(summary, [])).text()
-    assert any("costs more: caa" in caution for caution in cautions(View(summary, [])))
+
+
+def test_the_curves_go_through_what_was_measured_and_no_further_than_the_axis(summary: Summary) -> None:
+    matched = summary.matched
+    assert matched is not None
+    chart = curves(View(summary, []), matched)
+    assert (chart.x.low, chart.x.high, chart.upright) == (0.0, 0.2, 0.1)
+    for row, series in zip(matched.rows, chart.series, strict=False):
+        marked = [(point.x, point.y) for point in series.points if point.marked]
+        assert marked == [(one.damage, one.rate) for one in row.points if one.strength and one.damage <= 0.2]
+        assert (series.points[0].x, series.points[-1].x) == (0.0, 0.2)
+    caa = next(series for series in chart.series if series.label == "caa")
+    (x0, y0), (x1, y1) = ((one.damage, one.rate) for one in matched_points(summary, "caa")[1:3])
+    assert x0 < 0.2 < x1
+    assert caa.points[-1].y == pytest.approx(y0 + (0.2 - x0) / (x1 - x0) * (y1 - y0))
+
+
+def matched_points(summary: Summary, method: str) -> tuple[CurvePoint, ...]:
+    assert summary.matched is not None
+    return next(row.points for row in summary.matched.rows if row.method == method)
+
+
+def test_the_best_circuit_is_set_against_the_best_other_method(summary: Summary) -> None:
+    text = spaced(Tree(render_page(summary, [])).text())
+    assert "The best circuit, cna, leaves 9.4 %, the best other method, direction, 28.1 %" in text
+    assert "the interval does not hold zero" in text
+
+
+def test_the_damage_table_takes_each_method_near_the_budget(summary: Summary) -> None:
+    shown = damage_table(View(summary, []))
+    assert shown is not None
+    cells = {cell.method: cell for _, cell in shown["cells"]}  # type: ignore[attr-defined]
+    assert {name: cell.strength for name, cell in cells.items()} == {
+        "untouched": 0.0,
+        "cna": 1.0,
+        "caa": 0.25,
+        "direction": 0.5,
+        "sae": 0.5,
+        "random": 1.0,
+    }
+    dear = damage_table(View(with_matched(summary, "sae", strengths=(0.0, 0.25)), []))
+    assert dear is not None
+    assert {cell.strength for _, cell in dear["cells"] if cell.method == "sae"} == {0.25}  # type: ignore[attr-defined]
 
 
 def test_a_random_control_that_works_is_a_caution(summary: Summary) -> None:

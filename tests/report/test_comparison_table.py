@@ -28,7 +28,9 @@ def test_every_condition_and_every_method_has_a_row(tmp_path: Path) -> None:
         assert sum(row.startswith(f"| {cell.method}, {cell.strength:g} |") for row in rows) == 1
     assert summary.matched is not None
     for one in summary.matched.rows:
-        assert f"| {one.method} | {one.strength:g} |" in printed
+        beside = " to ".join(f"{strength:g}" for strength in dict.fromkeys(one.strengths))
+        found = next(row for row in rows if row.startswith(f"| {one.method} | "))
+        assert found.endswith(f" | {beside} |")
     for name, facts in summary.models["model"].methods.items():
         assert f"* **{name}**: {facts.description}" in printed
 

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
 
 from neuroswitch.cli.console import bars, show_place, show_summary
 from neuroswitch.cli.options import CircuitFolder, Model, ModelOptions, Multiplier, Output
@@ -62,8 +64,8 @@ class CompareOptions(RunOptions):
 
     methods: Names = ("cna", "caa", "direction", "random")
     """Names with commas between; sae:FOLDER names an autoencoder, random pools several seeds."""
-    strengths: Numbers = (0.0, 0.25, 0.5, 0.75, 1.0)
-    """Numbers with commas between; 0 is the untouched model."""
+    strengths: Annotated[Numbers | None, Parameter(show_default=False)] = None
+    """Numbers with commas between, for every method. Default: each method's own, such as direction 0.1,0.25,0.5,1."""
     controls: ManyControls = ManyControls()
     exam: ExamChoice = ExamChoice()
     safe_prompts: SafePromptChoice = SafePromptChoice()
@@ -209,7 +211,8 @@ def _settings(options: EvaluateOptions) -> "ExperimentSettings":
     from neuroswitch.experiment import ExperimentSettings
 
     controls = ControlChoice(controls=options.controls.controls, seed=options.controls.seed)
-    return ExperimentSettings(**{**vars(options), "controls": controls})
+    known = {name: value for name, value in vars(options).items() if name != "strengths"}
+    return ExperimentSettings(**{**known, "controls": controls})
 
 
 def _run(

@@ -169,31 +169,74 @@ class Recorded:
         return [one for rows in found for one in rows.values()]
 
     def _numbers(self, row: Cell, values: Mapping[str, Values]) -> dict[str, Measurement]:
-        found = {name: aggregated(self.info(name), one) for name, one in values.items()}
+        found = {
+            name: aggregated(replace(self.info(name), how=self._how(row, name, one)), one)
+            for name, one in values.items()
+        }
         if row.method == UNTOUCHED:  # a measure of the distance to the untouched model is 0 there
-            for role, _, name in self.measured:
-                info = self.info(name)
-                if role == row.model and info.from_zero and name not in found:
-                    found[name] = Measurement(name, 0.0, 0, 0.0, 0.0, info.unit, "0 by definition")
+            conditions = {condition for role, condition, _ in self.measured if role == row.model}
+            for info in (self.info(name) for name in MEASURES.names()):
+                taken = info.from_zero and any(
+                    self.values_of(row.model, one, info.name) for one in conditions
+                )
+                if taken and info.name not in found:
+                    found[info.name] = Measurement(info.name, 0.0, 0, 0.0, 0.0, info.unit, "0 by definition")
         return found
+
+    def _how(self, row: Cell, name: str, values: Values) -> str:
+        """Say how a measure came about, with the answers that it counts although they have no verdict."""
+        info = self.info(name)
+        if info.among == "all":
+            return info.how
+        states = (UNTOUCHED,) if info.among.startswith("untouched") else (UNTOUCHED, *row.members)
+        labels = [
+            self.answers.get((row.model, state, info.pile), {}).get(item)
+            for state in states
+            for item in values
+        ]
+        unjudged = sum(one is not None and one.label is None for one in labels)
+        return info.how + (
+            f"; {unjudged} answers without a verdict count as not showing it" if unjudged else ""
+        )
 
     def _values(self, row: Cell) -> dict[str, Values]:
         """Return the values of every measure that was taken: measure -> item -> one for each draw."""
         found: dict[str, Values] = {}
         for name in MEASURES.names():
-            chosen = MEASURES.get(name)
             values: Values = {}
-            rows: list[AnswerRow] = []
-            if isinstance(chosen, AnswerMeasure):
-                rows = self._answered(row, chosen.info.pile)
-                detector = get_detector("refusal") if chosen.info.pile == SAFE else self.detector
-                values = answer_values(chosen, rows, detector)
-            else:
-                for one in self._measured(row, name):
-                    values.setdefault(one.item, []).append(one.value)
-            if values or (rows and name in TESTED):
+            for member in row.members:
+                for item, value in self.values_of(row.model, member, name).items():
+                    values.setdefault(item, []).append(value)
+            if values or (name in TESTED and self._answered(row, self.info(name).pile)):
                 found[name] = values
         return found
+
+    def values_of(self, role: str, condition: str, name: str) -> dict[str, float]:
+        """Return the values of a measure in one condition: item -> value, for the items that it counts."""
+        chosen = MEASURES.get(name)
+        info, found = chosen.info, {}
+        if isinstance(chosen, AnswerMeasure):
+            rows = self.answers.get((role, condition, info.pile), {}).values()
+            detector = get_detector("refusal") if info.pile == SAFE else self.detector
+            found = {item: one for item, (one,) in answer_values(chosen, rows, detector).items()}
+        else:
+            taken = self.measured.get((role, condition, info.source), {})
+            found = {item: one.value for item, one in taken.items()}
+        return {item: one for item, one in found.items() if self._counts(info, role, condition, item)}
+
+    def _counts(self, info: MeasureInfo, role: str, condition: str, item: str) -> bool:
+        """Say whether a measure counts an item; an answer without a verdict does not show the behaviour."""
+        if info.among == "all":
+            return True
+        before = self._shows(role, UNTOUCHED, info.pile, item)
+        if info.among == "untouched shows":
+            return before
+        after = info.among == "neither shows" and self._shows(role, condition, info.pile, item)
+        return not before and not after
+
+    def _shows(self, role: str, condition: str, pile: str, item: str) -> bool:
+        row = self.answers.get((role, condition, pile), {}).get(item)
+        return row is not None and bool(self.detector.shown(row.label))
 
     def info(self, name: str) -> MeasureInfo:
         """Return what a measure is, with what this experiment adds to it."""
@@ -201,6 +244,9 @@ class Recorded:
         if name == "mmlu":
             seed, shots = self.settings.controls.seed, self.settings.exam.shots
             return replace(info, how=f"{info.how}, {shots}-shot, questions drawn with seed {seed}")
+        if name.startswith("mmlu_cot"):
+            seed, most = self.settings.controls.seed, self.settings.exam.mmlu_cot_tokens
+            return replace(info, how=f"{info.how}, at most {most} tokens, questions drawn with seed {seed}")
         if name in TESTED:
             return replace(info, how=self.detector.how)
         return info

@@ -271,9 +271,14 @@ class _Job:
         self, role: str, conditions: Sequence[Condition], answers: Answers, exam: ExamQuestions | None
     ) -> None:
         """Take every measure that runs the model."""
-        wanted = [*self.settings.measures, *(["mmlu"] if exam is not None else [])]
+        wanted = [*self.settings.measures]
+        if exam is not None:
+            wanted += ["mmlu", "mmlu_cot"] if exam.written else ["mmlu"]
         chosen = [MEASURES.get(name) for name in wanted]
-        takes = [one.take for one in chosen if isinstance(one, ModelMeasure) and one.take is not None]
+        # one function may take several measures
+        takes = dict.fromkeys(
+            one.take for one in chosen if isinstance(one, ModelMeasure) and one.take is not None
+        )
         if not takes:
             return
         model, rows = self.models.get(role), self._rows()

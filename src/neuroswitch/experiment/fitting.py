@@ -21,7 +21,7 @@ from neuroswitch.experiment.models import Models, roles_of
 from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.integrations import model_name
 from neuroswitch.measures import Condition
-from neuroswitch.methods import Fitted, FittedCircuit, Scaling, Task, get_method
+from neuroswitch.methods import Fitted, FittedCircuit, Scaling, Task, curve_of, get_method
 from neuroswitch.models import LanguageModel
 from neuroswitch.records import RANDOM, TRANSFER
 from neuroswitch.storage import new_folder, read_as, write_json
@@ -32,6 +32,9 @@ FALLBACK = "delta_effect"
 
 TOP = 24
 """Neurons of a circuit shown in the report."""
+
+FULL = 1.0
+"""Strength of the adapter that is saved beside a circuit where none is asked for: all of it."""
 
 VALIDATION_TOKENS = Task.decoding.max_new_tokens
 """Length of the answers by which methods choose their settings."""
@@ -148,7 +151,7 @@ class Fitter:
             found.save(folder)
             return
         with new_folder(folder) as staging:
-            strengths = [one for one in self.settings.strengths if one]
+            strengths = [one for one in self.settings.strengths if one] or [FULL]
             found.circuit.save(staging, model=model, strength=strengths[-1])
 
     def _is_current(self, folder: Path) -> bool:
@@ -176,7 +179,7 @@ class Fitter:
         return replace(self._tasks[role], circuit=self.circuits.get(role))
 
     def _at_strengths(self, fitted: Fitted, name: str, *, further: bool) -> Iterator[Condition]:
-        for strength in fitted.strengths(tuple(sorted(self.settings.strengths))):
+        for strength in fitted.strengths(self._strengths(name)):
             if strength:
                 yield Condition(
                     name,
@@ -186,12 +189,17 @@ class Fitter:
                     further=further,
                 )
 
+    def _strengths(self, name: str) -> tuple[float, ...]:
+        """Return the strengths that a method is asked for, ascending."""
+        own = curve_of(get_method("cna" if name == TRANSFER else name)) if self.settings.own_strengths else ()
+        return tuple(sorted({*self.settings.strengths, *own}))
+
     def _transferred(self, role: str) -> list[Condition]:
         """Return the other model's circuit as conditions of this one."""
         other = next(one for one in roles_of(self.settings) if one != role)
         circuit = transferred(self.circuits[other], self.models.get(role))
         claim_method(self.output, role, TRANSFER, circuit_digest(circuit))
-        strengths = sorted(one for one in self.settings.strengths if one)
+        strengths = [one for one in self._strengths(TRANSFER) if one]
         return [Condition(TRANSFER, strength, Scaling(circuit, strength)) for strength in strengths]
 
     def _keep_top(self, role: str, model: LanguageModel, fitted: Fitted) -> None:

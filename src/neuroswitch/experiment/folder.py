@@ -44,7 +44,7 @@ UNBEGUN = (SETTINGS, PROVENANCE, FACTS)
 MOST_CONTROLS = 10_000
 """More random circuits than anyone draws: a file that asks for them is not one of ours."""
 
-ADDED = ("methods", "strengths", "measures")
+ADDED = ("methods", "strengths", "own_strengths", "measures")
 """Settings that a later call may add to."""
 
 
@@ -154,6 +154,7 @@ def _joined(before: ExperimentSettings, settings: ExperimentSettings, folder: Pa
         settings,
         methods=tuple(dict.fromkeys([*before.methods, *settings.methods])),
         strengths=tuple(dict.fromkeys([*before.strengths, *settings.strengths])),
+        own_strengths=before.own_strengths or settings.own_strengths,
         measures=tuple(dict.fromkeys([*before.measures, *settings.measures])),
         # not asked for again: what was measured stays
         exam=before.exam if exam.mmlu is None else _joined_exam(before.exam, exam),
@@ -162,6 +163,8 @@ def _joined(before: ExperimentSettings, settings: ExperimentSettings, folder: Pa
     )
     free = [*ADDED, "match", "controls.controls", "exam.mmlu_strengths"]
     free += ["exam"] if before.exam.mmlu is None else []
+    if before.exam.mmlu_cot_questions is None:
+        free += ["exam.mmlu_cot_questions", "exam.mmlu_cot_tokens"]
     free += ["safe_prompts"] if before.safe_prompts.xstest is None else []
     old, new = _options(before, free), _options(joined, free)
     if differing := sorted(key for key in {**old, **new} if old.get(key) != new.get(key)):
@@ -175,9 +178,12 @@ def _joined(before: ExperimentSettings, settings: ExperimentSettings, folder: Pa
 
 
 def _joined_exam(before: ExamChoice, asked: ExamChoice) -> ExamChoice:
-    """Ask at the strengths of both, where neither asks at all of them."""
+    """Ask at the strengths of both, where neither asks at all of them; questions in words may be added."""
     if before.mmlu is None:
         return asked
+    if asked.mmlu_cot_questions is None:  # not asked for again: what was measured stays
+        kept = {name: getattr(before, name) for name in ("mmlu_cot_questions", "mmlu_cot_tokens")}
+        asked = replace(asked, **kept)
     if before.mmlu_strengths is None or asked.mmlu_strengths is None:
         return replace(asked, mmlu_strengths=None)
     strengths = tuple(dict.fromkeys([*before.mmlu_strengths, *asked.mmlu_strengths]))

@@ -1,6 +1,7 @@
 """What an experiment asks: piles of held-out prompts, each with its detector, and the questions of an exam."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from neuroswitch.experiment.behaviour import Behaviour
 from neuroswitch.experiment.folder import method_folder
 from neuroswitch.experiment.models import roles_of
 from neuroswitch.experiment.settings import ExperimentSettings
-from neuroswitch.measures import ExamQuestions, read_mmlu, read_xstest
+from neuroswitch.measures import ExamQuestions, read_mmlu, read_written, read_xstest
 from neuroswitch.models import LanguageModel
 from neuroswitch.options import PromptChoice
 from neuroswitch.prompts import Piles, Prompt, check_held_out, leaks, read_test_file, refuse_duplicates
@@ -136,4 +137,9 @@ def exam_questions(settings: ExperimentSettings) -> ExamQuestions | None:
             "MMLU is asked through lm-eval, which is not installed", do="pip install 'neuroswitch[eval]'"
         )
     tasks = ("mmlu",) if exam.mmlu == "hub" else read_mmlu(exam.mmlu, exam.mmlu_dev)
-    return ExamQuestions(tasks, exam.shots, exam.mmlu_questions, settings.controls.seed, exam.mmlu_strengths)
+    asked = ExamQuestions(tasks, exam.shots, exam.mmlu_questions, settings.controls.seed, exam.mmlu_strengths)
+    if exam.mmlu_cot_questions is None:
+        return asked
+    written = read_written(exam.mmlu, replace(asked, limit=exam.mmlu_cot_questions))
+    length = replace(settings.decoding, max_new_tokens=exam.mmlu_cot_tokens)
+    return replace(asked, written=written, decoding=length)

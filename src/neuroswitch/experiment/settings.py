@@ -40,6 +40,7 @@ class ExperimentSettings:
         methods: Names for `get_method`; `random` stands for several seeds, `transfer` for the other
             model's circuit.
         strengths: Of every method; 0 is the untouched model, which is always measured.
+        own_strengths: Every method is also taken at the strengths of its own curve, `methods.curve_of`.
         controls: Random circuits and seed.
         decoding: Length of the answers and batch size.
         until_settled: Stop an answer as soon as its verdict can no longer change; no quality then.
@@ -63,6 +64,7 @@ class ExperimentSettings:
     circuit: CircuitChoice = CircuitChoice()
     methods: tuple[str, ...] = ("cna", RANDOM)
     strengths: tuple[float, ...] = (1.0,)
+    own_strengths: bool = False
     controls: ControlChoice = ControlChoice()
     decoding: Decoding = Decoding()
     until_settled: bool = False
@@ -79,7 +81,7 @@ class ExperimentSettings:
         if not self.methods:
             raise BadOption("an experiment needs a method", do="name one, such as --methods cna,random")
         require_finite("a strength", *self.strengths, *(self.exam.mmlu_strengths or ()))
-        if not any(self.strengths):
+        if not any(self.strengths) and not self.own_strengths:
             raise BadOption(
                 "an experiment needs a strength other than 0",
                 found=", ".join(f"{one:g}" for one in self.strengths) or "none",
@@ -143,17 +145,32 @@ def evaluate_settings(
 def compare_settings(
     model: str,
     methods: tuple[str, ...] = ("cna", "caa", "direction", RANDOM),
-    strengths: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0),
+    strengths: tuple[float, ...] | None = None,
     *,
     base: ExperimentSettings = ExperimentSettings(),
 ) -> ExperimentSettings:
     """Return the settings of `neuroswitch compare`: many methods at many strengths, with their damage.
 
+    Args:
+        model: Hub id, folder, GGUF file or `demo`.
+        methods: Names for `get_method`.
+        strengths: Of every method; None takes each at the strengths of its own curve.
+        base: Everything else.
+
     Examples:
         >>> compare_settings("demo", ("cna", "caa"), (0.5, 1.0)).measures
         ('kl', 'perplexity')
+        >>> compare_settings("demo").own_strengths
+        True
     """
-    return replace(base, models=(model,), methods=methods, strengths=strengths, measures=("kl", "perplexity"))
+    return replace(
+        base,
+        models=(model,),
+        methods=methods,
+        strengths=strengths or (),
+        own_strengths=strengths is None,
+        measures=("kl", "perplexity"),
+    )
 
 
 def models_settings(

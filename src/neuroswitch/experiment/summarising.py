@@ -6,6 +6,7 @@ runs of one request do not share: date and command lie in `provenance.json`, and
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,7 +34,7 @@ from neuroswitch.measures import (
     rate_by_length,
 )
 from neuroswitch.options import LOCAL
-from neuroswitch.records import POSITIVE, RANDOM, TRANSFER, UNTOUCHED
+from neuroswitch.records import LARGEST, POSITIVE, RANDOM, TRANSFER, UNTOUCHED, MeasureInfo
 from neuroswitch.report import write_page
 from neuroswitch.storage import locked, read_as, write_json
 from neuroswitch.summary import (
@@ -42,6 +43,7 @@ from neuroswitch.summary import (
     Cell,
     Judged,
     LayerProfile,
+    Matched,
     MethodFacts,
     ModelFacts,
     RankingFacts,
@@ -84,7 +86,7 @@ class _Folder(Recorded):
             settings=settings.to_json(),
             prompts=self._prompts(),
             match=by,
-            matched=matched(cells, infos[by], budget, self.roles[0]) if by and budget is not None else None,
+            matched=self._matched(cells, infos[by], budget) if by and budget is not None else None,
             overlap=self._overlap(),
             ranking=self._kept(RANKING, RankingFacts) or ranking,
             same_tokens=facts.same_tokens,
@@ -93,6 +95,14 @@ class _Folder(Recorded):
             warnings=tuple(self._warnings(cells)),
             provenance={"engine": settings.engine},
         )
+
+    def _matched(self, cells: Sequence[Cell], info: MeasureInfo, budget: float) -> Matched | None:
+        """Compare the methods of the first model at the same damage."""
+        role = self.roles[0]
+        found = {name: self._method(role, name) for name in self.settings.methods}
+        circuits = {name for name, one in found.items() if one is not None and one.circuit is not None}
+        mine = [cell for cell in cells if cell.model == role]
+        return matched(mine, partial(self.values_of, role), info, budget, circuits - {RANDOM, LARGEST})
 
     def _kept(self, name: str, kind: type[Kept]) -> Kept | None:
         path = self.folder / name
@@ -181,11 +191,22 @@ class _Folder(Recorded):
             yield from (where + one for one in self._baseline(role, cells)[1])
         if self.unfinished:
             yield f"Not finished and left out: {', '.join(self.unfinished)}."
+        yield from self._unmatched(cells)
         if self.settings.until_settled:
             yield "Answers were stopped once their verdict could no longer change, so their quality was not measured."
         for role in self.roles:
             yield from self._of_circuits(role)
         yield from self._changes_between_calls()
+
+    def _unmatched(self, cells: Sequence[Cell]) -> Iterable[str]:
+        """Say where the damage by which methods are compared counts no answer at all."""
+        by = MEASURES.get(self.settings.match.damage).info
+        taken = any(by.name in cell.measures for cell in cells)
+        if not taken and by.among != "all" and any(name == by.source for _, _, name in self.measured):
+            yield (
+                f"Methods were not compared at the same damage: {by.title} counts answers to benign prompts that do "
+                "not show the behaviour, and the untouched model shows it in all of them."
+            )
 
     def _changes_between_calls(self) -> Iterable[str]:
         """Say what changed between two calls where that is no error, or could not be seen."""

@@ -6,6 +6,7 @@ A new measure is one file that registers a `MeasureInfo` with a function, and on
 from neuroswitch.measures import behaviour as behaviour
 from neuroswitch.measures import kl as kl
 from neuroswitch.measures import mmlu as mmlu
+from neuroswitch.measures import mmlu_cot as mmlu_cot
 from neuroswitch.measures import perplexity as perplexity
 from neuroswitch.measures import quality as quality
 from neuroswitch.measures import routing as routing
@@ -25,6 +26,7 @@ from neuroswitch.measures.base import register as register
 from neuroswitch.measures.behaviour import read_xstest as read_xstest
 from neuroswitch.measures.judge import judge as judge
 from neuroswitch.measures.mmlu import read_mmlu as read_mmlu
+from neuroswitch.measures.mmlu_cot import read_written as read_written
 from neuroswitch.measures.preflight import check_baseline as check_baseline
 from neuroswitch.measures.preflight import compare_with_judge as compare_with_judge
 from neuroswitch.measures.preflight import rate_by_length as rate_by_length

@@ -1,6 +1,7 @@
 """Measures for a user of the library: of answers, and of what an intervention costs a model."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from neuroswitch.activations import Intervention
 from neuroswitch.answering import Completion, as_prompts
@@ -93,8 +94,9 @@ def damage(
         model: The model, untouched: the intervention is applied here.
         intervention: What changes it.
         prompts: The prompts or texts that were answered.
-        completions: For `kl` the untouched model's answers; for `perplexity` those under the intervention.
-        names: Measures that run the model: `kl`, `perplexity`, `routing`.
+        completions: For `kl` and `kl_first` the untouched model's answers, without those that show the behaviour:
+            to change them is no damage, and nothing here judges them. For `perplexity` those under the intervention.
+        names: Measures that run the model: `kl`, `kl_first`, `perplexity`, `routing`.
         chat: How prompts are put to the model.
 
     Returns:
@@ -116,7 +118,8 @@ def damage(
     for name in names:
         chosen = MEASURES.get(name)
         if not isinstance(chosen, ModelMeasure) or chosen.take is None:
-            raise BadOption(f"{name!r} is not a measure that runs the model", do="use `measure` for it")
+            do = f"use {chosen.info.source!r} for it" if chosen.info.rows else "use `measure` for it"
+            raise BadOption(f"{name!r} is not a measure that runs the model by itself", do=do)
         # perplexity reads answers of every condition, and only those under the intervention are given
         states = [changed] if chosen.info.name == "perplexity" else [Condition(), changed]
         piles = {POSITIVE: asked, NEGATIVE: asked}
@@ -124,5 +127,6 @@ def damage(
         rows = log.of(changed, chosen.info.name)
         if rows:
             values = {item: [row.value] for item, row in rows.items()}
-            found[name] = aggregated(chosen.info, values)
+            given = replace(chosen.info, how=f"{chosen.info.how}; of the answers that were given")
+            found[name] = aggregated(given, values)
     return found

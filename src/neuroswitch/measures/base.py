@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from neuroswitch.activations import Intervention
-from neuroswitch.answering import Completion
+from neuroswitch.answering import Completion, Decoding
 from neuroswitch.chat import ChatFormat
 from neuroswitch.detectors import Detector
 from neuroswitch.measures.forcing import Forced, force
@@ -140,8 +140,17 @@ class MeasureLog:
 
 
 @dataclass(frozen=True)
+class WrittenQuestion:
+    """A question that is answered in words: its id, its text with the choices, and the right letter."""
+
+    id: str
+    text: str
+    answer: str
+
+
+@dataclass(frozen=True)
 class ExamQuestions:
-    """The questions of an exam, as `measures.exam` asks them.
+    """The questions of an exam, as `measures.exam` and `measures.mmlu_cot` ask them.
 
     Attributes:
         tasks: Names of lm-eval's tasks, or task configurations.
@@ -149,6 +158,8 @@ class ExamQuestions:
         limit: Questions drawn in all; None asks all.
         seed: Of the draw.
         strengths: Strengths at which they are asked; None asks at all of them.
+        written: Questions that are answered in words.
+        decoding: Length and batch size of those answers.
     """
 
     tasks: Sequence[str | Mapping[str, object]] = ()
@@ -156,6 +167,8 @@ class ExamQuestions:
     limit: int | None = None
     seed: int = 0
     strengths: tuple[float, ...] | None = None
+    written: Sequence[WrittenQuestion] = ()
+    decoding: Decoding = Decoding(max_new_tokens=200)
 
 
 @dataclass(frozen=True)

@@ -68,8 +68,8 @@ def read_mmlu(test: str | Path, dev: str | Path | None = None) -> tuple[JsonObje
         Prerequisite: A file cannot be read.
         BadPrompts: A question is malformed.
     """
-    questions = _by_subject(test)
-    examples = _by_subject(dev) if dev is not None else {}
+    questions = questions_by_subject(test)
+    examples = questions_by_subject(dev) if dev is not None else {}
     return tuple(_task(name, asked, examples.get(name, ())) for name, asked in questions.items())
 
 
@@ -90,7 +90,13 @@ def _task(subject: str, questions: Sequence[Question], examples: Sequence[Questi
     }
 
 
-def _by_subject(path: str | Path) -> dict[str, list[Question]]:
+def questions_by_subject(path: str | Path) -> dict[str, list[Question]]:
+    """Read questions from a JSONL file: subject -> its questions, in the order of the file.
+
+    Raises:
+        Prerequisite: The file cannot be read.
+        BadPrompts: A question is malformed.
+    """
     found: dict[str, list[Question]] = {}
     for row in read_rows(path):
         found.setdefault(str(row.fields.get("subject")), []).append(_question(row))
@@ -118,16 +124,21 @@ def _question(row: Row) -> Question:
 
 def take_mmlu(bench: Bench) -> None:
     """Ask every condition the same questions; an exam that was interrupted continues with its next task."""
+    conditions = examined(bench)
+    for done, condition in enumerate(conditions):
+        _examine(bench, condition, done, len(conditions))
+
+
+def examined(bench: Bench) -> list[Condition]:
+    """Return the conditions that an exam is taken in: one draw of a control, at the strengths asked for."""
     at = bench.exam.strengths
-    examined = [
+    return [
         one
         for one in bench.conditions
         if not one.on_prompt
         and not one.further
         and (not one.changes_model or at is None or one.strength in at)
     ]
-    for done, condition in enumerate(examined):
-        _examine(bench, condition, done, len(examined))
 
 
 def _examine(bench: Bench, condition: Condition, done: int, count: int) -> None:

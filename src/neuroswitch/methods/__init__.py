@@ -17,6 +17,7 @@ from neuroswitch.methods.base import ChangesModel as ChangesModel
 from neuroswitch.methods.base import Fitted as Fitted
 from neuroswitch.methods.base import Method as Method
 from neuroswitch.methods.base import Task as Task
+from neuroswitch.methods.base import curve_of as curve_of
 from neuroswitch.methods.base import get_method as get_method
 from neuroswitch.methods.cna import FittedCircuit as FittedCircuit
 from neuroswitch.methods.cna import Scaling as Scaling

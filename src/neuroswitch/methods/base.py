@@ -106,8 +106,16 @@ class ChangesModel:
         return asked
 
 
+CURVE = (0.25, 0.5, 0.75, 1.0)
+"""Strengths of a method that names none."""
+
+
 class Method(Protocol):
-    """A way to change a behaviour."""
+    """A way to change a behaviour.
+
+    It may have an attribute `curve`: the strengths at which it is compared unless others are asked for. They should
+    span from little damage to more than anyone would accept. Without it they are `CURVE`.
+    """
 
     def fit(self, model: LanguageModel, task: Task, *, progress: Progress) -> Fitted:
         """Fit the method. Deterministic: the same model and task give the same bytes on disk.
@@ -131,6 +139,17 @@ MethodFactory = Callable[[str], Method]
 """From the text after the first colon of a method's name (empty without one) to the method."""
 
 METHODS: Registry[MethodFactory] = Registry("method")
+
+
+def curve_of(method: Method) -> tuple[float, ...]:
+    """Return the strengths at which a method is compared unless others are asked for.
+
+    Examples:
+        >>> from neuroswitch.methods import curve_of, get_method
+        >>> curve_of(get_method("direction"))
+        (0.1, 0.25, 0.5, 1.0)
+    """
+    return tuple(getattr(method, "curve", CURVE))
 
 
 def get_method(name: str) -> Method:

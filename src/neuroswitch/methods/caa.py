@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -44,6 +44,9 @@ FINALISTS = 3
 
 MOST_KL = 3.0
 """Nats on negative prompts above which a pair is not answered in full, unless all pairs are above."""
+
+ADDITION_CURVE = (0.25, 0.5, 1.0, 2.0)
+"""Strengths of an addition from a quarter of what validation chose to twice as much."""
 
 SIGNS = {-1.0: "away from", 1.0: "toward"}
 TOWARD = "toward"
@@ -108,6 +111,8 @@ def middle_layers(count: int, most: int) -> list[int]:
 class ContrastiveAddition:
     """The method `caa`."""
 
+    curve: ClassVar[tuple[float, ...]] = ADDITION_CURVE
+
     def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedChange:
         """Find the vectors of all layers and choose one.
 
@@ -169,6 +174,7 @@ class PaperAddition:
     """
 
     toward: bool = False
+    curve: ClassVar[tuple[float, ...]] = ADDITION_CURVE
 
     def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedChange:
         """Find the vectors of all feed-forward output projections."""

@@ -132,6 +132,12 @@ class FittedCircuit(ChangesModel):
             self.circuit.save(staging)
 
 
+CIRCUIT_CURVE = (0.5, 1.0, 1.5, 2.0)
+"""Half of a circuit, all of it, and beyond: multipliers 0.5, 0, -0.5 and -1."""
+
+CONTROL_CURVE = (1.0,)
+"""Random neurons are there to show that a circuit is not any neurons: they are ablated."""
+
 Choose = Callable[[LanguageModel, Task, Progress], Circuit]
 """From a model and a task to the circuit that a method scales."""
 
@@ -142,9 +148,11 @@ class CircuitMethod:
 
     Attributes:
         choose: Finds, reads or draws the circuit.
+        curve: Strengths at which it is compared unless others are asked for.
     """
 
     choose: Choose
+    curve: tuple[float, ...] = CIRCUIT_CURVE
 
     def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedCircuit:
         """Choose the circuit.
@@ -333,6 +341,8 @@ def _random(argument: str) -> Method:
     if argument and not argument.isdecimal():
         raise BadOption("the method 'random' takes a seed", found=f"random:{argument}", expected="random:3")
     if not argument:
-        return CircuitMethod(_drawn)
+        return CircuitMethod(_drawn, CONTROL_CURVE)
     seed = int(argument)
-    return CircuitMethod(lambda model, task, progress: _drawn(model, replace(task, seed=seed), progress))
+    return CircuitMethod(
+        lambda model, task, progress: _drawn(model, replace(task, seed=seed), progress), CONTROL_CURVE
+    )

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -66,7 +66,13 @@ def _project(fitted: FittedChange, strength: float, model: LanguageModel) -> Abs
 
 @dataclass(frozen=True)
 class DirectionalAblation:
-    """The method."""
+    """The method.
+
+    A direction is projected out at every layer, so that a quarter of it at each compounds to nearly all: the curve
+    begins at a tenth.
+    """
+
+    curve: ClassVar[tuple[float, ...]] = (0.1, 0.25, 0.5, 1.0)
 
     def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedChange:
         """Find candidates and choose one.

@@ -119,13 +119,14 @@ def layer_ticks(count: int) -> tuple[float, ...]:
 
 
 class Point(NamedTuple):
-    """One measurement in two dimensions; an interval of None is not drawn."""
+    """One measurement in two dimensions; an interval of None is not drawn, a point without a mark only joined."""
 
     x: float
     y: float
     text: str
     x_range: tuple[float, float] | None = None
     y_range: tuple[float, float] | None = None
+    marked: bool = True
 
 
 class Series(NamedTuple):
@@ -139,11 +140,12 @@ class Series(NamedTuple):
 
 @dataclass(frozen=True)
 class Chart:
-    """Series placed on two axes."""
+    """Series placed on two axes; `upright` is where a line stands across the plot, in the unit of x."""
 
     x: Axis
     y: Axis
     series: tuple[Series, ...]
+    upright: float | None = None
 
     def path(self, series: Series) -> str:
         """Return the joined points as SVG `points` in a 100 by 100 box, y downwards."""

@@ -196,6 +196,33 @@ class View:
                 found[cell.method] = cell
         return list(found.values())
 
+    @property
+    def budget(self) -> str:
+        """The damage at which methods are compared, in words; empty where they are not."""
+        found = self.summary.matched
+        if found is None or not self.many:
+            return ""
+        info = self.summary.measures[found.by]
+        return f"{info.title} {write(info, found.budget)}"
+
+    def affordable(self, role: str) -> list[Cell]:
+        """Return the unchanged model, and each method where it comes closest to the budget without passing it.
+
+        A method that costs more at every strength is taken at its cheapest one; one without a damage, and every
+        method where none are compared at the same damage, at its greatest strength.
+        """
+        curves = {row.method: row for row in self.summary.matched.rows} if self.summary.matched else {}
+        found = self.strongest(role)
+        for place, cell in enumerate(found):
+            if cell.method in curves and self.budget:
+                at = next(one for one in curves[cell.method].strengths if one)
+                found[place] = next(
+                    one
+                    for one in self.summary.changed(role)
+                    if (one.method, one.strength) == (cell.method, at)
+                )
+        return found
+
     def count(self, cell: Cell, measure: str) -> int:
         """Return how many answers of a row show the behaviour."""
         labels = cell.labels.get(RATES[measure], {})

@@ -2,6 +2,12 @@
 
 from neuroswitch.statistics.agreement import Agreement as Agreement
 from neuroswitch.statistics.agreement import agreement as agreement
+from neuroswitch.statistics.curves import Curve as Curve
+from neuroswitch.statistics.curves import Sampled as Sampled
+from neuroswitch.statistics.curves import mean_rate as mean_rate
+from neuroswitch.statistics.curves import rate_at as rate_at
+from neuroswitch.statistics.curves import rate_curves as rate_curves
+from neuroswitch.statistics.curves import rate_difference as rate_difference
 from neuroswitch.statistics.measurement import Interval as Interval
 from neuroswitch.statistics.measurement import Measurement as Measurement
 from neuroswitch.statistics.measurement import bootstrap as bootstrap

@@ -75,8 +75,8 @@ def _best_answer(view: View) -> str:
     matched = view.summary.matched
     if matched is not None:
         info = view.summary.measures[matched.by]
-        where = f"At the same damage ({info.cost.partition(' (')[0]} at most {write(info, matched.budget)})"
-        found = [(row.method, row.behaviour) for row in matched.rows]
+        where = f"At the same damage ({info.cost.partition(' (')[0]} of {write(info, matched.budget)})"
+        found = [(row.method, row.rate) for row in matched.rows]
     else:
         where = "At full strength"
         cells = view.strongest(next(iter(view.summary.models)))[1:]

@@ -8,14 +8,14 @@ from neuroswitch.summary import Cell
 
 
 def damage_table(view: View) -> dict[str, object] | None:
-    """Return every measure at the greatest strength; None where there is none but the quality beside the rates."""
+    """Return every measure, of many methods near the budget; None where there is only the quality beside the rates."""
     shown = (
         view.damage if view.many else {name: one for name, one in view.damage.items() if name != "quality"}
     )
     if not shown:
         return None
-    cells = [(role, cell) for role in view.summary.models for cell in view.strongest(role)]
-    return {"measures": shown, "cells": cells}
+    cells = [(role, cell) for role in view.summary.models for cell in view.affordable(role)]
+    return {"measures": shown, "cells": cells, "budget": view.budget}
 
 
 def pareto(view: View) -> Chart | None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from neuroswitch.records import POSITIVE, RANDOM, UNJUDGED, UNTOUCHED
+from neuroswitch.report.sections.matched import dearer
 from neuroswitch.report.sections.rates import inside
 from neuroswitch.report.view import SIGNIFICANT, View
 from neuroswitch.report.words import number, percent, short_number
@@ -75,6 +76,7 @@ def _unmeasured(view: View) -> Iterator[str]:
         "kl": "KL",
         "perplexity": "perplexity",
         "mmlu": "MMLU",
+        "mmlu_cot": "MMLU step by step",
         "over_refusal": "over-refusal",
     }
     missing = [title for name, title in titles.items() if name not in view.damage]
@@ -103,8 +105,11 @@ def _size(view: View) -> Iterator[str]:
     if 0 < n < FEW_PROMPTS:
         yield f"Only {n} held-out prompts: the intervals are wide."
     rows = view.summary.matched.rows if view.summary.matched else ()
-    if out := [row.method for row in rows if row.behaviour is None]:
-        yield f"Not compared at the same damage, because every strength costs more: {', '.join(out)}."
+    if out := [row.method for row in rows if dearer(row)]:
+        yield (
+            f"Every strength of {', '.join(out)} costs more than the damage at which methods are compared: between the "
+            "untouched model and the cheapest strength nothing was measured."
+        )
 
 
 def _ranking(view: View) -> Iterator[str]:
