@@ -54,7 +54,7 @@ def test_it_ends_the_planted_behaviour_within_budget_and_box(
         assert _rate(planted, task) == 0
     assert 0 < len(circuit) <= 3
     assert set(circuit.ids.tolist()) <= set(planted.ids.tolist())
-    assert 0 < float(circuit.doses.min()) and float(circuit.doses.max()) <= BOX.highest
+    assert 0 < float(circuit.doses.min()) and float(circuit.doses.max()) <= module.STRONGEST * BOX.highest
 
 
 def test_the_circuit_says_how_its_doses_came_about(task: Task, circuit: Circuit) -> None:
@@ -64,7 +64,7 @@ def test_the_circuit_says_how_its_doses_came_about(task: Task, circuit: Circuit)
     assert said["round"] in (1, 2)
     assert isinstance(said["price"], float) and said["price"] > 0
     description = FittedCircuit(circuit).description
-    assert "1 - strength x dose" in description and "6 validation prompts: rate 0.00" in description
+    assert "1 - strength x " in description and "6 validation prompts: rate 0.00" in description
     assert "12 benign answers" in description
     assert len(circuit.provenance.found.prompts) == 36  # type: ignore[union-attr]
 

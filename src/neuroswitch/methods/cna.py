@@ -132,11 +132,11 @@ class FittedCircuit(ChangesModel):
             self.circuit.save(staging)
 
 
-CIRCUIT_CURVE = (0.5, 1.0, 1.5, 2.0)
-"""Half of a circuit, all of it, and beyond: multipliers 0.5, 0, -0.5 and -1."""
+CIRCUIT_CURVE = (0.5, 1.0, 1.5)
+"""Half of a circuit's doses, all of them, and more: with dose 2, multipliers 0, -1 and -2."""
 
 CONTROL_CURVE = (1.0,)
-"""Random neurons are there to show that a circuit is not any neurons: they are ablated."""
+"""Random neurons are there to show that a circuit is not any neurons: they get its doses once."""
 
 Choose = Callable[[LanguageModel, Task, Progress], Circuit]
 """From a model and a task to the circuit that a method scales."""

@@ -29,7 +29,7 @@ from neuroswitch.discovery import (
 from neuroswitch.errors import BadPrompts
 from neuroswitch.methods.base import METHODS, Task
 from neuroswitch.methods.cna import Scaling, by_ranking, chosen_by, selected
-from neuroswitch.methods.tuning import choose_at_damage, validation_of
+from neuroswitch.methods.tuning import Choice, choose_at_damage, validation_of
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress
 from neuroswitch.storage import JsonObject
@@ -39,6 +39,9 @@ BOX = Box(0.0, 2.0)
 a neuron: on the demo model doses of up to 5 left 19 % of refusals at a divergence of 0.149 nats per token, and doses
 of up to 1 left 21 % at 0.038. A negative dose would amplify a neuron that promotes the behaviour, in order to
 make up for the damage of others."""
+
+STRONGEST = 1.5
+"""By how much all doses may be multiplied to meet the damage allowed."""
 
 POOL = 3000
 """Neurons with the best scores that may get a dose."""
@@ -67,16 +70,19 @@ def _dosed(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
         )
     validation = validation_of(model, task, progress=progress)
 
-    def best(circuits: Sequence[Circuit]) -> tuple[Circuit, str]:
+    def best(circuits: Sequence[Circuit]) -> Choice:
         candidates = [partial(Scaling, circuit) for circuit in circuits]
-        chosen, strength, how = choose_at_damage(model, task, validation, candidates, progress)
-        return circuits[chosen].dosed(strength), how
+        return choose_at_damage(model, task, validation, candidates, progress, strongest=STRONGEST)
 
-    circuit, how = best(dosed_circuits(pool, scores.value[pool.ids], damage, most))
-    benefit = _benefit_of_more(model, task, pool, circuit, benign, progress)
+    circuits = dosed_circuits(pool, scores.value[pool.ids], damage, most)
+    choice = best(circuits)
+    first = circuits[choice.place]
+    benefit = _benefit_of_more(model, task, pool, first.dosed(choice.strength), benign, progress)
     if bool((benefit > 0).any()):
-        circuit, how = best([circuit, *dosed_circuits(pool, benefit, damage, most, round_=2)])
-    return _recorded(circuit, task, f"on {len(benign)} benign answers", how)
+        circuits = [first, *dosed_circuits(pool, benefit, damage, most, round_=2)]
+        choice = best(circuits)
+    circuit = circuits[choice.place].dosed(choice.strength)
+    return _recorded(circuit, task, f"on {len(benign)} benign answers", choice.how)
 
 
 def dosed_circuits(
