@@ -17,21 +17,21 @@ SHORT = ns.Decoding(max_new_tokens=24)
 @pytest.fixture(scope="module")
 def circuit(demo: LanguageModel) -> ns.Circuit:
     contrast = ns.ContrastSet.builtin("refusal")
-    return ns.find_circuit(demo, contrast, ns.detector("refusal"), ranking="readout", size=0.001)
+    return ns.find_circuit(demo, contrast, ns.detector("refusal"))
 
 
 @pytest.mark.slow
-def test_ablating_a_thousandth_of_the_neurons_removes_most_refusals(
+def test_the_default_circuit_removes_most_refusals(
     demo: LanguageModel, circuit: ns.Circuit
 ) -> None:
     refusal = ns.detector("refusal")
     asked = ns.ContrastSet.builtin("refusal").test.positive[:16]
     before = ns.measure(ns.generate(demo, asked, decoding=SHORT), refusal)
-    with ns.scaled(demo, circuit, multiplier=0.0):
+    with ns.scaled(demo, circuit, strength=1.0):
         after = ns.measure(ns.generate(demo, asked, decoding=SHORT), refusal)
-    with ns.scaled(demo, ns.random_circuit(circuit, seed=0), multiplier=0.0):
+    with ns.scaled(demo, ns.random_circuit(circuit, seed=0), strength=1.0):
         control = ns.measure(ns.generate(demo, asked, decoding=SHORT), refusal)
-    assert len(circuit) == 116
+    assert len(circuit) == 58
     shown, left, kept = (round(one["behaviour"].value * len(asked)) for one in (before, after, control))
     assert shown >= 8
     assert left <= shown / 3
@@ -44,7 +44,7 @@ def test_the_saved_folder_is_the_steered_model(
 ) -> None:
     circuit.save(tmp_path / "circuit")
     ids = torch.tensor([encode(demo.tokenizer, ns.Prompt.of("Name three rivers."))])
-    with torch.inference_mode(), scaled_neurons(demo, circuit.ids, torch.zeros(len(circuit))):
+    with torch.inference_mode(), scaled_neurons(demo, circuit.ids, circuit.multipliers(1.0)):
         expected = demo.module(ids).logits
     loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "circuit", dtype=torch.float32)
     with torch.inference_mode():

@@ -53,7 +53,7 @@ def find_circuit(  # noqa: PLR0913  the one call that does all steps; four are o
         WeakBehaviour: The ranking needs responses, and none shows the behaviour.
 
     Examples:
-        >>> circuit = ns.find_circuit(model, contrast, detector, size=0.001)
+        >>> circuit = ns.find_circuit(model, contrast, detector, size=5)
         >>> circuit.provenance.ranking
         'writers'
         >>> len(ns.find_circuit(model, contrast, ranking="delta", size=5))
