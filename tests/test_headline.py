@@ -21,9 +21,7 @@ def circuit(demo: LanguageModel) -> ns.Circuit:
 
 
 @pytest.mark.slow
-def test_the_default_circuit_removes_most_refusals(
-    demo: LanguageModel, circuit: ns.Circuit
-) -> None:
+def test_the_default_circuit_removes_most_refusals(demo: LanguageModel, circuit: ns.Circuit) -> None:
     refusal = ns.detector("refusal")
     asked = ns.ContrastSet.builtin("refusal").test.positive[:16]
     before = ns.measure(ns.generate(demo, asked, decoding=SHORT), refusal)

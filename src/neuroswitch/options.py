@@ -13,9 +13,12 @@ from cyclopts.validators import Number
 
 from neuroswitch.errors import BadOption
 from neuroswitch.values import (
-    commas,
-    finite_number,
-    read_size,
+    Count,
+    CountOrNone,
+    Finite,
+    Flag,
+    Numbers,
+    Size,
     refuse_infinite,
     require_at_least,
     require_finite,
@@ -40,15 +43,6 @@ HEADINGS = (
 def group(heading: str) -> Parameter:
     """Return a decorator for a dataclass whose fields are options under a heading."""
     return Parameter(name="*", group=Group(heading, sort_key=10 + HEADINGS.index(heading)))
-
-
-Names = Annotated[tuple[str, ...], commas(str)]
-Numbers = Annotated[tuple[float, ...], commas(finite_number)]
-Count = Annotated[int, Parameter(validator=Number(gte=1))]
-Size = Annotated[int | float, Parameter(converter=read_size, n_tokens=1)]
-Finite = Annotated[float, Parameter(validator=refuse_infinite)]
-CountOrNone = Annotated[int, Parameter(validator=Number(gte=0))]
-Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 
 
 Units = Literal["mlp", "attention", "both"]

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from math import isfinite
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from cyclopts import Parameter, Token
+from cyclopts.validators import Number
 
 from neuroswitch.errors import BadOption
 
@@ -99,3 +100,12 @@ def require_at_least(least: int, **counts: int | None) -> None:
         if count is not None and count < least:
             option = "--" + name.replace("_", "-")
             raise BadOption(f"{option} is too small", found=f"{count}", expected=f"at least {least}")
+
+
+Names = Annotated[tuple[str, ...], commas(str)]
+Numbers = Annotated[tuple[float, ...], commas(finite_number)]
+Count = Annotated[int, Parameter(validator=Number(gte=1))]
+Size = Annotated[int | float, Parameter(converter=read_size, n_tokens=1)]
+Finite = Annotated[float, Parameter(validator=refuse_infinite)]
+CountOrNone = Annotated[int, Parameter(validator=Number(gte=0))]
+Flag = Annotated[bool, Parameter(negative="", show_default=False)]

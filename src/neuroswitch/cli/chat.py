@@ -10,7 +10,7 @@ from rich.text import Text
 from neuroswitch.cli.console import console, show, show_note
 from neuroswitch.cli.options import CircuitFolder, Model, ModelOptions, Multiplier
 from neuroswitch.errors import BadPrompts
-from neuroswitch.options import Count
+from neuroswitch.values import Count
 
 HELP = "Commands: /multiplier X changes the multiplier, /reset forgets the conversation, /quit ends."
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from neuroswitch.cli.console import bars, console, show_place
 from neuroswitch.cli.inspect import layers_table
 from neuroswitch.cli.options import Model, ModelOptions, Multiplier, Output
-from neuroswitch.options import BehaviourChoice, CircuitChoice, Flag, PromptChoice
+from neuroswitch.options import BehaviourChoice, CircuitChoice, PromptChoice
 from neuroswitch.progress import Progress
+from neuroswitch.values import Flag
 
 if TYPE_CHECKING:
     from collections.abc import Callable

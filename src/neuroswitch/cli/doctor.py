@@ -8,7 +8,8 @@ from cyclopts import Parameter
 
 from neuroswitch.cli.console import bars, console, show
 from neuroswitch.cli.options import Model
-from neuroswitch.options import Flag, LoadOptions
+from neuroswitch.options import LoadOptions
+from neuroswitch.values import Flag
 
 if TYPE_CHECKING:
     from neuroswitch.doctor import Diagnosis

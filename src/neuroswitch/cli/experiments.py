@@ -12,19 +12,16 @@ from neuroswitch.errors import BadOption
 from neuroswitch.options import (
     CircuitChoice,
     ControlChoice,
-    Count,
     Decoding,
     EngineChoice,
     ExamChoice,
-    Flag,
     ManyControls,
     MatchChoice,
-    Names,
-    Numbers,
     PromptChoice,
     SafePromptChoice,
     group,
 )
+from neuroswitch.values import Count, Flag, Names, Numbers
 
 if TYPE_CHECKING:
     from neuroswitch.experiment import ExperimentSettings, Judging

@@ -6,7 +6,8 @@ from rich.table import Table
 
 from neuroswitch.cli.console import console, show
 from neuroswitch.cli.options import CircuitFolder
-from neuroswitch.options import Count, LoadOptions
+from neuroswitch.options import LoadOptions
+from neuroswitch.values import Count
 
 if TYPE_CHECKING:
     from neuroswitch.circuits import Circuit

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter, Token
 
-from neuroswitch.options import ChatFormat, Finite, LoadOptions
+from neuroswitch.options import ChatFormat, LoadOptions
+from neuroswitch.values import Finite
 
 
 def at_home(_: object, tokens: Sequence[Token]) -> Path:

@@ -7,7 +7,8 @@ from cyclopts import Parameter
 
 from neuroswitch.cli.console import show, show_place
 from neuroswitch.cli.options import CircuitFolder, Model, Multiplier, at_home
-from neuroswitch.options import Flag, SourceOptions
+from neuroswitch.options import SourceOptions
+from neuroswitch.values import Flag
 
 
 def export_command(

@@ -8,7 +8,8 @@ from cyclopts import Parameter
 
 from neuroswitch.cli.console import bars, errors, show
 from neuroswitch.cli.options import CircuitFolder, Model, ModelOptions
-from neuroswitch.options import ChatFormat, Flag
+from neuroswitch.options import ChatFormat
+from neuroswitch.values import Flag
 
 NOT_INTACT = 3
 """Exit status that tells a circuit that was changed from an error."""
