@@ -30,6 +30,7 @@ from neuroswitch.experiment import (
 from neuroswitch.experiment.judging import judge_sample
 from neuroswitch.experiment.summarising import summarise
 from neuroswitch.measures import kl, perplexity
+from neuroswitch.methods import curve_of, get_method
 from neuroswitch.records import read_answers
 from neuroswitch.statistics import holm, mcnemar
 from neuroswitch.storage import read_jsonl
@@ -209,6 +210,22 @@ def test_a_missing_verdict_counts_as_not_shown_and_is_counted(finished: Path, tm
     assert after["kl"].n == before["kl"].n + 1
     assert after["kl_shown"].n == before["kl_shown"].n - 1
     assert "1 answers without a verdict count as not showing it" in after["kl"].how
+
+
+def test_every_method_is_taken_at_its_own_strengths_unless_others_are_asked_for(
+    settings: ExperimentSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert curve_of(get_method("direction")) == (0.1, 0.25, 0.5, 1.0)
+    assert curve_of(get_method("caa")) == curve_of(get_method("caa-paper")) == (0.25, 0.5, 1.0, 2.0)
+    assert curve_of(get_method("cna:delta")) == (0.5, 1.0, 1.5, 2.0)
+    monkeypatch.setattr(toy_methods.ToyMethod, "curve", (0.3, 2.0), raising=False)
+    own = compare_settings(settings.models[0], ("nothing", "asking"), base=settings)
+    own = replace(own, measures=(), safe_prompts=SafePromptChoice())
+    rows = [(cell.method, cell.strength) for cell in run_experiment(own, tmp_path).changed()]
+    assert rows == [("nothing", 0.3), ("nothing", 2.0), ("asking", 0.3), ("asking", 2.0)]
+    few = replace(own, methods=("nothing",), strengths=(1.0,), own_strengths=False)
+    rows = [(cell.method, cell.strength) for cell in run_experiment(few, tmp_path).changed()]
+    assert [at for name, at in rows if name == "nothing"] == [0.3, 1.0, 2.0], "strengths are added"
 
 
 def test_over_refusal_and_the_rate_by_length_are_reported(finished: Path) -> None:
