@@ -306,6 +306,10 @@ class Summary(Part):
             out := {row.method for row in self.matched.rows} - {method for _, method in rows}
         ):
             raise ValueError(f"matched methods without a row: {', '.join(sorted(out))}")
+        if self.matched and (between := self.matched.difference):
+            absent = {between.circuit, between.other} - {row.method for row in self.matched.rows}
+            if absent:
+                raise ValueError(f"a difference of methods without a row: {', '.join(sorted(absent))}")
         if len(self.models) > 2:
             raise ValueError(f"{len(self.models)} models, expected one or two")
         named = {name for cell in self.cells for name in cell.measures}

@@ -114,6 +114,7 @@ def test_an_empty_list_is_refused(option: str) -> None:
         lambda: ExperimentSettings(methods=()),
         lambda: ExperimentSettings(strengths=(nan, 1.0)),
         lambda: MatchChoice(budget=inf),
+        lambda: MatchChoice(budget=0.0),
         lambda: ServeOptions(multipliers=()),
         lambda: ServeOptions(multipliers=(nan,)),
         lambda: ns.Decoding(max_new_tokens=0),

@@ -1,5 +1,7 @@
 """The comparison of methods on a tiny model: complete, resumable, open to additions, and true to its rows."""
 
+import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +30,7 @@ from neuroswitch.experiment import (
 from neuroswitch.experiment.judging import judge_sample
 from neuroswitch.experiment.summarising import summarise
 from neuroswitch.measures import kl, perplexity
+from neuroswitch.methods import curve_of, get_method
 from neuroswitch.records import read_answers
 from neuroswitch.statistics import holm, mcnemar
 from neuroswitch.storage import read_jsonl
@@ -130,15 +133,99 @@ def test_draws_of_a_control_are_pooled_and_never_counted_as_independent(finished
 
 
 @pytest.mark.slow
-def test_methods_are_matched_within_the_budget(settings: ExperimentSettings, finished: Path) -> None:
-    costs = {at: cell_of(summarise(finished), "toy", at).measures["kl"].value for at in (0.5, 1.0)}
-    between = replace(settings, match=MatchChoice(budget=(costs[0.5] + costs[1.0]) / 2))
-    rows = {row.method: row.strength for row in run_experiment(between, finished).matched.rows}
-    assert (rows["toy"], rows["nothing"]) == (0.5, 1.0)
-    little = replace(settings, match=MatchChoice(budget=costs[0.5] / 2))
-    rows = {row.method: row.strength for row in run_experiment(little, finished).matched.rows}
-    assert rows["toy"] is None
+def test_methods_are_compared_at_the_budget_between_their_strengths(
+    settings: ExperimentSettings, finished: Path
+) -> None:
+    cells = {at: cell_of(summarise(finished), "toy", at).measures for at in (0.5, 1.0)}
+    (low, high), (first, second) = (
+        [one[name].value for one in cells.values()] for name in ("kl", "behaviour")
+    )
+    between = replace(settings, match=MatchChoice(budget=(low + high) / 2))
+    rows = {row.method: row for row in run_experiment(between, finished).matched.rows}
+    assert (rows["toy"].strengths, rows["nothing"].strengths) == ((0.5, 1.0), (1.0, 1.0))
+    assert rows["toy"].rate.value == pytest.approx((first + second) / 2)
+    assert rows["toy"].points[0].damage == 0
+    before = cell_of(summarise(finished), "untouched").measures["behaviour"].value
+    assert rows["nothing"].rate.value == rows["nothing"].area.value == pytest.approx(before)
+    assert rows["random"].circuits == 3
+    half = replace(settings, match=MatchChoice(budget=low / 2))
+    rows = {row.method: row for row in run_experiment(half, finished).matched.rows}
+    assert rows["toy"].strengths == (0.0, 0.5)
+    assert rows["toy"].rate.value == pytest.approx((before + first) / 2)
     run_experiment(settings, finished)
+
+
+def test_divergence_is_split_by_whether_the_untouched_model_shows_the_behaviour(finished: Path) -> None:
+    summary, before = summarise(finished), shown(finished, "untouched", "negative")
+    rows = [row for row in read_jsonl(finished / "measured.jsonl") if row["condition"] == "toy@1"]
+    kl = {row["item"]: row["value"] for row in rows if row["measure"] == "kl"}
+    first = {row["item"]: row["value"] for row in rows if row["measure"] == "kl_first"}
+    measures = cell_of(summary, "toy", 1.0).measures
+    for name, kept in (("kl", False), ("kl_shown", True)):
+        mine = [value for item, value in kl.items() if before[item] is kept]
+        assert mine
+        assert (measures[name].value, measures[name].n) == (pytest.approx(sum(mine) / len(mine)), len(mine))
+    whole = sum(measures[name].value * measures[name].n for name in ("kl", "kl_shown"))
+    assert whole / len(kl) == pytest.approx(sum(kl.values()) / len(kl)), "all is the weighted mean of the two"
+    assert measures["kl_first"].value == pytest.approx(sum(first.values()) / 8)
+    untouched = cell_of(summary, "untouched").measures
+    assert untouched["kl"].value == untouched["kl_shown"].value == untouched["kl_first"].value == 0
+
+
+def test_quality_is_compared_where_neither_shows_the_behaviour(finished: Path) -> None:
+    summary = summarise(finished)
+    before, after = (shown(finished, one, "negative") for one in ("untouched", "toy@1"))
+    both = [item for item in before if not before[item] and not after[item]]
+    found = cell_of(summary, "toy", 1.0)
+    assert 0 < len(both) < 8
+    assert found.measures["benign_quality"].n == found.changes["benign_quality"].n == len(both)
+    assert found.measures["quality"].n == 8, "the paper's is over all positive prompts"
+
+
+def test_a_folder_whose_divergence_was_taken_by_an_earlier_version_is_split_and_completed(
+    settings: ExperimentSettings, finished: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(finished, tmp_path / "old", ignore=shutil.ignore_patterns(".lock"))
+    path = tmp_path / "old" / "measured.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if '"kl_first"' not in line))
+    old, whole = (cell_of(summarise(one), "toy", 1.0).measures for one in (tmp_path / "old", finished))
+    assert (old["kl"], old["kl_shown"]) == (whole["kl"], whole["kl_shown"])
+    assert "kl_first" not in old
+    run_experiment(settings, tmp_path / "old")
+    assert summarise(tmp_path / "old").cells == summarise(finished).cells
+    assert sorted(path.read_text().splitlines()) == sorted(line.strip() for line in lines)
+
+
+def test_a_missing_verdict_counts_as_not_shown_and_is_counted(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path / "some", ignore=shutil.ignore_patterns(".lock"))
+    path = tmp_path / "some" / "results.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    item = next(one for one, is_shown in shown(finished, "untouched", "negative").items() if is_shown)
+    for row in rows:
+        if (row["condition"], row["pile"], row["prompt_id"]) == ("untouched", "negative", item):
+            row.update(label=None, span=None)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    before, after = (cell_of(summarise(one), "toy", 1.0).measures for one in (finished, tmp_path / "some"))
+    assert after["kl"].n == before["kl"].n + 1
+    assert after["kl_shown"].n == before["kl_shown"].n - 1
+    assert "1 answers without a verdict count as not showing it" in after["kl"].how
+
+
+def test_every_method_is_taken_at_its_own_strengths_unless_others_are_asked_for(
+    settings: ExperimentSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert curve_of(get_method("direction")) == (0.1, 0.25, 0.5, 1.0)
+    assert curve_of(get_method("caa")) == curve_of(get_method("caa-paper")) == (0.25, 0.5, 1.0, 2.0)
+    assert curve_of(get_method("cna:delta")) == (0.5, 1.0, 1.5, 2.0)
+    monkeypatch.setattr(toy_methods.ToyMethod, "curve", (0.3, 2.0), raising=False)
+    own = compare_settings(settings.models[0], ("nothing", "asking"), base=settings)
+    own = replace(own, measures=(), safe_prompts=SafePromptChoice())
+    rows = [(cell.method, cell.strength) for cell in run_experiment(own, tmp_path).changed()]
+    assert rows == [("nothing", 0.3), ("nothing", 2.0), ("asking", 0.3), ("asking", 2.0)]
+    few = replace(own, methods=("nothing",), strengths=(1.0,), own_strengths=False)
+    rows = [(cell.method, cell.strength) for cell in run_experiment(few, tmp_path).changed()]
+    assert [at for name, at in rows if name == "nothing"] == [0.3, 1.0, 2.0], "strengths are added"
 
 
 def test_over_refusal_and_the_rate_by_length_are_reported(finished: Path) -> None:
@@ -259,14 +346,23 @@ def test_an_exam_is_added_later_at_the_strengths_asked_for_and_continues_where_i
     assert "0-shot" in cell.measures["mmlu"].how
     summary = run_experiment(few, tmp_path)
     assert cell_of(summary, "untouched").measures["mmlu"].n == 5, "what was measured stays"
+    written = replace(exam, mmlu_cot_questions=4, mmlu_cot_tokens=6)
+    summary = run_experiment(replace(asked, exam=written), tmp_path)
+    counts = {
+        cell.method: cell.measures["mmlu_cot"].n for cell in summary.cells if "mmlu_cot" in cell.measures
+    }
+    assert counts == {"untouched": 4, "toy": 4, "random": 4}
+    assert cell_of(summary, "toy", 1.0).measures["mmlu_cot_unread"].value == 1.0
+    with pytest.raises(BadRun, match="mmlu_cot_tokens"):
+        run_experiment(replace(asked, exam=replace(written, mmlu_cot_tokens=7)), tmp_path)
+    summary = run_experiment(asked, tmp_path)
+    assert cell_of(summary, "untouched").measures["mmlu_cot"].n == 4, "what was measured stays"
     with pytest.raises(BadRun, match="mmlu_questions"):
         run_experiment(replace(asked, exam=replace(exam, mmlu_questions=4)), tmp_path)
 
 
 def write_questions(path: Path) -> Path:
     """Write six questions of two subjects."""
-    import json
-
     rows = [
         {"subject": subject, "question": f"the {word}", "choices": ["sun", "moon", "sea", "sky"], "answer": 1}
         for subject in ("anatomy", "virology")

@@ -4,6 +4,7 @@ import pytest
 import torch
 from answers import PROMPTS, Multiply, answers
 
+from neuroswitch.errors import BadOption
 from neuroswitch.measures import damage, kl
 from neuroswitch.measures.forcing import answer_logits, force
 from neuroswitch.measures.kl import divergences
@@ -64,3 +65,22 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_empty_answers_are_left_out(model: LanguageModel) -> None:
     assert measured(model, 0.0, TEXTS[:3]).n == 2
     assert measured(model, 0.0, [""]) is None
+
+
+def test_the_first_token_is_measured_on_every_prompt(model: LanguageModel) -> None:
+    found = damage(model, Multiply(0.0), PROMPTS, answers(TEXTS), ("kl", "kl_first"))
+    assert (found["kl"].n, found["kl_first"].n) == (3, 4), (
+        "an answer of no token begins nowhere, its prompt does"
+    )
+    alone = damage(model, Multiply(0.0), PROMPTS, answers(["yes"]), ("kl", "kl_first"))
+    assert alone["kl"].value == alone["kl_first"].value > 0, "one token is the first"
+    other = damage(model, Multiply(0.0), PROMPTS, answers(["no"]), ["kl_first"])
+    empty = damage(model, Multiply(0.0), PROMPTS, answers([""]), ["kl_first"])
+    assert other["kl_first"].value == pytest.approx(alone["kl_first"].value, rel=1e-4)
+    assert empty["kl_first"].value == pytest.approx(alone["kl_first"].value, rel=1e-4)
+
+
+def test_the_split_is_made_where_the_verdicts_are(model: LanguageModel) -> None:
+    with pytest.raises(BadOption, match="use 'kl' for it"):
+        damage(model, Multiply(0.0), PROMPTS, answers(TEXTS), ["kl_shown"])
+    assert "of the answers that were given" in measured(model, 0.0).how

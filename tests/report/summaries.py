@@ -238,7 +238,20 @@ def _two_models() -> tuple[Summary, list[AnswerRow]]:
 
 
 KEPT = {"model", "method", "members", "acts_on", "by", "match", "pile", "condition", "prompt_id", "finish"}
-KEPT |= {"better", "aggregate", "unit", "models", "methods", "measures", "changes", "tests", "labels"}
+KEPT |= {
+    "better",
+    "aggregate",
+    "among",
+    "circuit",
+    "other",
+    "unit",
+    "models",
+    "methods",
+    "measures",
+    "changes",
+    "tests",
+    "labels",
+}
 """Fields whose values are names that the program looks up, and mappings whose keys are."""
 
 

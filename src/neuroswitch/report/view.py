@@ -216,11 +216,10 @@ class View:
         for place, cell in enumerate(found):
             if cell.method in curves and self.budget:
                 at = next(one for one in curves[cell.method].strengths if one)
-                found[place] = next(
-                    one
-                    for one in self.summary.changed(role)
-                    if (one.method, one.strength) == (cell.method, at)
-                )
+                measured = {
+                    one.strength: one for one in self.summary.changed(role) if one.method == cell.method
+                }
+                found[place] = measured.get(at, cell)
         return found
 
     def count(self, cell: Cell, measure: str) -> int:

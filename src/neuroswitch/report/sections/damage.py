@@ -47,12 +47,15 @@ def _point(view: View, cell: Cell, by: str) -> Point | None:
         return None
     untouched = view.summary.untouched(cell.model).measures.get(by)
     start = untouched.value if untouched and untouched.value is not None else 0.0
+    shown, change = write(info, damage.value), cell.changes.get(by)
+    if info.among == "neither shows" and change is not None and change.value is not None:
+        damage, start = change, 0.0  # on the items that both have
     costs = sorted(info.cost_of(end, start) for end in ends(damage) or ())
     return Point(
-        info.cost_of(damage.value, start),
+        info.cost_of(damage.value or 0.0, start),
         rate.value,
         f"{cell.method}, strength {short_number(cell.strength)}: {percent(rate.value)} "
-        f"({between(rate.low, rate.high)}), {info.title} {write(info, damage.value)}",
+        f"({between(rate.low, rate.high)}), {info.title} {shown}",
         (costs[0], costs[1]) if costs else None,
         ends(rate),
     )
