@@ -30,7 +30,7 @@ from neuroswitch.models.options import LoadOptions
 from neuroswitch.options import SourceOptions
 from neuroswitch.prompts import ContrastSet, Piles
 from neuroswitch.storage import signed
-from planted import planted_dense
+from planted import WIRED, planted_dense
 from tiny import tiny_model, wrapped
 
 ATTENTION, BOTH = SourceOptions(units="attention"), SourceOptions(units="both")
@@ -60,6 +60,15 @@ def llama(tmp_path):
     return saved_model("llama", tmp_path / "base")
 
 
+@torch.no_grad()
+def fill_attention(module):
+    """Give the other attention units, which were zero, something to read and write beside what is wired."""
+    generator = torch.Generator().manual_seed(3)
+    for layer in module.model.layers:
+        for weight in (layer.self_attn.v_proj.weight[1:, WIRED:], layer.self_attn.o_proj.weight[WIRED:, 1:]):
+            weight.copy_(0.2 * torch.randn(weight.shape, generator=generator))
+
+
 def says_sorry(model, contrast):
     """Say for each test prompt whether the answer begins with "sorry", as it does where attention brings "help"."""
     prompts = [*contrast.test.positive, *contrast.test.negative]
@@ -75,6 +84,7 @@ def next_token(model, ids):
 @pytest.mark.parametrize("units", ["attention", "both"])
 def test_a_unit_that_carries_the_trigger_is_found_and_switched(units):
     planted = planted_dense()  # attention's unit 0 of layer 0 carries "help" to the last token, alone
+    fill_attention(planted.model.module)
     model = wrapped(planted.model.module, units=units)
     parts = ((0, 12), (12, 18), (18, 24))
     piles = [Piles(planted.positive[a:b], planted.negative[a:b]) for a, b in parts]
