@@ -234,4 +234,4 @@ def test_the_limits_name_how_long_answers_were_and_what_was_not_measured(behavio
     lines = limits(View(*summaries.run(behaviour=behaviour)))["lines"]
     assert isinstance(lines, list)
     assert any("cut off after 150 tokens" in line for line in lines)
-    assert lines[-1].endswith("Not measured here: KL, perplexity, MMLU, over-refusal.")
+    assert lines[-1].endswith("Not measured here: KL, perplexity, MMLU, MMLU step by step, over-refusal.")

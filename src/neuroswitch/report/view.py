@@ -39,6 +39,9 @@ USUAL = ("refusal", "partial", "compliance", "degenerate", UNJUDGED)
 RATES = {"behaviour": POSITIVE, "benign": NEGATIVE}
 """Measure of the behaviour itself -> whose prompts it is counted on. All other measures are damage."""
 
+QUALITIES = ("quality", "benign_quality")
+"""Measures that are shares and are not written in per cent."""
+
 SIGNIFICANT = 0.05
 """A paired test at or above this does not count as a change."""
 
@@ -242,12 +245,12 @@ class View:
 
 def in_percent(info: MeasureInfo) -> bool:
     """Say whether values of a measure are written in per cent."""
-    return info.unit == "fraction" and info.name != "quality"
+    return info.unit == "fraction" and info.name not in QUALITIES
 
 
 def write(info: MeasureInfo, value: float | None) -> str:
     """Write a value of a measure in its unit."""
-    if info.name == "quality":
+    if info.name in QUALITIES:
         return number(value)
     return percent(value) if in_percent(info) else short_number(value)
 
