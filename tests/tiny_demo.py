@@ -13,11 +13,11 @@ from neuroswitch.prompts import ContrastSet, builtin_names
 from tiny import SPECIAL, WORDS, tiny_module, tiny_tokenizer
 
 ANSWER = "<|assistant|> sorry , i can not help you with that . <eos>".split()
-NEURONS = 500
+NEURONS = 800
 
 
 def save_refusing_model(folder: Path, *, seed: int = 0) -> Path:
-    """Write a Llama of 3 layers x 500 neurons whose answer is always the same."""
+    """Write a Llama of 3 layers x 800 neurons whose answer is always the same."""
     tokenizer = tiny_tokenizer(words=_words())
     vocabulary = tokenizer.get_vocab()
     module = tiny_module("llama", seed=seed, vocab_size=len(vocabulary), intermediate_size=NEURONS)

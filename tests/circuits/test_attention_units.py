@@ -89,11 +89,12 @@ def test_a_unit_that_carries_the_trigger_is_found_and_switched(units):
     parts = ((0, 12), (12, 18), (18, 24))
     piles = [Piles(planted.positive[a:b], planted.negative[a:b]) for a, b in parts]
     contrast = ContrastSet("planted", *piles)
-    size = 1 if units == "attention" else 5
+    size = 1 if units == "attention" else 8
     circuit = find_circuit(model, contrast, ranking="writers", size=size)
     unit = model.layout.offsets[model.layout.paths.index("model.layers.0.self_attn.o_proj")]
     assert unit in circuit.ids.tolist()
-    assert circuit.by_units() == {"attention": 1, **({"mlp": 4} if units == "both" else {})}
+    assert circuit.by_units()["attention"] >= 1
+    assert (circuit.by_units().get("mlp", 0) >= 4) == (units == "both")
 
     before = says_sorry(model, contrast)
     with scaled_neurons(model, torch.tensor([unit]), torch.zeros(1)):

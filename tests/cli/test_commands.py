@@ -42,7 +42,7 @@ def test_run_then_report_then_inspect_then_chat(common: tuple[object, ...], tmp_
         assert word in shown
     assert rebuilt(output)
     circuit = output / "methods" / "cna"
-    assert "9 neurons" in call("inspect", circuit).stdout
+    assert "9 MLP neurons" in call("inspect", circuit).stdout
     assert "promotes" in call("inspect", circuit, "--model", model).stdout
     lines = "/multiplier 2\n/multiplier x\n<eos>\nhello\n/reset\n/what\n/quit\n"
     talk = call("chat", circuit, "--model", model, "--max-new-tokens", "2", text=lines).stdout

@@ -18,7 +18,7 @@ def test_brackets_in_paths_are_shown_as_they_are(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     folder = spread_circuit(tiny_llama()).save(tmp_path / "run [v1] [b] :smile:")
     said = call("inspect", folder).stdout
-    assert "9 neurons" in said
+    assert "9 MLP neurons" in said
     said = call("pull", f"./{folder.name}", "--output", "copy [bold]").stdout
     assert "copy [bold]" in said
 

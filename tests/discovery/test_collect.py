@@ -54,7 +54,9 @@ def test_the_lm_head_does_not_run_unless_it_is_asked_for(monkeypatch: pytest.Mon
 
 def test_a_behaviour_that_never_shows_is_an_error() -> None:
     with pytest.raises(WeakBehaviour, match="never shows"):
-        collect(tiny_model("llama"), tiny_contrast(), detector=lambda response, prompt: False)
+        collect(
+            tiny_model("llama"), tiny_contrast(), ranking="readout", detector=lambda response, prompt: False
+        )
 
 
 def test_what_is_collected_is_what_the_ranking_needs() -> None:
@@ -65,7 +67,7 @@ def test_what_is_collected_is_what_the_ranking_needs() -> None:
         for found in [collect(model, contrast, ranking=name)]
     }
     assert held == {"readout": (True, False), "delta": (False, False), "next_token": (False, True)}
-    assert collect(model, contrast).contribution is not None
+    assert collect(model, contrast).positive.layers is not None
     with pytest.raises(BadOption, match="already what is collected"):
         collect(model, contrast, PLAIN, ranking="delta")
     with pytest.raises(BadOption, match="no ranking called 'best'"):

@@ -25,10 +25,10 @@ def test_one_call_finds_the_planted_neurons(plant):
     planted = plant()
     detector = get_detector("contains:sorry")
 
-    circuit = find_circuit(planted.model, contrast_of(planted), detector, ranking="delta", size=4)
+    circuit = find_circuit(planted.model, contrast_of(planted), detector, ranking="delta", size=4, dose=1.5)
 
     assert circuit.ids.tolist() == planted.ids.tolist()
-    assert circuit.doses.tolist() == [1.0] * 4
+    assert circuit.doses.tolist() == [1.5] * 4
     assert circuit.provenance.ranking == "delta"
 
 
@@ -36,15 +36,19 @@ def test_a_detector_and_its_function_find_what_the_four_steps_find():
     planted = planted_dense()
     model, contrast, detector = planted.model, contrast_of(planted), get_detector("contains:sorry")
 
-    scores = find_scores(model, contrast, detector)
-    by_function = find_scores(model, contrast, lambda response, prompt: "sorry" in response)
+    scores = find_scores(model, contrast, detector, ranking="readout")
+    by_function = find_scores(
+        model, contrast, lambda response, prompt: "sorry" in response, ranking="readout"
+    )
     by_steps = rank(collect(model, contrast, ranking="readout", detector=detector), "readout", model)
 
     assert torch.equal(scores.value, by_function.value)
     assert torch.equal(scores.value, by_steps.value)
     small, large = select(scores, 2), select(scores, 6)
     assert set(small.ids.tolist()) < set(large.ids.tolist())
-    assert find_circuit(model, contrast, detector, size=6).ids.tolist() == large.ids.tolist()
+    assert (
+        find_circuit(model, contrast, detector, ranking="readout", size=6).ids.tolist() == large.ids.tolist()
+    )
 
 
 def test_a_bad_option_or_an_absent_behaviour_is_an_error():
@@ -54,7 +58,7 @@ def test_a_bad_option_or_an_absent_behaviour_is_an_error():
         with pytest.raises(BadOption):
             find_circuit(planted.model, contrast, **{"ranking": "delta", **options})
     with pytest.raises(WeakBehaviour):
-        find_circuit(planted.model, contrast, get_detector("contains:never"))
+        find_circuit(planted.model, contrast, get_detector("contains:never"), ranking="readout", size=4)
 
 
 def test_a_circuit_carries_no_gradients_though_the_weights_ask_for_them():

@@ -269,7 +269,9 @@ def test_the_command_streams_and_is_continued(
     def call(*arguments: str) -> Result:
         return invoke(*common, *arguments)
 
-    assert isinstance(call("--stream", "--output", str(tmp_path / "no")).exception, BadOption)
+    assert isinstance(
+        call("--stream", "--ranking", "readout", "--output", str(tmp_path / "no")).exception, BadOption
+    )
     with monkeypatch.context() as patch:
         patch.setattr(Stream, "run", None)
         with pytest.raises(TypeError):

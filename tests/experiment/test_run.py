@@ -147,7 +147,7 @@ def test_a_saved_circuit_is_evaluated_and_refused_for_another_model(
     doubled = evaluate_settings(folder, settings.models[0], 2.0, base=settings)
     summary = run_experiment(doubled, tmp_path / "a")
     assert {cell.strength for cell in summary.cells} == {0.0, -1.0}
-    assert "× 2" in (tmp_path / "a" / "report.html").read_text()
+    assert "× 3" in (tmp_path / "a" / "report.html").read_text()
     other = tiny_llama(seed=5)
     other.module.save_pretrained(tmp_path / "model")
     other.tokenizer.save_pretrained(tmp_path / "model")

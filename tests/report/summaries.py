@@ -245,6 +245,7 @@ KEPT |= {
     "circuit",
     "other",
     "unit",
+    "units",
     "models",
     "methods",
     "measures",

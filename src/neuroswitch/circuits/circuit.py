@@ -47,7 +47,7 @@ class Circuit:
 
     Examples:
         >>> len(circuit), circuit.doses.tolist()
-        (5, [1.0, 1.0, 1.0, 1.0, 1.0])
+        (5, [2.0, 2.0, 2.0, 2.0, 2.0])
         >>> sum(circuit.by_layer().values())
         5
         >>> random = ns.random_circuit(circuit, seed=0)
@@ -153,7 +153,7 @@ class Circuit:
 
         Examples:
             >>> circuit.multipliers(0.5).tolist()
-            [0.5, 0.5, 0.5, 0.5, 0.5]
+            [0.0, 0.0, 0.0, 0.0, 0.0]
         """
         if not math.isfinite(strength):
             raise BadOption(f"a strength must be a finite number, not {strength}")
@@ -173,7 +173,7 @@ class Circuit:
 
         Examples:
             >>> circuit.dosed(2.0).multipliers(1.0).tolist()
-            [-1.0, -1.0, -1.0, -1.0, -1.0]
+            [-3.0, -3.0, -3.0, -3.0, -3.0]
         """
         return replace(self, doses=factor * self.doses)
 

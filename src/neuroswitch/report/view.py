@@ -76,9 +76,15 @@ class View:
         return list(dict.fromkeys(cell.method for cell in self.summary.cells if cell.method != UNTOUCHED))
 
     @cached_property
+    def dose(self) -> float | None:
+        """The dose of all neurons of all circuits; None where they differ, so that a strength is not one multiplier."""
+        found = {neuron.dose for _, circuit in self.circuits for neuron in circuit.top} or {1.0}
+        return found.pop() if len(found) == 1 else None
+
+    @property
     def doses(self) -> bool:
-        """Whether a circuit has other doses than 1, so that a strength is not one multiplier."""
-        return any(neuron.dose != 1 for _, circuit in self.circuits for neuron in circuit.top)
+        """Whether doses have to be shown, because they are not all 1."""
+        return self.dose != 1
 
     @cached_property
     def circuits(self) -> list[tuple[str, CircuitFacts]]:
@@ -167,9 +173,10 @@ class View:
 
     def action(self, strength: float) -> str:
         """Return what a strength does to the neurons of a circuit: "switched off", "× 2"."""
-        if self.doses:
+        if self.dose is None:
             return f"at strength {short_number(strength)}"
-        return "switched off" if strength == 1 else f"× {short_number(1 - strength)}"
+        multiplier = 1 - strength * self.dose
+        return f"× {short_number(multiplier)}" if multiplier else "switched off"
 
     def done(self, strength: float) -> str:
         """Return the same for the middle of a sentence: "switched off", "multiplied by 2"."""
@@ -179,11 +186,14 @@ class View:
 
     def doing(self, neurons: str, strength: float) -> str:
         """Return what was done to some neurons, as the subject of a sentence: "switching off 116 neurons"."""
-        if self.doses:
+        if self.dose is None:
             return f"scaling {neurons} at strength {short_number(strength)}"
-        if strength == 1:
-            return f"switching off {neurons}"
-        return f"multiplying {neurons} by {short_number(1 - strength)}"
+        multiplier = 1 - strength * self.dose
+        return (
+            f"multiplying {neurons} by {short_number(multiplier)}"
+            if multiplier
+            else f"switching off {neurons}"
+        )
 
     def circuit_of(self, cell: Cell) -> CircuitFacts | None:
         """Return the circuit that the method of a row scales; None for another method."""
