@@ -62,7 +62,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_contrast(folder / "asking.jsonl")
     call(
         "run", "--model", folder / "model", "--behaviour", folder / "asking.jsonl", "--detector", "contains:(?s).*",
-        "--size", "9", "--ranking", "delta", "--dose", "1", "--limit", "3", "--max-new-tokens", "3", "--output", folder / "run",
+        "--size", "9", "--ranking", "delta", "--dose", "1", "--limit", "3", "--max-new-tokens", "3",
+        "--output", folder / "run",
     )  # fmt: skip
     return folder
 
