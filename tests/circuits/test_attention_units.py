@@ -30,7 +30,7 @@ from neuroswitch.models.options import LoadOptions
 from neuroswitch.options import SourceOptions
 from neuroswitch.prompts import ContrastSet, Piles
 from neuroswitch.storage import signed
-from planted import WIRED, planted_dense
+from planted import CARRIED, WIRED, planted_dense
 from tiny import tiny_model, wrapped
 
 ATTENTION, BOTH = SourceOptions(units="attention"), SourceOptions(units="both")
@@ -67,6 +67,7 @@ def fill_attention(module):
     for layer in module.model.layers:
         for weight in (layer.self_attn.v_proj.weight[1:, WIRED:], layer.self_attn.o_proj.weight[WIRED:, 1:]):
             weight.copy_(0.2 * torch.randn(weight.shape, generator=generator))
+    module.model.layers[0].self_attn.o_proj.weight[CARRIED, 0] = 8  # as strong as what the neurons write
 
 
 def says_sorry(model, contrast):

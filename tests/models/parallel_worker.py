@@ -1,8 +1,8 @@
 """What tests measure in several processes and in one: started by torchrun, or imported.
 
-    torchrun --nproc-per-node 2 tests/models/parallel_worker.py DEVICE FOLDER OUT...
+    torchrun --nproc-per-node 2 tests/models/parallel_worker.py DEVICE UNITS FOLDER OUT...
 
-Each rank loads the model in FOLDER on DEVICE, measures it and writes OUT/RANK.safetensors.
+Each rank loads the model in FOLDER with UNITS on DEVICE, measures it and writes OUT/RANK.safetensors.
 """
 
 import sys
@@ -59,9 +59,9 @@ def main() -> None:
     from neuroswitch import processes
 
     torch.set_num_threads(1)
-    device, *folders = sys.argv[1:]
+    device, units, *folders = sys.argv[1:]
     for folder, out in zip(folders[::2], folders[1::2], strict=True):
-        model = load_model(folder, options=LoadOptions(device=device))
+        model = load_model(folder, options=LoadOptions(device=device, units=units))
         save_file(measure(model), Path(out) / f"{processes.process_number()}.safetensors")
 
 

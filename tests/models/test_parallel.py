@@ -31,14 +31,14 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     places = {name: tmp_path_factory.mktemp(name) for name in MODELS}
     for name, place in places.items():
         saved(tiny_module(name), place / "model")
-    torchrun(WORKER, "tp", *(path for place in places.values() for path in (place / "model", place)))
+    torchrun(WORKER, "tp", "both", *(path for place in places.values() for path in (place / "model", place)))
     return places
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_two_ranks_give_what_one_process_gives(name: str, measured: dict[str, Path]) -> None:
-    one = measure(load_model(measured[name] / "model", options=LoadOptions(device="cpu")))
+    one = measure(load_model(measured[name] / "model", options=LoadOptions(device="cpu", units="both")))
     ranks = [load_file(measured[name] / f"{rank}.safetensors") for rank in range(2)]
     assert float((one["logits x 0"] - one["logits"]).abs().max()) > 0.1
     for key, value in one.items():
