@@ -11,7 +11,7 @@ from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.discovery.least_damage import Damage
 from neuroswitch.errors import BadPrompts, UnsupportedModel
 from neuroswitch.methods import doses as module
-from neuroswitch.methods.base import Task, get_method
+from neuroswitch.methods.base import Known, Task, get_method
 from neuroswitch.methods.cna import FittedCircuit, selected
 from neuroswitch.methods.doses import BOX, DAMAGES, dosed_circuits
 from neuroswitch.progress import silent
@@ -100,7 +100,7 @@ def test_more_damage_buys_larger_doses_and_dearer_neurons_get_smaller_ones(
 
 def test_without_benign_answers_there_is_nothing_to_keep(planted: Planted, task: Task) -> None:
     shows = replace(
-        task, shows=lambda answer, prompt: True, known={"delta_effect": task.scores(planted.model)}
+        task, shows=lambda answer, prompt: True, known=Known({"delta_effect": task.scores(planted.model)})
     )
     with pytest.raises(BadPrompts, match="every negative discovery prompt"):
         _fit(planted, shows)
@@ -113,7 +113,7 @@ def test_the_second_round_sees_what_the_first_circuit_has_left(
     scores, two = task.scores(planted.model), planted.ids[:2]
     value = torch.full_like(scores.value, 1e-6)
     value[two] = 1
-    blind = replace(task, size=4, known={"delta_effect": replace(scores, value=value)})
+    blind = replace(task, size=4, known=Known({"delta_effect": replace(scores, value=value)}))
     measured = []
     real = module.dosed_circuits
 

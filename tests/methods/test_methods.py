@@ -12,7 +12,7 @@ from neuroswitch.answering.generation import generate
 from neuroswitch.chat import ChatFormat, encode
 from neuroswitch.circuits.circuit import Circuit
 from neuroswitch.errors import BadCircuit, BadOption, BadRun, Prerequisite, WeakBehaviour, WrongModel
-from neuroswitch.methods.base import METHODS, Fitted, Task, get_method
+from neuroswitch.methods.base import METHODS, Fitted, Known, Task, get_method
 from neuroswitch.methods.caa import middle_layers
 from neuroswitch.methods.cna import FittedCircuit, scaled
 from neuroswitch.methods.fitted import DESCRIPTION, TENSORS
@@ -195,7 +195,7 @@ def test_a_circuit_is_scaled_by_a_multiplier_or_a_strength(planted: Planted, fit
 
 
 def test_scores_are_shared_where_that_is_asked_for_and_never_stale(task: Task) -> None:
-    model, sharing = firm().model, replace(task, known={})
+    model, sharing = firm().model, replace(task, known=Known())
     first, shared = task.scores(model), sharing.scores(model)
     with torch.no_grad():
         for layer in model.module.model.layers:

@@ -1,14 +1,14 @@
 """What methods are tuned by: differences of means as a naive loop computes them, screening, trials."""
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
 
 from neuroswitch.activations.changes import added, layer_paths
 from neuroswitch.chat import encode
-from neuroswitch.methods.base import Task
+from neuroswitch.methods.base import Known, Task
 from neuroswitch.methods.differences import closing_tokens, mean_differences
 from neuroswitch.methods.tuning import attempt, opening_odds, screen, validation_of
 from neuroswitch.models.handle import LanguageModel
@@ -36,6 +36,13 @@ class Push:
 
     def applied(self, model: LanguageModel) -> AbstractContextManager[None]:
         return added(model, {layer_paths(model)[-1]: self.size * torch.eye(32)[ANSWER]})
+
+
+def test_the_untouched_answers_are_shared_where_that_is_asked_for(planted: Planted, task: Task) -> None:
+    sharing = replace(task, known=Known())
+    one, other = (validation_of(planted.model, sharing, progress=silent) for _ in range(2))
+    assert one is other
+    assert validation_of(planted.model, task, progress=silent) is not one
 
 
 def test_differences_of_means_are_those_of_a_naive_loop(planted: Planted, task: Task) -> None:

@@ -21,7 +21,7 @@ from neuroswitch.experiment.models import Models, roles_of
 from neuroswitch.experiment.settings import ExperimentSettings
 from neuroswitch.integrations import model_name
 from neuroswitch.measures import Condition
-from neuroswitch.methods import Fitted, FittedCircuit, Scaling, Task, curve_of, get_method
+from neuroswitch.methods import Fitted, FittedCircuit, Known, Scaling, Task, curve_of, get_method
 from neuroswitch.models import LanguageModel
 from neuroswitch.records import RANDOM, TRANSFER
 from neuroswitch.storage import new_folder, read_as, write_json
@@ -155,11 +155,12 @@ class Fitter:
             found.circuit.save(staging, model=model, strength=strengths[-1])
 
     def _is_current(self, folder: Path) -> bool:
-        """Say whether a saved circuit was found, or matched, by the ranking that is used."""
+        """Say whether a saved circuit is not of the ranking that was asked for and then replaced."""
         if not (folder / DESCRIPTION).exists():
             return True
-        made = Circuit.load(folder).provenance
-        return self.ranking().used in (made.ranking, made.arguments.get("matched_to"))
+        made, ranking = Circuit.load(folder).provenance, self.ranking()
+        given_up = ranking.asked if ranking.asked != ranking.used else None
+        return given_up not in (made.ranking, made.arguments.get("matched_to", ""))
 
     def _task(self, role: str) -> Task:
         """Return what the methods of one model may see, with what they share."""
@@ -174,7 +175,7 @@ class Fitter:
                 dose=settings.circuit.dose,
                 ranking=self.ranking().used,
                 seed=settings.controls.seed,
-                known={},
+                known=Known(),
             )
         return replace(self._tasks[role], circuit=self.circuits.get(role))
 

@@ -15,6 +15,7 @@ from neuroswitch.methods import stable as stable
 from neuroswitch.methods.base import METHODS as METHODS
 from neuroswitch.methods.base import ChangesModel as ChangesModel
 from neuroswitch.methods.base import Fitted as Fitted
+from neuroswitch.methods.base import Known as Known
 from neuroswitch.methods.base import Method as Method
 from neuroswitch.methods.base import Task as Task
 from neuroswitch.methods.base import curve_of as curve_of

@@ -8,7 +8,7 @@ Values here hold no model. A new method is one file that registers a `Method`.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from neuroswitch.activations import Intervention
 from neuroswitch.answering import Decoding
@@ -20,6 +20,22 @@ from neuroswitch.options import CircuitChoice
 from neuroswitch.progress import Progress, silent
 from neuroswitch.prompts import ContrastSet
 from neuroswitch.registry import Registry
+
+if TYPE_CHECKING:
+    from neuroswitch.methods.tuning import Validation
+
+
+@dataclass
+class Known:
+    """What has been found on one untouched model, for methods that share it; the model must not change meanwhile.
+
+    Attributes:
+        scores: Ranking -> scores.
+        validation: The untouched model's answers to validation prompts.
+    """
+
+    scores: dict[str, Scores] = field(default_factory=dict)
+    validation: "Validation | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +53,7 @@ class Task:
         most_kl: Damage that a tuned setting may do: KL(untouched || changed) on benign answers, nats per token.
         seed: Of everything random.
         circuit: The circuit that random controls are matched to; None finds it.
-        known: Ranking -> scores of one untouched model. Scores that were found are added, so that several
-            methods share them; whoever passes it must not change the model meanwhile. None shares nothing.
+        known: What methods share; what a method finds is added. None shares nothing.
     """
 
     contrast: ContrastSet
@@ -51,7 +66,7 @@ class Task:
     most_kl: float = 0.03
     seed: int = 0
     circuit: Circuit | None = None
-    known: dict[str, Scores] | None = field(default=None, compare=False, repr=False)
+    known: Known | None = field(default=None, compare=False, repr=False)
 
     def scores(self, model: LanguageModel, *, progress: Progress = silent) -> Scores:
         """Score the neurons of a model by the task's ranking, or take the scores that are known.
@@ -59,7 +74,7 @@ class Task:
         Raises:
             WeakBehaviour: The ranking needs responses that show the behaviour, and there are none.
         """
-        known = {} if self.known is None else self.known
+        known = {} if self.known is None else self.known.scores
         if self.ranking not in known:
             known[self.ranking] = find_scores(
                 model, self.contrast, self.shows, ranking=self.ranking, chat=self.chat, progress=progress

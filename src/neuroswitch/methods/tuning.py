@@ -108,11 +108,19 @@ class Validation:
 
 
 def validation_of(model: LanguageModel, task: Task, *, progress: Progress) -> Validation:
-    """Let the untouched model answer the validation prompts.
+    """Let the untouched model answer the validation prompts, or take the answers that are known.
 
     Raises:
         WeakBehaviour: None of its answers shows the behaviour, or all answers to negative prompts do.
     """
+    if task.known is None:
+        return _validated(model, task, progress)
+    if task.known.validation is None:
+        task.known.validation = _validated(model, task, progress)
+    return task.known.validation
+
+
+def _validated(model: LanguageModel, task: Task, progress: Progress) -> Validation:
     piles = task.contrast.validation
     prompts = piles.positive[:PROMPTS]
     positive = tokens_of(model, prompts, task)
