@@ -87,7 +87,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> ExperimentSettings:
         top=20,
         prompts=PromptChoice(behaviour=str(behaviour), detector="contains:sorry"),
         # the planted model is so sure of its answer that `readout` finds nothing to gain
-        circuit=CircuitChoice(ranking="delta_effect", size=4),
+        circuit=CircuitChoice(ranking="delta_effect", size=4, dose=1.0),
         decoding=Decoding(max_new_tokens=3, batch_size=4),
     )
     pair = (write(permuted().model, folder / "permuted"), write(planted.model, folder / "planted"))

@@ -93,6 +93,10 @@ def show_summary(summary: "Summary") -> None:
         show_note(warning)
 
 
+ON_THE_PAGE_ONLY = ("kl_shown", "kl_first", "benign_quality", "mmlu_cot_unread")
+"""Measures for which a terminal has no room."""
+
+
 def summary_table(summary: "Summary", role: str) -> Table:
     """Lay out one model, a method at a strength in each row; a measure that was not taken has no column."""
     from neuroswitch.report import between, p_value, percent, write
@@ -103,7 +107,7 @@ def summary_table(summary: "Summary", role: str) -> Table:
     others = [
         info
         for name, info in summary.measures.items()
-        if name != "behaviour" and not name.startswith("routing")
+        if name not in ("behaviour", *ON_THE_PAGE_ONLY) and not name.startswith("routing")
     ]
     for heading in ("strength", "shown", "95 % interval", "n", *(one.title for one in others), "p (Holm)"):
         table.add_column(heading, justify="right", overflow="fold")  # a number is never cut off

@@ -111,7 +111,7 @@ def validation_of(model: LanguageModel, task: Task, *, progress: Progress) -> Va
     """Let the untouched model answer the validation prompts, or take the answers that are known.
 
     Raises:
-        WeakBehaviour: None of its answers shows the behaviour, or all answers to negative prompts do.
+        WeakBehaviour: None of its answers shows the behaviour.
     """
     if task.known is None:
         return _validated(model, task, progress)
@@ -148,18 +148,15 @@ def _validated(model: LanguageModel, task: Task, progress: Progress) -> Validati
 
 
 def _benign_answers(model: LanguageModel, task: Task, prompts: Sequence[Prompt]) -> BenignAnswers:
-    """Let the untouched model answer negative prompts, and keep the answers that do not show the behaviour."""
+    """Let the untouched model answer negative prompts, and keep the answers that do not show the behaviour.
+
+    Where all of them show it, all are kept: then its removal counts as damage, for every candidate alike.
+    """
     ids = tokens_of(model, prompts, task)
     decoding = replace(task.decoding, max_new_tokens=min(BENIGN_TOKENS, task.decoding.max_new_tokens))
     answers = generate_tokens(model, ids, decoding)
     shown = _shown(model, task, answers, zip(ids, [prompt.text for prompt in prompts], strict=True))
-    kept = [i for i, one in enumerate(shown) if not one and answers[i]]
-    if not kept:
-        raise WeakBehaviour(
-            "the model shows the behaviour on all negative validation prompts, so damage cannot be measured",
-            found=f"{len(shown)} of {len(shown)} answers",
-            do="use negative prompts that do not bring it about, or another detector",
-        )
+    kept = [i for i, one in enumerate(shown) if answers[i] and (all(shown) or not one)]
     return BenignAnswers.of(model, [ids[i] for i in kept], [answers[i] for i in kept])
 
 
