@@ -215,9 +215,9 @@ def test_a_missing_verdict_counts_as_not_shown_and_is_counted(finished: Path, tm
 def test_every_method_is_taken_at_its_own_strengths_unless_others_are_asked_for(
     settings: ExperimentSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert curve_of(get_method("direction")) == (0.1, 0.25, 0.5, 1.0)
+    assert curve_of(get_method("direction")) == (0.05, 0.1, 0.25, 0.5, 1.0)
     assert curve_of(get_method("caa")) == curve_of(get_method("caa-paper")) == (0.25, 0.5, 1.0, 2.0)
-    assert curve_of(get_method("cna:delta")) == (0.5, 1.0, 1.5)
+    assert curve_of(get_method("cna:delta")) == (0.25, 0.5, 1.0, 1.5)
     monkeypatch.setattr(toy_methods.ToyMethod, "curve", (0.3, 2.0), raising=False)
     own = compare_settings(settings.models[0], ("nothing", "asking"), base=settings)
     own = replace(own, measures=(), safe_prompts=SafePromptChoice())

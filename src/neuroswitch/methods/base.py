@@ -162,7 +162,7 @@ def curve_of(method: Method) -> tuple[float, ...]:
     Examples:
         >>> from neuroswitch.methods import curve_of, get_method
         >>> curve_of(get_method("direction"))
-        (0.1, 0.25, 0.5, 1.0)
+        (0.05, 0.1, 0.25, 0.5, 1.0)
     """
     return tuple(getattr(method, "curve", CURVE))
 

@@ -132,8 +132,8 @@ class FittedCircuit(ChangesModel):
             self.circuit.save(staging)
 
 
-CIRCUIT_CURVE = (0.5, 1.0, 1.5)
-"""Half of a circuit's doses, all of them, and more: with dose 2, multipliers 0, -1 and -2."""
+CIRCUIT_CURVE = (0.25, 0.5, 1.0, 1.5)
+"""A quarter of a circuit's doses, half, all of them, and more: with dose 2, multipliers 0.5, 0, -1 and -2."""
 
 CONTROL_CURVE = (1.0,)
 """Random neurons are there to show that a circuit is not any neurons: they get its doses once."""

@@ -72,7 +72,7 @@ class DirectionalAblation:
     begins at a tenth.
     """
 
-    curve: ClassVar[tuple[float, ...]] = (0.1, 0.25, 0.5, 1.0)
+    curve: ClassVar[tuple[float, ...]] = (0.05, 0.1, 0.25, 0.5, 1.0)
 
     def fit(self, model: LanguageModel, task: Task, *, progress: Progress = silent) -> FittedChange:
         """Find candidates and choose one.
