@@ -8,7 +8,7 @@ from steered import hooked_logits, logits, spread_circuit, steered_folders
 
 from neuroswitch.errors import BadOption, WrongModel
 from neuroswitch.models import load_model
-from tiny_demo import demo_folder, save_refusing_model
+from tiny_demo import NEURONS, demo_folder, save_refusing_model
 
 pytest.importorskip("inspect_ai")
 pytestmark = pytest.mark.filterwarnings("default")  # not ours to mend
@@ -62,7 +62,7 @@ def test_the_demo_model_is_found_by_its_name(tmp_path, monkeypatch):
     save_refusing_model(folder)
     circuit = spread_circuit(load_model("demo")).save(tmp_path / "circuit")
     provider = get_model("neuroswitch/demo", device="cpu", memoize=False, circuit=str(circuit))
-    assert provider.api.model.config.intermediate_size == 500
+    assert provider.api.model.config.intermediate_size == NEURONS
 
 
 def test_a_multiplier_that_is_no_number_is_refused(tmp_path):
