@@ -5,14 +5,13 @@ import torch
 from torch import Tensor
 
 from neuroswitch.circuits import Circuit
-from neuroswitch.discovery import select
+from neuroswitch.discovery import Response, select
 from neuroswitch.measures.kl import divergences
 from neuroswitch.methods.cna import Scaling
 from neuroswitch.methods.damage import CLOSE, READINGS, STRONGEST, BenignAnswers, strength_at
 from planted_task import firm, task_of
 
-ROWS = [[5, 6, 7, 8], [5, 3, 2], [5, 9, 9, 9, 9]]
-ANSWERS = [[11, 12], [], [13, 14, 15]]
+RESPONSES = [Response([5, 6, 7, 8], [11, 12]), Response([5, 9, 9, 9, 9], [13, 14, 15])]
 
 
 @pytest.fixture(scope="module")
@@ -24,17 +23,16 @@ PLANTED = firm()
 
 
 def test_the_divergence_is_that_of_a_naive_loop(circuit: Circuit) -> None:
-    answers = BenignAnswers.of(PLANTED.model, ROWS, ANSWERS)
+    answers = BenignAnswers.of(PLANTED.model, RESPONSES)
     change = Scaling(circuit, 1.5)
 
-    def logits(row: list[int], answer: list[int]) -> Tensor:
+    def logits(one: Response) -> Tensor:
         with torch.no_grad():
-            return PLANTED.model.module(torch.tensor([row + answer])).logits[0, len(row) - 1 : -1]
+            return PLANTED.model.module(torch.tensor([one.whole])).logits[0, len(one.prompt) - 1 : -1]
 
-    said = [(row, answer) for row, answer in zip(ROWS, ANSWERS, strict=True) if answer]
-    before = [logits(*one) for one in said]
+    before = [logits(one) for one in RESPONSES]
     with change.applied(PLANTED.model):
-        after = [logits(*one) for one in said]
+        after = [logits(one) for one in RESPONSES]
     expected = divergences(before, after)
     assert answers.kl(PLANTED.model, change) == pytest.approx(sum(expected) / len(expected), rel=1e-3)
     assert answers.kl(PLANTED.model, Scaling(circuit, 0.0)) == pytest.approx(0, abs=1e-6)

@@ -17,17 +17,7 @@ from neuroswitch.methods.gate_scores import GateScores, gate_scores
 from neuroswitch.methods.pinned import anchoring, pinning
 from neuroswitch.progress import silent
 from planted import LAYER, Planted, planted_moe
-from planted_task import firm, task_of
-
-
-@pytest.fixture(scope="module")
-def planted() -> Planted:
-    return firm()
-
-
-@pytest.fixture(scope="module")
-def task(planted: Planted) -> Task:
-    return task_of(planted)
+from planted_task import task_of
 
 
 @pytest.fixture(scope="module")

@@ -14,28 +14,17 @@ from neuroswitch.methods.differences import tokens_of
 from neuroswitch.methods.learned import START, gather_lessons, learn_doses, learned
 from neuroswitch.progress import silent
 from planted import Planted
-from planted_task import firm, task_of
-
-
-@pytest.fixture(scope="module")
-def planted() -> Planted:
-    return firm()
-
-
-@pytest.fixture(scope="module")
-def task(planted: Planted) -> Task:
-    return task_of(planted)
 
 
 def test_lessons_are_the_models_own_answers(planted: Planted, task: Task) -> None:
     model, circuit = planted.model, select(task.scores(planted.model), 4)
     lessons = gather_lessons(model, task, task.contrast.discovery, circuit)
 
-    said = [model.tokenizer.decode(pair.shows) for pair in lessons.preferences]
-    others = [model.tokenizer.decode(pair.shows_not) for pair in lessons.preferences]
+    said = [model.tokenizer.decode(pair.shows.tokens) for pair in lessons.preferences]
+    others = [model.tokenizer.decode(pair.shows_not.tokens) for pair in lessons.preferences]
     assert said and all("sorry" in one for one in said)
     assert not any("sorry" in one for one in others)
-    assert len(lessons.benign.rows) == len(task.contrast.discovery.negative)
+    assert len(lessons.benign.responses) == len(task.contrast.discovery.negative)
 
 
 def test_doses_move_where_the_behaviour_is_planted_and_the_loss_falls(planted: Planted, task: Task) -> None:

@@ -22,23 +22,13 @@ from neuroswitch.progress import silent
 from neuroswitch.prompts import Prompt
 from neuroswitch.storage import signed
 from planted import Planted
-from planted_task import firm, logits, task_of
+from planted_task import firm, logits
 from tiny import tiny_llama
 
 NEURONS = ["cna", "cna:delta", "cna-stable", "cna-stable:writers", "random", "random:3", "largest"]
 GATES = ["gate", "gate:anchor", "gate:scale"]
 TUNED = ["caa", "direction", "cna-tuned", "cna-doses", "cna-learned", *GATES, "gate:scale:3"]
 ALL = [*NEURONS, *TUNED, "cna-pinned", "caa-paper", "caa-paper:toward", "prompt:say no"]
-
-
-@pytest.fixture(scope="module")
-def planted() -> Planted:
-    return firm()
-
-
-@pytest.fixture(scope="module")
-def task(planted: Planted) -> Task:
-    return task_of(planted)
 
 
 @pytest.fixture(scope="module")

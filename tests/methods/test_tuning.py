@@ -14,17 +14,6 @@ from neuroswitch.methods.tuning import attempt, opening_odds, screen, validation
 from neuroswitch.models.handle import LanguageModel
 from neuroswitch.progress import silent
 from planted import ANSWER, Planted
-from planted_task import firm, task_of
-
-
-@pytest.fixture(scope="module")
-def planted() -> Planted:
-    return firm()
-
-
-@pytest.fixture(scope="module")
-def task(planted: Planted) -> Task:
-    return task_of(planted)
 
 
 @dataclass(frozen=True)

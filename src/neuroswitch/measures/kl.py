@@ -21,8 +21,8 @@ from dataclasses import replace
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import kl_div
 
+from neuroswitch.activations import divergence
 from neuroswitch.measures.base import Bench, ModelMeasure, register
 from neuroswitch.measures.forcing import Forced, answer_logits, batched
 from neuroswitch.records import NEGATIVE, MeasureInfo
@@ -116,8 +116,7 @@ def divergences(
 
 
 def _divergence(p: Float[Tensor, "tokens vocabulary"], q: Float[Tensor, "tokens vocabulary"]) -> Tensor:
-    log_p, log_q = p.float().log_softmax(-1), q.float().log_softmax(-1)
-    return kl_div(log_q, log_p, reduction="none", log_target=True).sum(-1)
+    return divergence(p.float().log_softmax(-1), q.float().log_softmax(-1))
 
 
 register(ModelMeasure(INFO, take_kl))

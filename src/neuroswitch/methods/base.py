@@ -68,6 +68,10 @@ class Task:
     circuit: Circuit | None = None
     known: Known | None = field(default=None, compare=False, repr=False)
 
+    def shows_not(self, answer: str, prompt: str | None) -> bool:
+        """Say whether an answer does not show the behaviour; takes what `shows` takes."""
+        return not self.shows(answer, prompt)
+
     def scores(self, model: LanguageModel, *, progress: Progress = silent) -> Scores:
         """Score the neurons of a model by the task's ranking, or take the scores that are known.
 

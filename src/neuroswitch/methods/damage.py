@@ -4,6 +4,7 @@ Two settings can be compared only at the same damage, so a setting is brought to
 searched at which its divergence reaches the limit. Forward passes only; nothing is generated.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from neuroswitch.activations import Intervention, divergence, next_token_log_probabilities, read_outputs
 from neuroswitch.batching import compute_prefix, in_batches, plan_batches
+from neuroswitch.discovery import Response
 from neuroswitch.models import LanguageModel
 
 BATCH = 16
@@ -33,47 +35,49 @@ class BenignAnswers:
     """The untouched model's own answers to benign prompts, and what it expected at each of their tokens.
 
     Attributes:
-        rows: Token ids of each prompt with its answer.
-        spans: For each row the positions that predict the tokens of the answer.
-        hidden: What the untouched model's LM head reads at these positions, shape (tokens, hidden).
+        responses: The answers, each with its prompt.
+        hidden: What the untouched model's LM head reads where it predicts their tokens, shape (tokens, hidden).
     """
 
-    rows: list[list[int]]
-    spans: list[range]
+    responses: Sequence[Response]
     hidden: Float[Tensor, "tokens hidden"]
 
     @staticmethod
-    def of(
-        model: LanguageModel, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]
-    ) -> "BenignAnswers":
-        """Read answers with the untouched model; answers without a token are left out."""
-        said = [
-            (list(prompt), list(answer)) for prompt, answer in zip(prompts, answers, strict=True) if answer
-        ]
-        rows = [prompt + answer for prompt, answer in said]
-        spans = [range(len(prompt) - 1, len(prompt) + len(answer) - 1) for prompt, answer in said]
-        return BenignAnswers(rows, spans, _hidden(model, rows, spans))
+    def of(model: LanguageModel, responses: Sequence[Response]) -> "BenignAnswers":
+        """Read answers with the untouched model."""
+        return BenignAnswers(responses, answer_states(model, responses))
 
     def part(self, numbers: Sequence[int]) -> "BenignAnswers":
         """Return some of the answers."""
-        hidden = self.hidden.split(list(map(len, self.spans)))
-        return BenignAnswers(
-            [self.rows[i] for i in numbers],
-            [self.spans[i] for i in numbers],
-            torch.cat([hidden[i] for i in numbers]),
-        )
+        hidden = self.hidden.split([len(one.tokens) for one in self.responses])
+        return BenignAnswers([self.responses[i] for i in numbers], torch.cat([hidden[i] for i in numbers]))
 
     def kl(self, model: LanguageModel, intervention: Intervention) -> float:
         """Return KL(untouched || changed) in nats per token, the mean over answers."""
+        lengths = [len(one.tokens) for one in self.responses]
         with intervention.applied(model):
-            changed = _hidden(model, self.rows, self.spans)
-            lengths = list(map(len, self.spans))
+            changed = answer_states(model, self.responses)
             pairs = zip(self.hidden.split(lengths), changed.split(lengths), strict=True)
             found = [
                 divergence(*(next_token_log_probabilities(model, one) for one in pair)).mean()
                 for pair in pairs
             ]
         return float(torch.stack(found).mean())
+
+
+def answer_states(model: LanguageModel, responses: Sequence[Response]) -> Float[Tensor, "tokens hidden"]:
+    """Return what the LM head reads where the tokens of responses are predicted, in the current state of the model."""
+    prefix = compute_prefix(model, [one.prompt for one in responses])
+
+    def read(batch: Sequence[Response]) -> list[Tensor]:
+        places = [one.positions for one in batch]
+        found = read_outputs(model, [one.whole for one in batch], places, [""], prefix)[:, 0]
+        return list(found.split(list(map(len, places))))
+
+    batches = plan_batches([len(one.whole) for one in responses], BATCH)
+    parts = [part for batch in in_batches(read, responses, batches) for part in batch]
+    order = torch.tensor([i for batch in batches for i in batch]).argsort()
+    return torch.cat([parts[i] for i in order.tolist()])
 
 
 def strength_at(damage: Callable[[float], float], limit: float, *, strongest: float = STRONGEST) -> float:
@@ -104,29 +108,11 @@ def strength_at(damage: Callable[[float], float], limit: float, *, strongest: fl
     return (max(within, key=lambda one: one[::-1]) if within else min(readings))[0]
 
 
-def _where_meets(
-    readings: Sequence[tuple[float, float]], limit: float, *, strongest: float = STRONGEST
-) -> float:
+def _where_meets(readings: Sequence[tuple[float, float]], limit: float) -> float:
     """Return where the power law through the two readings next to the limit meets it."""
-    near = sorted(readings, key=lambda one: abs(torch.tensor(max(one[1], 1e-9) / limit).log().item()))[:2]
-    logs = torch.tensor([[one[0], max(one[1], 1e-9)] for one in near], dtype=torch.float64).log()
+    logs = [(math.log(strength), math.log(max(damage, 1e-9) / limit)) for strength, damage in readings]
+    (x, y), *others = sorted(logs, key=lambda one: abs(one[1]))
     power = 2.0
-    if len(logs) == 2 and logs[0, 0] != logs[1, 0]:
-        power = min(max(float((logs[1, 1] - logs[0, 1]) / (logs[1, 0] - logs[0, 0])), 0.5), 4.0)
-    return float((logs[0, 0] + (torch.tensor(limit).log() - logs[0, 1]) / power).exp())
-
-
-def _hidden(model: LanguageModel, rows: Sequence[Sequence[int]], spans: Sequence[range]) -> Tensor:
-    prefix = compute_prefix(model, [row[: span.start + 1] for row, span in zip(rows, spans, strict=True)])
-
-    def read(batch: Sequence[tuple[Sequence[int], range]]) -> list[Tensor]:
-        places = [span for _, span in batch]
-        found = read_outputs(model, [row for row, _ in batch], places, [""], prefix)[:, 0]
-        return list(found.split(list(map(len, places))))
-
-    batches = plan_batches(list(map(len, rows)), BATCH)
-    parts = [
-        part for batch in in_batches(read, list(zip(rows, spans, strict=True)), batches) for part in batch
-    ]
-    order = torch.tensor([i for batch in batches for i in batch]).argsort()
-    return torch.cat([parts[i] for i in order.tolist()])
+    if others and others[0][0] != x:
+        power = min(max((others[0][1] - y) / (others[0][0] - x), 0.5), 4.0)
+    return math.exp(x - y / power)

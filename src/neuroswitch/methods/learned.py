@@ -28,9 +28,9 @@ from neuroswitch.activations import (
     next_token_log_probabilities,
     scaled_neurons,
 )
-from neuroswitch.answering import Decoding, Reader, generate_tokens
 from neuroswitch.batching import prefix_with_graph
 from neuroswitch.circuits import Circuit
+from neuroswitch.discovery import Answering, Gathering, Response
 from neuroswitch.errors import WeakBehaviour
 from neuroswitch.methods.base import METHODS, Task
 from neuroswitch.methods.cna import Scaling, by_ranking, chosen_by, selected
@@ -39,7 +39,7 @@ from neuroswitch.methods.differences import tokens_of
 from neuroswitch.methods.tuning import choose_at_damage, validation_of
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress, silent
-from neuroswitch.prompts import Piles, Prompt
+from neuroswitch.prompts import Piles
 
 START = 2.0
 """Dose of every neuron before the first step."""
@@ -70,11 +70,10 @@ WEIGHT = 30.0
 
 
 class Preference(NamedTuple):
-    """A prompt with two of the model's own answers, as token ids."""
+    """Two of the model's own answers to one prompt."""
 
-    prompt: list[int]
-    shows: list[int]
-    shows_not: list[int]
+    shows: Response
+    shows_not: Response
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +95,7 @@ class Lessons:
             return torch.randperm(count, generator=generator)[:DRAWN].tolist()
 
         pairs = [self.preferences[i] for i in some(len(self.preferences))]
-        return Lessons(pairs, self.benign.part(some(len(self.benign.rows))))
+        return Lessons(pairs, self.benign.part(some(len(self.benign.responses))))
 
 
 def gather_lessons(
@@ -108,21 +107,24 @@ def gather_lessons(
         model: The model, untouched.
         task: Detector and chat format.
         piles: Some prompts of the discovery or the validation split.
-        circuit: What is ablated, more and more, to get answers without the behaviour.
+        circuit: What is scaled at each strength of `PROVISIONAL`, to get answers without the behaviour.
         progress: Called after each batch.
 
     Raises:
         WeakBehaviour: No prompt has an answer with and one without the behaviour, or no benign prompt is left.
     """
-    answering = _Answering(model, task, progress)
+    answering = Answering(model, Gathering(tokens=TOKENS), task.chat, progress)
     positive, negative = piles
-    shows = answering.answers(positive, 0.0, circuit, wanted=True)
-    without: dict[int, list[int]] = {}
+    shows = {tuple(one.prompt): one for one in answering.responses(positive, task.shows)}
+    asked = dict(zip(map(tuple, tokens_of(model, positive, task)), positive, strict=True))
+    without: dict[tuple[int, ...], Response] = {}
     for strength in PROVISIONAL:
-        left = [i for i in shows if i not in without]
-        found = answering.answers([positive[i] for i in left], strength, circuit, wanted=False)
-        without |= {left[i]: answer for i, answer in found.items()}
-    benign = answering.answers(negative, 0.0, circuit, wanted=False)
+        left = [asked[ids] for ids in shows if ids not in without]
+        if left:
+            with scaled_neurons(model, circuit.ids, circuit.multipliers(strength)):
+                found = answering.responses(left, task.shows_not)
+            without |= {tuple(one.prompt): one for one in found}
+    benign = answering.responses(negative, task.shows_not)
     if not without or not benign:
         raise WeakBehaviour(
             "doses cannot be learned from these prompts",
@@ -131,45 +133,19 @@ def gather_lessons(
             expected="at least one prompt answered in both ways, and one benign answer",
             do="use prompts that bring the behaviour about, a larger circuit, or the method 'cna'",
         )
-    asked, kept = tokens_of(model, positive, task), tokens_of(model, negative, task)
-    chosen = sorted(benign)
-    return Lessons(
-        [Preference(asked[i], shows[i], answer) for i, answer in sorted(without.items())],
-        BenignAnswers.of(model, [kept[i] for i in chosen], [benign[i] for i in chosen]),
-    )
-
-
-@dataclass(frozen=True)
-class _Answering:
-    model: LanguageModel
-    task: Task
-    progress: Progress
-
-    def answers(
-        self, prompts: Sequence[Prompt], strength: float, circuit: Circuit, *, wanted: bool
-    ) -> dict[int, list[int]]:
-        """Return the answers at a strength that show the behaviour as wanted: number of the prompt -> tokens."""
-        if not prompts:
-            return {}
-        ids, read = tokens_of(self.model, prompts, self.task), Reader(self.model)
-        decoding = Decoding(max_new_tokens=TOKENS)
-        with scaled_neurons(self.model, circuit.ids, circuit.multipliers(strength)):
-            said = generate_tokens(self.model, ids, decoding, progress=self.progress, stage="answer prompts")
-        return {
-            i: answer
-            for i, (answer, prompt) in enumerate(zip(said, prompts, strict=True))
-            if answer and read.shows(answer, prompt.text, ids[i], self.task.shows) == wanted
-        }
+    pairs = [Preference(one, without[ids]) for ids, one in shows.items() if ids in without]
+    return Lessons(pairs, BenignAnswers.of(model, benign))
 
 
 def _first(piles: Piles, count: int) -> Piles:
     return Piles(*(pile[:count] for pile in piles))
 
 
-def _log_probabilities(model: LanguageModel, rows: list[list[int]], spans: list[range]) -> Tensor:
+def _log_probabilities(model: LanguageModel, responses: Sequence[Response]) -> Tensor:
     """Read the answers of a batch in the current state; what the prompts share is computed once."""
-    prefix = prefix_with_graph(model, [row[: span.start + 1] for row, span in zip(rows, spans, strict=True)])
-    return differentiable_log_probabilities(model, rows, spans, prefix)
+    rows, places = [one.whole for one in responses], [one.positions for one in responses]
+    prefix = prefix_with_graph(model, [one.prompt for one in responses])
+    return differentiable_log_probabilities(model, rows, places, prefix)
 
 
 def learned(model: LanguageModel, task: Task, progress: Progress) -> Circuit:
@@ -250,26 +226,20 @@ def _losses(
     """Yield the parts of the loss, batch by batch, so that one graph at a time is in memory."""
     pairs, benign = lessons.preferences, lessons.benign
     for start in range(0, len(pairs), DRAWN):
-        part = pairs[start : start + DRAWN]
-        rows = [[*pair.prompt, *answer] for pair in part for answer in (pair.shows, pair.shows_not)]
-        starts = [len(pair.prompt) for pair in part for _ in range(2)]
-        spans = [range(begin - 1, len(row) - 1) for begin, row in zip(starts, rows, strict=True)]
+        both = [one for pair in pairs[start : start + DRAWN] for one in pair]
         with scaled_neurons(model, ids, 1 - doses):
-            log_p = _log_probabilities(model, rows, spans)
-        targets = torch.tensor(
-            [token for begin, row in zip(starts, rows, strict=True) for token in row[begin:]]
-        )
-        chosen = log_p.gather(1, targets[:, None].to(log_p.device))[:, 0]
-        shows, shows_not = (
-            torch.stack([one.sum() for one in chosen.split(list(map(len, spans)))]).view(-1, 2).T
-        )
+            log_p = _log_probabilities(model, both)
+        targets = torch.tensor([token for one in both for token in one.tokens], device=log_p.device)
+        chosen = log_p.gather(1, targets[:, None])[:, 0].split([len(one.tokens) for one in both])
+        shows, shows_not = torch.stack([one.sum() for one in chosen]).view(-1, 2).T
         yield softplus(shows - shows_not + MARGIN).sum() / len(pairs)
-    for start in range(0, len(benign.rows), DRAWN):
-        few = benign.part(range(start, min(start + DRAWN, len(benign.rows))))
+    count = len(benign.responses)
+    for start in range(0, count, DRAWN):
+        few = benign.part(range(start, min(start + DRAWN, count)))
         before = next_token_log_probabilities(model, few.hidden)
         with scaled_neurons(model, ids, 1 - doses):
-            after = _log_probabilities(model, few.rows, few.spans)
-        yield WEIGHT * divergence(before.to(after.device), after).mean() * len(few.rows) / len(benign.rows)
+            after = _log_probabilities(model, few.responses)
+        yield WEIGHT * divergence(before.to(after.device), after).mean() * len(few.responses) / count
 
 
 METHODS.register("cna-learned")(by_ranking(learned))

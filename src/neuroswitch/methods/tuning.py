@@ -20,10 +20,11 @@ from torch import Tensor
 
 from neuroswitch.activations import Intervention, divergence, next_token_log_probabilities, read_outputs
 from neuroswitch.answering import Reader, generate_tokens
-from neuroswitch.batching import compute_prefix, in_batches, plan_batches
+from neuroswitch.batching import compute_prefix
+from neuroswitch.discovery import Answering, Gathering, Response
 from neuroswitch.errors import WeakBehaviour
 from neuroswitch.methods.base import Task
-from neuroswitch.methods.damage import CLOSE, STRONGEST, BenignAnswers, strength_at
+from neuroswitch.methods.damage import CLOSE, STRONGEST, BenignAnswers, answer_states, strength_at
 from neuroswitch.methods.differences import tokens_of
 from neuroswitch.models import LanguageModel
 from neuroswitch.progress import Progress
@@ -143,21 +144,21 @@ def _validated(model: LanguageModel, task: Task, progress: Progress) -> Validati
         baseline=_trial(model, positive, answers, shown),
         openings=_openings(answers, shown, untouched.argmax(-1).tolist()),
         untouched=untouched,
-        benign=_benign_answers(model, task, piles.negative[:BENIGN]),
+        benign=_benign_answers(model, task, piles.negative[:BENIGN], progress),
     )
 
 
-def _benign_answers(model: LanguageModel, task: Task, prompts: Sequence[Prompt]) -> BenignAnswers:
+def _benign_answers(
+    model: LanguageModel, task: Task, prompts: Sequence[Prompt], progress: Progress
+) -> BenignAnswers:
     """Let the untouched model answer negative prompts, and keep the answers that do not show the behaviour.
 
     Where all of them show it, all are kept: then its removal counts as damage, for every candidate alike.
     """
-    ids = tokens_of(model, prompts, task)
-    decoding = replace(task.decoding, max_new_tokens=min(BENIGN_TOKENS, task.decoding.max_new_tokens))
-    answers = generate_tokens(model, ids, decoding)
-    shown = _shown(model, task, answers, zip(ids, [prompt.text for prompt in prompts], strict=True))
-    kept = [i for i, one in enumerate(shown) if answers[i] and (all(shown) or not one)]
-    return BenignAnswers.of(model, [ids[i] for i in kept], [answers[i] for i in kept])
+    how = Gathering(tokens=BENIGN_TOKENS, batch_size=task.decoding.batch_size)
+    answering = Answering(model, how, task.chat, progress)
+    kept = answering.responses(prompts, task.shows_not) or answering.responses(prompts)
+    return BenignAnswers.of(model, kept)
 
 
 def screen(model: LanguageModel, validation: Validation, intervention: Intervention) -> tuple[float, float]:
@@ -275,18 +276,14 @@ def _surprise(
     model: LanguageModel, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]
 ) -> float:
     """Return the median -log p of all answers' tokens in the current state of the model."""
-    answered = list(zip(prompts, answers, strict=True))
-    prefix = compute_prefix(model, list(prompts))
-
-    def of_batch(batch: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Tensor:
-        rows = [[*prompt, *answer] for prompt, answer in batch]
-        spans = [range(len(prompt) - 1, len(prompt) + len(answer) - 1) for prompt, answer in batch]
-        hidden = read_outputs(model, rows, spans, [""], prefix)[:, 0]
-        targets = torch.tensor([token for _, answer in batch for token in answer])
-        return -next_token_log_probabilities(model, hidden).gather(1, targets[:, None])[:, 0]
-
-    batches = plan_batches([len(prompt) + len(answer) for prompt, answer in answered], SCREENED)
-    return float(torch.cat(list(in_batches(of_batch, answered, batches))).median())
+    responses = [Response(*one) for one in zip(prompts, answers, strict=True)]
+    states = answer_states(model, responses).split([len(one.tokens) for one in responses])
+    found = [
+        -next_token_log_probabilities(model, hidden).gather(1, torch.tensor(one.tokens)[:, None])[:, 0]
+        for one, hidden in zip(responses, states, strict=True)
+        if one.tokens
+    ]
+    return float(torch.cat(found).median())
 
 
 def _log_probabilities(
