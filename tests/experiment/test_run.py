@@ -22,7 +22,6 @@ from neuroswitch.experiment import (
     run_settings,
 )
 from neuroswitch.methods import Scaling
-from neuroswitch.methods.cna import CircuitMethod
 from neuroswitch.models.loading import load_model
 from neuroswitch.models.options import LoadOptions
 from neuroswitch.storage import read_jsonl
@@ -215,12 +214,3 @@ def test_settled_answers_have_rates_and_no_quality(
     assert "stopped once" in (tmp_path / "report.html").read_text()
     with pytest.raises(BadOption, match="settled"):
         run_experiment(replace(settings, until_settled=True), tmp_path / "other")
-
-
-def test_a_circuit_with_a_ranking_of_its_own_is_kept_when_the_run_is_continued(
-    settings: ExperimentSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = replace(settings, methods=("cna", "cna:effect_size"))
-    first = run_experiment(asked, tmp_path)
-    monkeypatch.setattr(CircuitMethod, "fit", None)
-    assert run_experiment(asked, tmp_path).cells == first.cells

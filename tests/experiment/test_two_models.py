@@ -29,6 +29,7 @@ from neuroswitch.experiment import (
 from neuroswitch.experiment.matching import shared_neurons
 from neuroswitch.experiment.summarising import summarise
 from neuroswitch.methods import base as methods_base
+from neuroswitch.methods.cna import CircuitMethod
 from neuroswitch.models.handle import LanguageModel
 from neuroswitch.provenance import Provenance
 from neuroswitch.storage import read_jsonl
@@ -348,3 +349,12 @@ def test_circuits_that_only_favour_the_same_layers_share_no_more_than_chance_in_
     assert found.shared == 0
     assert found.by_layer.expected > 2 * found.anywhere.expected
     assert found.by_layer.p == pytest.approx(1.0)
+
+
+def test_a_circuit_with_a_ranking_of_its_own_is_kept_when_the_study_is_continued(
+    settings: ExperimentSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = replace(settings, methods=("cna", "cna:delta"))
+    first = run_experiment(asked, tmp_path)
+    monkeypatch.setattr(CircuitMethod, "fit", None)
+    assert run_experiment(asked, tmp_path).cells == first.cells
